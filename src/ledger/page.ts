@@ -1,0 +1,72 @@
+/** Which part of a list is asked for, newest first (Relay Cursor Connections, 4). */
+export interface PageRequest {
+  first?: number | null | undefined
+  after?: string | null | undefined
+  last?: number | null | undefined
+  before?: string | null | undefined
+}
+
+export interface Page<T> {
+  items: { cursor: string; item: T }[]
+  hasNextPage: boolean
+  hasPreviousPage: boolean
+  /** Counts the whole list, when asked. */
+  totalCount(): Promise<number>
+}
+
+/** A page that cannot be given; `argument` says which one is wrong. */
+export class PageError extends Error {
+  override readonly name = 'PageError'
+  readonly argument: string
+  constructor(argument: string, message: string) {
+    super(message)
+    this.argument = argument
+  }
+}
+
+export const DEFAULT_PAGE_SIZE = 20
+export const MAX_PAGE_SIZE = 100
+
+/** A page request in terms of positions; positions fall from the first item of a list to its last. */
+export interface PageBounds {
+  limit: number
+  /** True when the page is counted from the end of the list. */
+  backward: boolean
+  /** Only positions below this one. */
+  after: number | null
+  /** Only positions above this one. */
+  before: number | null
+}
+
+/** Throws PageError when an argument is out of range, not a cursor of ours, or contradicts another. */
+export function pageBounds(request: PageRequest): PageBounds {
+  const first = request.first ?? null
+  const last = request.last ?? null
+  if (first !== null && last !== null) {
+    throw new PageError('last', 'Give either first or last, not both.')
+  }
+  const limit = first ?? last ?? DEFAULT_PAGE_SIZE
+  if (limit < 0 || limit > MAX_PAGE_SIZE) {
+    const argument = first === null ? 'last' : 'first'
+    throw new PageError(argument, `${argument} must be between 0 and ${MAX_PAGE_SIZE}.`)
+  }
+  return {
+    limit,
+    backward: last !== null,
+    after: positionOf('after', request.after),
+    before: positionOf('before', request.before),
+  }
+}
+
+export function cursorOf(position: number): string {
+  return Buffer.from(`position:${position}`).toString('base64url')
+}
+
+function positionOf(argument: string, cursor: string | null | undefined): number | null {
+  if (cursor === null || cursor === undefined) return null
+  const text = Buffer.from(cursor, 'base64url').toString()
+  const position = /^position:(\d{1,15})$/.exec(text)?.[1]
+  if (position === undefined)
+    throw new PageError(argument, `${argument} is not a cursor of this list.`)
+  return Number(position)
+}

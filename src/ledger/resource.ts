@@ -1,0 +1,96 @@
+import {
+  type AssetGroupSnapshot,
+  type AssetSnapshot,
+  type CreateVideoTaskRequest,
+  isTerminalAsset,
+  isTerminalTask,
+  type VideoTaskSnapshot,
+  type VideoTaskStatus,
+} from '../model.ts'
+
+/** For each kind of resource: what 0-0 says of it, and what only this service knows of one created here. */
+interface Kinds {
+  assetGroup: { snapshot: AssetGroupSnapshot; origin: null }
+  asset: { snapshot: AssetSnapshot; origin: { sourceUrl: string } | null }
+  videoTask: {
+    snapshot: VideoTaskSnapshot
+    /** `model` is what 0-0 routes polls by; `request` is absent for a task created elsewhere. */
+    origin: { model: string | null; request: CreateVideoTaskRequest | null } | null
+  }
+}
+export type Kind = keyof Kinds
+export type Snapshot<K extends Kind = Kind> = Kinds[K]['snapshot']
+export type Origin<K extends Kind = Kind> = Kinds[K]['origin']
+export type Status<K extends Kind = Kind> = Snapshot<K>['status']
+
+/** Names one resource of one tenant; `key` is unique among the tenant's resources of the kind. */
+export interface Address<K extends Kind = Kind> {
+  tenant: string
+  kind: K
+  key: string
+}
+
+/** A resource as the ledger remembers it. */
+export interface Resource<K extends Kind = Kind> {
+  key: string
+  snapshot: Snapshot<K>
+  origin: Origin<K>
+  /** Why watching it ended before its time, or null. */
+  note: string | null
+  /** No further status is expected. */
+  settled: boolean
+  /** The transition that led to the present status. */
+  seq: number
+  observedAt: Date
+}
+
+/** One change of status. `previous` is null for the first status ever observed. */
+export interface Transition<K extends Kind = Kind> {
+  previous: Status<K> | null
+  current: Status<K>
+  /** The resource as it was right after the change. */
+  resource: Resource<K>
+}
+
+export function isTerminal(kind: Kind, status: Status): boolean {
+  switch (kind) {
+    case 'assetGroup':
+      return true // nothing is known to follow
+    case 'asset':
+      return isTerminalAsset(status as Status<'asset'>)
+    case 'videoTask':
+      return isTerminalTask(status as VideoTaskStatus)
+  }
+}
+
+const TASK_ORDER: Partial<Record<Status, number>> = { WAITING_FOR_ASSETS: 0, QUEUED: 1, RUNNING: 2 }
+
+/**
+ * Whether `next`, observed after `previous` was recorded, can only be an old answer that arrived late:
+ * a terminal status never changes, and a task that ran does not queue again.
+ */
+export function isStale(kind: Kind, previous: Status, next: Status): boolean {
+  if (previous === next) return false
+  if (kind === 'assetGroup') return false
+  if (isTerminal(kind, previous)) return true
+  const [from, to] = [TASK_ORDER[previous], TASK_ORDER[next]]
+  return from !== undefined && to !== undefined && to < from
+}
+
+/** `next`, where it leaves something out completed by what was said before: providers answer sparsely. */
+export function mergeSnapshot<K extends Kind>(before: Snapshot<K>, next: Snapshot<K>): Snapshot<K> {
+  const said = Object.entries(next).filter(([, value]) => value !== null)
+  return { ...before, ...Object.fromEntries(said) }
+}
+
+export function encodeJson(value: unknown): string {
+  return JSON.stringify(value)
+}
+
+const DATES = new Set(['createdAt', 'updatedAt'])
+
+export function decodeJson<T>(text: string): T {
+  return JSON.parse(text, (name, value) =>
+    DATES.has(name) && typeof value === 'string' ? new Date(value) : value,
+  )
+}

@@ -1,0 +1,75 @@
+import type { Generated } from 'kysely'
+
+/** Everything 0-0 has that was created here or subscribed to: groups, assets and video tasks alike. */
+export interface ResourceTable {
+  /** Order of registration; what list cursors are made of. */
+  position: Generated<number>
+  tenant: string
+  kind: string
+  key: string
+  /** An asset's group, by that group's key. */
+  parent: string | null
+  /** An asset's media type. */
+  type: string | null
+  status: string
+  /** 1 when no further status is expected: a terminal status, or a watch that ended. */
+  settled: number
+  /** What 0-0 last said, as JSON. */
+  snapshot: string
+  /** What only this service knows, from the moment of creation, as JSON. */
+  origin: string | null
+  /** Why the watch ended before a terminal status. */
+  note: string | null
+  /** The transition that led to `status`. */
+  seq: number
+  /** Milliseconds since the epoch, here and below. */
+  observed_at: number
+}
+
+/** What changed, in order; kept for a day. */
+export interface TransitionTable {
+  seq: Generated<number>
+  tenant: string
+  kind: string
+  key: string
+  previous: string | null
+  current: string
+  settled: number
+  snapshot: string
+  note: string | null
+  observed_at: number
+}
+
+/** What is to be polled, and who is polling it now. */
+export interface WatchTable {
+  tenant: string
+  kind: string
+  key: string
+  next_poll_at: number
+  gap_ms: number
+  deadline_at: number
+  lease_until: number
+  /** Grows with every claim, so that a holder whose lease was taken can tell. */
+  fence: number
+}
+
+/** The bearer key of a tenant with something to poll, sealed. */
+export interface CredentialTable {
+  tenant: string
+  sealed: string
+}
+
+/** Polls a tenant may still make now (token bucket). */
+export interface PollBudgetTable {
+  tenant: string
+  tokens: number
+  refilled_at: number
+}
+
+export interface Tables {
+  resource: ResourceTable
+  transition: TransitionTable
+  watch: WatchTable
+  credential: CredentialTable
+  poll_budget: PollBudgetTable
+}

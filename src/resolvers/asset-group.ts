@@ -1,0 +1,48 @@
+import type { Page, PageRequest } from '../ledger/page.ts'
+import type { Resource } from '../ledger/resource.ts'
+import type { AssetGroupSnapshot, CreateAssetGroupRequest, Platform } from '../model.ts'
+import { checkAssetGroup } from '../upstream/limits.ts'
+import type { Context } from './context.ts'
+import { type CreateFailure, orFailure, refuseInput } from './failure.ts'
+import { getPlatformId, keyOf } from './ids.ts'
+import { orNull } from './or-null.ts'
+import { listOf } from './page.ts'
+import { recorded } from './recorded.ts'
+
+export type AssetGroup = AssetGroupSnapshot
+
+export function assetGroupOf({ snapshot }: Resource<'assetGroup'>): AssetGroup {
+  return snapshot
+}
+
+/** The group, or null when 0-0 knows none by this id; any other failure throws. */
+export async function findAssetGroup(
+  id: string,
+  platform: Platform,
+  { loaders }: Context,
+): Promise<AssetGroup | null> {
+  return orNull(loaders.assetGroup.load(getPlatformId('AssetGroup', id, platform)))
+}
+
+/** The groups registered here, newest first. */
+export async function listAssetGroups(
+  request: PageRequest,
+  context: Context,
+): Promise<Page<AssetGroup>> {
+  return listOf('assetGroup', {}, request, assetGroupOf, context)
+}
+
+export async function createAssetGroup(
+  request: CreateAssetGroupRequest,
+  context: Context,
+): Promise<AssetGroup | CreateFailure> {
+  const { tenant, credential, requestId } = context.caller()
+  return orFailure(async () => {
+    const issues = checkAssetGroup(request)
+    if (issues.length > 0) throw refuseInput(issues)
+    const snapshot = await context.upstream.createAssetGroup(request, { credential, requestId })
+    const key = keyOf({ platform: snapshot.platform, id: snapshot.groupId })
+    const address = { tenant, kind: 'assetGroup', key } as const
+    return assetGroupOf(await recorded(address, { snapshot, origin: null, credential }, context))
+  })
+}

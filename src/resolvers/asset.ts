@@ -1,0 +1,116 @@
+import type { Page, PageRequest } from '../ledger/page.ts'
+import type { Resource } from '../ledger/resource.ts'
+import type { AssetSnapshot, AssetStatus, AssetType, Platform } from '../model.ts'
+import { checkAsset } from '../upstream/limits.ts'
+import type { AssetGroup } from './asset-group.ts'
+import type { Context } from './context.ts'
+import { type CreateFailure, orFailure, refuseInput } from './failure.ts'
+import { getPlatformId, keyOf, notAnId, parsePlatformId } from './ids.ts'
+import { orNull } from './or-null.ts'
+import { listOf } from './page.ts'
+import { recorded } from './recorded.ts'
+
+export interface Asset extends AssetSnapshot {
+  /** The URL it was registered with, when it was registered here. */
+  sourceUrl: string | null
+}
+
+export interface CreateAssetInput {
+  platform: Platform
+  /** Global or bare. */
+  groupId: string
+  url: string
+  type: AssetType
+  name?: string | undefined
+}
+
+export interface AssetFilter {
+  status?: AssetStatus | null | undefined
+  type?: AssetType | null | undefined
+}
+
+export function assetOf({ snapshot, origin, note }: Resource<'asset'>): Asset {
+  return {
+    ...snapshot,
+    sourceUrl: origin?.sourceUrl ?? null,
+    failureReason: snapshot.failureReason ?? note,
+  }
+}
+
+/** The asset, or null when 0-0 knows none by this id; any other failure throws. */
+export async function findAsset(
+  id: string,
+  platform: Platform,
+  { loaders }: Context,
+): Promise<Asset | null> {
+  return orNull(loaders.asset.load(getPlatformId('Asset', id, platform)))
+}
+
+/** The group an asset is in; null when 0-0 does not say which. */
+export async function findGroupOf(
+  { platform, groupId }: Asset,
+  { loaders }: Context,
+): Promise<AssetGroup | null> {
+  return groupId === null ? null : loaders.assetGroup.load({ platform, id: groupId })
+}
+
+/** The assets registered here, newest first. */
+export async function listAssets(
+  filter: AssetFilter,
+  request: PageRequest,
+  context: Context,
+): Promise<Page<Asset>> {
+  return listOf('asset', filter, request, assetOf, context)
+}
+
+/** The group's assets that are registered here, newest first. */
+export async function listAssetsOf(
+  { platform, groupId }: AssetGroup,
+  filter: AssetFilter,
+  request: PageRequest,
+  context: Context,
+): Promise<Page<Asset>> {
+  const parent = keyOf({ platform, id: groupId })
+  return listOf('asset', { ...filter, parent }, request, assetOf, context)
+}
+
+export async function createAsset(
+  { groupId, ...input }: CreateAssetInput,
+  context: Context,
+): Promise<Asset | CreateFailure> {
+  const { tenant, credential, requestId } = context.caller()
+  return orFailure(async () => {
+    const group = parsePlatformId('AssetGroup', groupId, input.platform)
+    const request = {
+      ...input,
+      platform: group?.platform ?? input.platform,
+      groupId: group?.id ?? '',
+    }
+    const issues = checkAsset(request)
+    if (!group) issues.unshift({ path: ['groupId'], message: notAnId('AssetGroup') })
+    if (issues.length > 0) throw refuseInput(issues)
+
+    const snapshot = await context.upstream.createAsset(request, { credential, requestId })
+    const key = keyOf({ platform: snapshot.platform, id: snapshot.assetId })
+    const address = { tenant, kind: 'asset', key } as const
+    const registration = { snapshot, origin: { sourceUrl: request.url }, credential }
+    return assetOf(await recorded(address, registration, context))
+  })
+}
+
+/** One create after another, as 0-0's upstream wants it; one result for each input, in order. */
+export async function createAssets(
+  inputs: readonly CreateAssetInput[],
+  context: Context,
+): Promise<(Asset | CreateFailure)[]> {
+  if (inputs.length > MAX_ASSETS_AT_ONCE) {
+    const message = `At most ${MAX_ASSETS_AT_ONCE} assets can be created at once.`
+    throw refuseInput([{ path: ['inputs'], message }])
+  }
+  const results: (Asset | CreateFailure)[] = []
+  for (const input of inputs) results.push(await createAsset(input, context))
+  return results
+}
+
+/** Kept small because each one waits for the one before it. */
+const MAX_ASSETS_AT_ONCE = 50

@@ -1,0 +1,27 @@
+import type { Ledger } from '../ledger/ledger.ts'
+import type { UpstreamClient } from '../upstream/client.ts'
+import type { Loaders } from './loaders.ts'
+import type { Reads } from './reads.ts'
+
+/** Whoever brought a 0-0 key. */
+export interface Caller {
+  /** The owner of everything the key can see. */
+  tenant: string
+  /** The bare bearer key. */
+  credential: string
+  requestId: string
+  /** Aborts when the caller has left. */
+  signal?: AbortSignal | undefined
+}
+
+/** What one operation receives. */
+export interface Context {
+  /** Throws UNAUTHENTICATED when the operation came without a key. */
+  caller(): Caller
+  loaders: Loaders
+  ledger: Ledger
+  upstream: UpstreamClient
+  reads: Reads
+  /** Takes note of what went wrong on our side without failing the operation. */
+  onError(error: unknown): void
+}

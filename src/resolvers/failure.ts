@@ -1,0 +1,77 @@
+import type { InputIssue } from '../model.ts'
+import { UpstreamError } from '../upstream/errors.ts'
+
+/** A failure with nothing more to say than its code; one member for each, so that they can be told apart. */
+type Plain<Code extends string> = Code extends string ? { code: Code } : never
+
+/** The failures any create may answer with. */
+export type CreateFailure = { message: string; retryable: boolean } & (
+  | { code: 'INVALID_INPUT'; issues: InputIssue[] }
+  | { code: 'RATE_LIMITED'; retryAfterSeconds: number }
+  | { code: 'UPSTREAM_REJECTED'; upstreamCode: string | null }
+  | Plain<'NOT_FOUND' | 'PAYMENT_REQUIRED' | 'UPSTREAM_UNAVAILABLE'>
+  | Plain<'OUTCOME_UNKNOWN' | 'IDEMPOTENCY_CONFLICT'>
+)
+
+/** Why something was not done: a create's failure, or one that is thrown, because it is about the caller or a broken upstream. */
+export type Failure =
+  | CreateFailure
+  | ({ message: string; retryable: boolean } & Plain<(typeof THROWN)[number]>)
+
+const THROWN = ['UNAUTHENTICATED', 'FORBIDDEN', 'UPSTREAM_PROTOCOL'] as const
+
+/** Refuses what was asked before anything was sent to 0-0. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal'
+  readonly failure: Failure
+  constructor(failure: Failure) {
+    super(failure.message)
+    this.failure = failure
+  }
+}
+
+export function refuseInput(issues: InputIssue[]): Refusal {
+  const [first] = issues
+  const message =
+    issues.length === 1 && first
+      ? `${first.path.join('.')}: ${first.message}`
+      : `The input has ${issues.length} issues.`
+  return new Refusal({ code: 'INVALID_INPUT', message, retryable: false, issues })
+}
+
+/** What to wait when 0-0 limits calls without saying for how long; it never does (upstream-api, 5.1 and 5.2). */
+const DEFAULT_RETRY_AFTER_SECONDS = 5
+
+/** The failure an error stands for, or null when it is not one of ours. */
+export function failureOf(error: unknown): Failure | null {
+  if (error instanceof Refusal) return error.failure
+  if (!(error instanceof UpstreamError)) return null
+  const { code, message, retryAfterMs, upstreamCode } = error
+  switch (code) {
+    case 'RATE_LIMITED': {
+      const seconds = retryAfterMs === null ? DEFAULT_RETRY_AFTER_SECONDS : retryAfterMs / 1000
+      return { code, message, retryable: true, retryAfterSeconds: seconds }
+    }
+    case 'UPSTREAM_REJECTED':
+      return { code, message, retryable: false, upstreamCode }
+    case 'UPSTREAM_UNAVAILABLE':
+      return { code, message, retryable: true }
+    default:
+      return { code, message, retryable: false }
+  }
+}
+
+/** What `create` gives, or the failure to answer with instead; any other failure throws. */
+export async function orFailure<T>(create: () => Promise<T>): Promise<T | CreateFailure> {
+  try {
+    return await create()
+  } catch (error) {
+    const failure = failureOf(error)
+    if (failure === null || !isCreateFailure(failure)) throw error
+    return failure
+  }
+}
+
+function isCreateFailure(failure: Failure): failure is CreateFailure {
+  return !THROWN.some((code) => code === failure.code)
+}

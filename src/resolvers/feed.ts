@@ -1,0 +1,97 @@
+import type { Nudge, Nudges } from '../ledger/nudges.ts'
+import type { Address, Kind, Resource, Transition } from '../ledger/resource.ts'
+
+export interface FeedOptions<K extends Kind> {
+  nudges: Nudges
+  /** What to listen to: the resources themselves, or the parent whose children are followed. */
+  targets: Address[]
+  /** The resources as they are, read after listening began. */
+  present(): Promise<Resource<K>[]>
+  transitionsAfter(key: string, seq: number): Promise<Transition<K>[]>
+  /** True: ends when everything present has settled. False: goes on, and takes in what is added. */
+  finite: boolean
+}
+
+/** Where a change of status comes from and leads to; `previous` is null for the first one given of a resource. */
+export interface Feed<K extends Kind> extends AsyncIterableIterator<Transition<K>> {
+  return(): Promise<IteratorResult<Transition<K>>>
+}
+
+/**
+ * The present state of some resources, then every later transition of each, in order, none lost and none twice.
+ *
+ * It reads the ledger when asked for the next change, and a nudge only says where to look, so a consumer that pauses
+ * costs the keys of what changed meanwhile and nothing else. `return` ends it at once, also while it waits.
+ */
+export async function openFeed<K extends Kind>(options: FeedOptions<K>): Promise<Feed<K>> {
+  const { nudges, targets, present, transitionsAfter, finite } = options
+  const cursors = new Map<string, number>()
+  const unsettled = new Set<string>()
+  /** Keys there may be something new to read of, in the order they were nudged. */
+  const nudged = new Set<string>()
+  const ready: Transition<K>[] = []
+  let ended = false
+  let wake = () => {}
+
+  const onNudge = ({ key }: Nudge) => {
+    nudged.add(key)
+    wake()
+  }
+  const leave = targets.map((target) => nudges.listen(target, onNudge))
+  function end() {
+    ended = true
+    for (const stopListening of leave) stopListening()
+    ready.length = 0
+    nudged.clear()
+    wake()
+  }
+
+  try {
+    for (const resource of await present()) {
+      const { status } = resource.snapshot
+      ready.push({ previous: null, current: status, resource })
+      cursors.set(resource.key, resource.seq)
+      if (!resource.settled) unsettled.add(resource.key)
+    }
+  } catch (error) {
+    end()
+    throw error
+  }
+
+  async function readNext(): Promise<void> {
+    const [key] = nudged
+    if (key === undefined) return
+    nudged.delete(key)
+    for (const transition of await transitionsAfter(key, cursors.get(key) ?? 0)) {
+      if (ended) return
+      ready.push(transition)
+      cursors.set(key, transition.resource.seq)
+      if (transition.resource.settled) unsettled.delete(key)
+    }
+  }
+
+  const feed: Feed<K> = {
+    async next() {
+      while (!ended) {
+        const value = ready.shift()
+        if (value) return { done: false, value }
+        if (nudged.size > 0) {
+          await readNext()
+        } else if (finite && unsettled.size === 0) {
+          end()
+        } else {
+          await new Promise<void>((resolve) => {
+            wake = resolve
+          })
+        }
+      }
+      return { done: true, value: undefined }
+    },
+    async return() {
+      end()
+      return { done: true, value: undefined }
+    },
+    [Symbol.asyncIterator]: () => feed,
+  }
+  return feed
+}

@@ -1,0 +1,32 @@
+import type { Asset } from './asset.ts'
+import type { AssetGroup } from './asset-group.ts'
+import type { Context } from './context.ts'
+import { refuseInput } from './failure.ts'
+import { parseGlobalId } from './ids.ts'
+import { orNull } from './or-null.ts'
+import { findVideoTask, type VideoTask } from './video-task.ts'
+
+export type Node = AssetGroup | Asset | VideoTask
+
+const MAX_NODES = 100
+
+/** What a global id names, or null when 0-0 does not know it. Throws INVALID_INPUT for any other id. */
+export async function findNode(globalId: string, context: Context): Promise<Node | null> {
+  const ref = parseGlobalId(globalId)
+  switch (ref?.type) {
+    case 'AssetGroup':
+      return orNull(context.loaders.assetGroup.load(ref))
+    case 'Asset':
+      return orNull(context.loaders.asset.load(ref))
+    case 'VideoTask':
+      return findVideoTask(ref.id, null, context)
+    default:
+      throw refuseInput([{ path: ['id'], message: 'Not a global id, such as "Asset:JIMENG:…".' }])
+  }
+}
+
+/** One answer for each id; one that fails does not fail the others. */
+export function findNodes(ids: readonly string[], context: Context): Promise<Node | null>[] {
+  if (ids.length <= MAX_NODES) return ids.map((id) => findNode(id, context))
+  throw refuseInput([{ path: ['ids'], message: `At most ${MAX_NODES} ids.` }])
+}

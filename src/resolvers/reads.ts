@@ -1,0 +1,102 @@
+import { LRUCache } from 'lru-cache'
+import type { Ledger } from '../ledger/ledger.ts'
+import {
+  type Address,
+  isTerminal,
+  type Kind,
+  type Origin,
+  type Resource,
+  type Snapshot,
+  type Transition,
+} from '../ledger/resource.ts'
+import type { UpstreamCall, UpstreamClient } from '../upstream/client.ts'
+import type { Caller } from './context.ts'
+import { keyOf, type PlatformRef } from './ids.ts'
+import { createSingleFlight } from './single-flight.ts'
+
+/** Names a video task; `model` is what 0-0 routes by, null when nobody said. */
+export interface TaskRef {
+  id: string
+  model: string | null
+}
+
+/**
+ * Reads from 0-0, above the loaders of single operations: identical reads in flight with the same key are one call,
+ * what was read is observed, and what can no longer change is remembered for a while.
+ * Each read throws UpstreamError (NOT_FOUND among them).
+ */
+export interface Reads {
+  assetGroup(ref: PlatformRef, caller: Caller): Promise<Resource<'assetGroup'>>
+  asset(ref: PlatformRef, caller: Caller): Promise<Resource<'asset'>>
+  videoTask(ref: TaskRef, caller: Caller): Promise<Resource<'videoTask'>>
+  /** From the ledger; a thousand subscribers of one asset ask this at the same moment. */
+  transitionsAfter<K extends Kind>(address: Address<K>, seq: number): Promise<Transition<K>[]>
+}
+
+export interface ReadsOptions {
+  upstream: UpstreamClient
+  ledger: Ledger
+  /** How long something settled is answered without asking 0-0. */
+  settledTtlMs: number
+}
+
+const MAX_REMEMBERED = 10_000
+
+export function createReads({ upstream, ledger, settledTtlMs }: ReadsOptions): Reads {
+  const inFlight = createSingleFlight()
+  const settled = new LRUCache<string, Resource>({ max: MAX_REMEMBERED, ttl: settledTtlMs })
+
+  async function read<K extends Kind>(
+    address: Address<K>,
+    { credential, requestId, signal }: Caller,
+    fetch: (call: UpstreamCall) => Promise<Snapshot<K>>,
+    origin: Origin<K> = null,
+  ): Promise<Resource<K>> {
+    const name = JSON.stringify([address, origin])
+    const remembered = settled.get(name)
+    if (remembered) return remembered as Resource<K>
+    return inFlight.share(name, signal, async (signal) => {
+      const snapshot = await fetch({ credential, requestId, signal })
+      const registered = await ledger.observe(address, snapshot)
+      const resource = registered ?? unregistered(address, snapshot, origin)
+      if (isFinal(address.kind, resource)) settled.set(name, resource)
+      return resource
+    })
+  }
+
+  return {
+    assetGroup(ref, caller) {
+      const address = { tenant: caller.tenant, kind: 'assetGroup', key: keyOf(ref) } as const
+      const groupRef = { platform: ref.platform, groupId: ref.id }
+      return read(address, caller, (call) => upstream.getAssetGroup(groupRef, call))
+    },
+    asset(ref, caller) {
+      const address = { tenant: caller.tenant, kind: 'asset', key: keyOf(ref) } as const
+      const assetRef = { platform: ref.platform, assetId: ref.id }
+      return read(address, caller, (call) => upstream.getAsset(assetRef, call))
+    },
+    videoTask({ id, model }, caller) {
+      const address = { tenant: caller.tenant, kind: 'videoTask', key: id } as const
+      const fetch = (call: UpstreamCall) => upstream.getVideoTask({ taskId: id, model }, call)
+      return read(address, caller, fetch, { model, request: null })
+    },
+    transitionsAfter(address, seq) {
+      const name = JSON.stringify(['transitions', address, seq])
+      return inFlight.share(name, undefined, () => ledger.transitionsAfter(address, seq))
+    },
+  }
+}
+
+function unregistered<K extends Kind>(
+  { kind, key }: Address<K>,
+  snapshot: Snapshot<K>,
+  origin: Origin<K>,
+): Resource<K> {
+  const settled = isTerminal(kind, snapshot.status)
+  return { key, snapshot, origin, note: null, settled, seq: 0, observedAt: new Date() }
+}
+
+/** Groups have no lifecycle, so nothing says that they stay as they are. */
+function isFinal(kind: Kind, { snapshot }: Resource): boolean {
+  return kind !== 'assetGroup' && isTerminal(kind, snapshot.status)
+}

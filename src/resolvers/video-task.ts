@@ -1,0 +1,247 @@
+import type { Page, PageRequest } from '../ledger/page.ts'
+import type { Resource } from '../ledger/resource.ts'
+import type {
+  AssetType,
+  CreateVideoTaskRequest,
+  InputIssue,
+  Platform,
+  ResourceRole,
+  VideoResourceRequest,
+  VideoTaskSnapshot,
+  VideoTaskStatus,
+} from '../model.ts'
+import { checkVideoTask } from '../upstream/limits.ts'
+import { estimateVideoTokens } from '../upstream/usage.ts'
+import { type Asset, assetOf } from './asset.ts'
+import type { Context } from './context.ts'
+import { type CreateFailure, orFailure, Refusal, refuseInput } from './failure.ts'
+import { getVideoTaskId, keyOf, notAnId, type PlatformRef, parsePlatformId } from './ids.ts'
+import { orNull } from './or-null.ts'
+import { listOf } from './page.ts'
+import { recorded } from './recorded.ts'
+
+export interface VideoTask extends Omit<VideoTaskSnapshot, 'taskId' | 'model'> {
+  /** Final from the first moment on; `taskId` is null until 0-0 has accepted the task. */
+  id: string
+  taskId: string | null
+  model: string
+  prompt: string | null
+  duration: number | null
+  resolution: string | null
+  ratio: string | null
+  resources: VideoResourceRequest[]
+}
+
+export interface VideoResourceInput {
+  type: AssetType
+  role: ResourceRole
+  /** Global or bare. */
+  assetId?: string | undefined
+  platform: Platform
+  url?: string | undefined
+}
+
+export interface CreateVideoTaskInput extends Omit<CreateVideoTaskRequest, 'resources'> {
+  resources: readonly VideoResourceInput[]
+  waitForAssets: boolean
+}
+
+/** The failure a video task alone may answer with: assets it refers to that are not ACTIVE. */
+export interface AssetsNotReady {
+  code: 'ASSETS_NOT_READY'
+  message: string
+  retryable: boolean
+  assets: Asset[]
+}
+
+export interface VideoTaskPreview {
+  submittable: boolean
+  issues: InputIssue[]
+  pendingAssets: Asset[]
+  estimatedVideoTokens: number
+}
+
+export function videoTaskOf({ key, snapshot, origin, note }: Resource<'videoTask'>): VideoTask {
+  const request = origin?.request
+  return {
+    ...snapshot,
+    id: key,
+    model: origin?.model ?? snapshot.model ?? UNKNOWN_MODEL,
+    prompt: request?.prompt ?? null,
+    duration: request?.duration ?? null,
+    resolution: request?.resolution ?? null,
+    ratio: request?.ratio ?? null,
+    resources: request?.resources ?? [],
+    failureReason: snapshot.failureReason ?? note,
+  }
+}
+
+/** For a task of which neither 0-0 nor its caller said the model. */
+const UNKNOWN_MODEL = 'unknown'
+
+/**
+ * The task, or null when nobody knows it; any other failure throws.
+ * What settled here is still known when 0-0 has forgotten it, which it does after days.
+ */
+export async function findVideoTask(
+  id: string,
+  model: string | null,
+  { caller, loaders, ledger }: Context,
+): Promise<VideoTask | null> {
+  const key = getVideoTaskId(id)
+  const known = await ledger.find({ tenant: caller().tenant, kind: 'videoTask', key })
+  const ref = { id: key, model: known?.origin?.model ?? model }
+  const task = await orNull(loaders.videoTask.load(ref))
+  return task ?? (known?.settled ? videoTaskOf(known) : null)
+}
+
+/** The asset a video was made with; null when it was made with a URL. */
+export async function findResourceAsset(
+  { assetId, platform }: VideoResourceRequest,
+  { loaders }: Context,
+): Promise<Asset | null> {
+  return assetId === undefined ? null : loaders.asset.load({ platform, id: assetId })
+}
+
+/** The tasks registered here, newest first. */
+export async function listVideoTasks(
+  filter: { status?: VideoTaskStatus | null | undefined },
+  request: PageRequest,
+  context: Context,
+): Promise<Page<VideoTask>> {
+  return listOf('videoTask', filter, request, videoTaskOf, context)
+}
+
+/** Sends the task to 0-0 once the whole input is checked and every asset it names is ACTIVE. */
+export async function createVideoTask(
+  input: CreateVideoTaskInput,
+  context: Context,
+): Promise<VideoTask | AssetsNotReady | CreateFailure> {
+  const { tenant, credential, requestId } = context.caller()
+  return orFailure(async () => {
+    const { request, issues } = checkInput(input)
+    if (issues.length > 0) throw refuseInput(issues)
+    const references = await readReferences(request, context)
+    refuseMissing(references)
+    const pending = pendingOf(references)
+    if (pending.length > 0) return assetsNotReady(pending)
+
+    const snapshot = await context.upstream.createVideoTask(request, { credential, requestId })
+    const address = { tenant, kind: 'videoTask', key: snapshot.taskId } as const
+    const registration = { snapshot, origin: { model: request.model, request }, credential }
+    return videoTaskOf(await recorded(address, registration, context))
+  })
+}
+
+/** What `createVideoTask` would do with this input. Reads what it must, sends nothing that costs. */
+export async function previewVideoTask(
+  input: CreateVideoTaskInput,
+  context: Context,
+): Promise<VideoTaskPreview> {
+  context.caller()
+  const { request, issues } = checkInput(input)
+  const references = await readReferences(request, context)
+  const missing = references
+    .filter(({ asset }) => asset === null)
+    .map(({ path, ref }) => ({ path, message: unknownAsset(ref) }))
+  const pendingAssets = pendingOf(references)
+  return {
+    submittable: issues.length + missing.length + pendingAssets.length === 0,
+    issues: [...issues, ...missing],
+    pendingAssets,
+    estimatedVideoTokens: estimateVideoTokens(request),
+  }
+}
+
+/** The request for 0-0 and everything wrong with the input; meant to be sent only when nothing is. */
+function checkInput({ waitForAssets, resources, ...rest }: CreateVideoTaskInput): {
+  request: CreateVideoTaskRequest
+  issues: InputIssue[]
+} {
+  const issues: InputIssue[] = []
+  if (waitForAssets) {
+    issues.push({ path: ['waitForAssets'], message: 'Waiting for assets is not supported yet.' })
+  }
+  const checked = resources.map((resource, index) => {
+    const { request, issue } = checkResource(resource)
+    if (issue) issues.push({ ...issue, path: ['resources', String(index), ...issue.path] })
+    return request
+  })
+  const request = { ...rest, resources: checked }
+  return { request, issues: [...issues, ...checkVideoTask(request)] }
+}
+
+function checkResource({ type, role, assetId, platform, url }: VideoResourceInput): {
+  request: VideoResourceRequest
+  issue?: InputIssue
+} {
+  // Stands in for a source that is missing or wrong, so that the other rules can still be checked.
+  const placeholder = { type, role, url: 'https://placeholder.invalid/' }
+  if (assetId !== undefined && url !== undefined) {
+    const message = 'Give either assetId or url, not both.'
+    return { request: placeholder, issue: { path: ['url'], message } }
+  }
+  if (url !== undefined) return { request: { type, role, url } }
+  if (assetId === undefined) {
+    const message = 'Give an assetId or a url.'
+    return { request: placeholder, issue: { path: ['assetId'], message } }
+  }
+  const ref = parsePlatformId('Asset', assetId, platform)
+  if (!ref) {
+    return { request: placeholder, issue: { path: ['assetId'], message: notAnId('Asset') } }
+  }
+  return { request: { type, role, assetId: ref.id, platform: ref.platform } }
+}
+
+interface Reference {
+  path: string[]
+  ref: PlatformRef
+  /** Null when 0-0 does not know it. */
+  asset: Asset | null
+}
+
+/** Every asset the request names: from the ledger when that knows it to be ACTIVE, else from 0-0. */
+async function readReferences(
+  { resources }: CreateVideoTaskRequest,
+  { caller, loaders, ledger }: Context,
+): Promise<Reference[]> {
+  const { tenant } = caller()
+  const reading = resources.map(async ({ assetId, platform }, index) => {
+    if (assetId === undefined) return []
+    const ref = { platform, id: assetId }
+    const known = await ledger.find({ tenant, kind: 'asset', key: keyOf(ref) })
+    const asset =
+      known?.snapshot.status === 'ACTIVE' ? assetOf(known) : await orNull(loaders.asset.load(ref))
+    return [{ path: ['resources', String(index), 'assetId'], ref, asset }]
+  })
+  return (await Promise.all(reading)).flat()
+}
+
+/** Each asset once, however often it is named. */
+function pendingOf(references: Reference[]): Asset[] {
+  const pending = references.flatMap(({ ref, asset }) =>
+    asset && asset.status !== 'ACTIVE' ? [[keyOf(ref), asset] as const] : [],
+  )
+  return [...new Map(pending).values()]
+}
+
+function refuseMissing(references: Reference[]): void {
+  const missing = references.find(({ asset }) => asset === null)
+  if (!missing) return
+  const message = unknownAsset(missing.ref)
+  throw new Refusal({ code: 'NOT_FOUND', message, retryable: false })
+}
+
+function assetsNotReady(assets: Asset[]): AssetsNotReady {
+  const states = assets.map(({ assetId, status }) => `${assetId} is ${status}`)
+  return {
+    code: 'ASSETS_NOT_READY',
+    message: `Every referenced asset must be ACTIVE: ${states.join(', ')}.`,
+    retryable: assets.every(({ status }) => status !== 'FAILED'),
+    assets,
+  }
+}
+
+function unknownAsset({ platform, id }: PlatformRef): string {
+  return `0-0 knows no asset ${id} on ${platform}.`
+}

@@ -1,0 +1,161 @@
+import type { Address, Kind, Resource, Status } from '../ledger/resource.ts'
+import type { AssetStatus, Platform, VideoTaskStatus } from '../model.ts'
+import { type Asset, assetOf } from './asset.ts'
+import type { Context } from './context.ts'
+import { refuseInput } from './failure.ts'
+import { type Feed, openFeed } from './feed.ts'
+import { getPlatformId, getVideoTaskId, keyOf } from './ids.ts'
+import { createLoaders } from './loaders.ts'
+import { type VideoTask, videoTaskOf } from './video-task.ts'
+
+/** A change of status as subscribers get it; `previous` is null for the first one of each resource. */
+export interface StatusChange<S> {
+  previous: S | null
+  current: S
+  observedAt: Date
+}
+export type AssetStatusChange = StatusChange<AssetStatus> & { asset: Asset }
+export type VideoTaskStatusChange = StatusChange<VideoTaskStatus> & { videoTask: VideoTask }
+
+const MAX_IDS = 500
+
+/** Streams the named assets until all have settled. Throws NOT_FOUND when 0-0 does not know one. */
+export async function watchAssets(
+  ids: readonly string[],
+  platform: Platform,
+  context: Context,
+): Promise<AsyncIterable<AssetStatusChange>> {
+  const caller = context.caller()
+  const refs = checkIds(ids).map((id, index) =>
+    getPlatformId('Asset', id, platform, ['ids', String(index)]),
+  )
+  const targets = refs.map((ref) => {
+    const address = { tenant: caller.tenant, kind: 'asset', key: keyOf(ref) } as const
+    return { address, read: () => context.reads.asset(ref, caller) }
+  })
+  return changes(await watchEach(targets, context), asAssetChange, context)
+}
+
+/** Streams the named video tasks until all have settled. Throws NOT_FOUND when 0-0 does not know one. */
+export async function watchVideoTasks(
+  ids: readonly string[],
+  model: string | null,
+  context: Context,
+): Promise<AsyncIterable<VideoTaskStatusChange>> {
+  const caller = context.caller()
+  const targets = checkIds(ids).map((id, index) => {
+    const key = getVideoTaskId(id, ['ids', String(index)])
+    const address = { tenant: caller.tenant, kind: 'videoTask', key } as const
+    return { address, read: () => context.reads.videoTask({ id: key, model }, caller) }
+  })
+  return changes(await watchEach(targets, context), asVideoTaskChange, context)
+}
+
+/**
+ * Streams every asset of the group that is registered here, present and future, without end.
+ * Throws NOT_FOUND when 0-0 does not know the group.
+ */
+export async function watchAssetGroup(
+  id: string,
+  platform: Platform,
+  context: Context,
+): Promise<AsyncIterable<AssetStatusChange>> {
+  const caller = context.caller()
+  const { tenant } = caller
+  const ref = getPlatformId('AssetGroup', id, platform)
+  const key = keyOf(ref)
+  const address = { tenant, kind: 'assetGroup', key } as const
+  const read = () => context.reads.assetGroup(ref, caller)
+  const feed = await openFeed<'asset'>({
+    nudges: context.ledger.nudges,
+    targets: [address],
+    async present() {
+      await registered({ address, read }, context)
+      return context.ledger.children(tenant, 'asset', key)
+    },
+    transitionsAfter: (key, seq) =>
+      context.reads.transitionsAfter({ tenant, kind: 'asset', key }, seq),
+    finite: false,
+  })
+  return changes(feed, asAssetChange, context)
+}
+
+/** Something to watch, and how to read it from 0-0 when it is not registered here. */
+interface Target<K extends Kind> {
+  address: Address<K>
+  read(): Promise<Resource<K>>
+}
+
+async function watchEach<K extends Kind>(targets: Target<K>[], context: Context): Promise<Feed<K>> {
+  const byKey = new Map(targets.map((target) => [target.address.key, target]))
+  const once = [...byKey.values()]
+  return openFeed<K>({
+    nudges: context.ledger.nudges,
+    targets: once.map(({ address }) => address),
+    present: () => Promise.all(once.map((target) => registered(target, context))),
+    async transitionsAfter(key, seq) {
+      const target = byKey.get(key)
+      return target ? context.reads.transitionsAfter(target.address, seq) : []
+    },
+    finite: true,
+  })
+}
+
+/** What the ledger knows of it; read and registered first when it is not, or when watching it had ended. */
+async function registered<K extends Kind>(
+  { address, read }: Target<K>,
+  { ledger, caller }: Context,
+): Promise<Resource<K>> {
+  const known = await ledger.find(address)
+  if (known && known.note === null) return known
+  const { snapshot, origin } = await read()
+  return ledger.register(address, { snapshot, origin, credential: caller().credential })
+}
+
+function checkIds(ids: readonly string[]): readonly string[] {
+  if (ids.length > 0 && ids.length <= MAX_IDS) return ids
+  throw refuseInput([{ path: ['ids'], message: `Give between 1 and ${MAX_IDS} ids.` }])
+}
+
+function asAssetChange(change: StatusChange<AssetStatus>, resource: Resource<'asset'>) {
+  return { ...change, asset: assetOf(resource) }
+}
+
+function asVideoTaskChange(change: StatusChange<VideoTaskStatus>, resource: Resource<'videoTask'>) {
+  return { ...change, videoTask: videoTaskOf(resource) }
+}
+
+/**
+ * The feed in the form subscribers get it, ended when the caller leaves.
+ * Each change gets loaders of its own: a loader answers the same for as long as it lives.
+ */
+function changes<K extends Kind, T>(
+  feed: Feed<K>,
+  view: (change: StatusChange<Status<K>>, resource: Resource<K>) => T,
+  context: Context,
+): AsyncIterableIterator<T> {
+  const { signal } = context.caller()
+  const onAbort = () => void feed.return()
+  signal?.addEventListener('abort', onAbort, { once: true })
+  return {
+    async next() {
+      const { done, value } = await feed.next()
+      if (done) {
+        signal?.removeEventListener('abort', onAbort)
+        return { done: true, value: undefined }
+      }
+      context.loaders = createLoaders(context)
+      const { previous, current, resource } = value
+      const change = { previous, current, observedAt: resource.observedAt }
+      return { done: false, value: view(change, resource) }
+    },
+    async return() {
+      signal?.removeEventListener('abort', onAbort)
+      await feed.return()
+      return { done: true, value: undefined }
+    },
+    [Symbol.asyncIterator]() {
+      return this
+    },
+  }
+}

@@ -1,0 +1,152 @@
+import type { InputIssue } from '../model.ts'
+import type { CreateFailure } from '../resolvers/failure.ts'
+import type { AssetsNotReady } from '../resolvers/video-task.ts'
+import { builder } from './builder.ts'
+
+const ErrorCodeRef = builder.enumType('ErrorCode', {
+  description: 'Every way an operation can fail, here or as `extensions.code` of a GraphQL error.',
+  values: {
+    UNAUTHENTICATED: { description: 'No API key came with the operation, or 0-0 rejects it.' },
+    FORBIDDEN: { description: '0-0 knows the key but does not allow this with it.' },
+    INVALID_INPUT: { description: 'Something in the input is wrong; nothing was sent to 0-0.' },
+    NOT_FOUND: { description: 'Something the input refers to does not exist.' },
+    ASSETS_NOT_READY: { description: 'A referenced asset is not ACTIVE; nothing was sent to 0-0.' },
+    PAYMENT_REQUIRED: { description: 'The balance at 0-0 does not suffice.' },
+    RATE_LIMITED: { description: '0-0 asks for fewer calls; see `retryAfterSeconds`.' },
+    UPSTREAM_REJECTED: { description: '0-0, or a provider behind it, refused the request.' },
+    UPSTREAM_UNAVAILABLE: { description: '0-0 cannot be reached; nothing was done.' },
+    UPSTREAM_PROTOCOL: { description: '0-0 gave an answer that cannot be understood.' },
+    OUTCOME_UNKNOWN: { description: '0-0 may or may not have done it; it is never sent again.' },
+    IDEMPOTENCY_CONFLICT: { description: 'The idempotency key was used with another input.' },
+    SERVICE_UNAVAILABLE: {
+      description: 'This service itself cannot do it now; nothing was sent to 0-0.',
+    },
+  } as const,
+})
+
+type AnyFailure = CreateFailure | AssetsNotReady
+
+/** The failure behind the error type with this code. */
+export type FailureOf<Code extends AnyFailure['code']> = Extract<AnyFailure, { code: Code }>
+
+export const ErrorRef = builder.interfaceRef<AnyFailure>('Error').implement({
+  description: 'Why something was not created.',
+  fields: (t) => ({
+    message: t.exposeString('message', {
+      description: 'For people, in English. Never carries a key, a stack or a web page.',
+    }),
+    code: t.expose('code', { type: ErrorCodeRef, description: 'For programs.' }),
+    retryable: t.exposeBoolean('retryable', {
+      description: 'Whether the same call may succeed later, and repeating it is safe.',
+    }),
+  }),
+})
+
+export const InputIssueRef = builder.objectRef<InputIssue>('InputIssue').implement({
+  description: 'One thing wrong with an input.',
+  fields: (t) => ({
+    path: t.exposeStringList('path', {
+      description: 'Where, from the top of the input: `["resources", "0", "role"]`.',
+    }),
+    message: t.exposeString('message', { description: 'What, for people.' }),
+  }),
+})
+
+const InvalidInputErrorRef = builder
+  .objectRef<FailureOf<'INVALID_INPUT'>>('InvalidInputError')
+  .implement({
+    description: 'The input breaks one or more rules. All of them are listed.',
+    interfaces: [ErrorRef],
+    fields: (t) => ({
+      issues: t.expose('issues', { type: [InputIssueRef], description: 'Every issue, at once.' }),
+    }),
+  })
+
+const NotFoundErrorRef = builder.objectRef<FailureOf<'NOT_FOUND'>>('NotFoundError').implement({
+  description: 'The input refers to something 0-0 does not know.',
+  interfaces: [ErrorRef],
+})
+
+const PaymentRequiredErrorRef = builder
+  .objectRef<FailureOf<'PAYMENT_REQUIRED'>>('PaymentRequiredError')
+  .implement({
+    description: 'The balance at 0-0 does not suffice.',
+    interfaces: [ErrorRef],
+  })
+
+const RateLimitedErrorRef = builder
+  .objectRef<FailureOf<'RATE_LIMITED'>>('RateLimitedError')
+  .implement({
+    description: '0-0 asks for fewer calls. Nothing was created.',
+    interfaces: [ErrorRef],
+    fields: (t) => ({
+      retryAfterSeconds: t.exposeFloat('retryAfterSeconds', {
+        description: 'What 0-0 asked to wait, or a guess when it did not say.',
+      }),
+    }),
+  })
+
+const UpstreamRejectedErrorRef = builder
+  .objectRef<FailureOf<'UPSTREAM_REJECTED'>>('UpstreamRejectedError')
+  .implement({
+    description: '0-0, or a provider behind it, refused the request and would again.',
+    interfaces: [ErrorRef],
+    fields: (t) => ({
+      upstreamCode: t.exposeString('upstreamCode', {
+        nullable: true,
+        description: 'The code it gave, e.g. `InvalidParameter.url` or `9003`.',
+      }),
+    }),
+  })
+
+const UpstreamUnavailableErrorRef = builder
+  .objectRef<FailureOf<'UPSTREAM_UNAVAILABLE'>>('UpstreamUnavailableError')
+  .implement({
+    description: '0-0 cannot be reached now. Nothing was created: trying again is safe.',
+    interfaces: [ErrorRef],
+  })
+
+const OutcomeUnknownErrorRef = builder
+  .objectRef<FailureOf<'OUTCOME_UNKNOWN'>>('OutcomeUnknownError')
+  .implement({
+    description:
+      'The request was sent and no usable answer came: 0-0 may or may not have done it. It is not sent again by itself; repeating it may pay twice.',
+    interfaces: [ErrorRef],
+  })
+
+const IdempotencyConflictErrorRef = builder
+  .objectRef<FailureOf<'IDEMPOTENCY_CONFLICT'>>('IdempotencyConflictError')
+  .implement({
+    description: 'The same `idempotencyKey` was used before with another input.',
+    interfaces: [ErrorRef],
+  })
+
+/** The error types every create may answer with. */
+export const CREATE_ERROR_REFS = [
+  InvalidInputErrorRef,
+  NotFoundErrorRef,
+  PaymentRequiredErrorRef,
+  RateLimitedErrorRef,
+  UpstreamRejectedErrorRef,
+  UpstreamUnavailableErrorRef,
+  OutcomeUnknownErrorRef,
+  IdempotencyConflictErrorRef,
+]
+
+const ERROR_TYPE_NAMES: Record<AnyFailure['code'], string> = {
+  INVALID_INPUT: 'InvalidInputError',
+  NOT_FOUND: 'NotFoundError',
+  ASSETS_NOT_READY: 'AssetsNotReadyError',
+  PAYMENT_REQUIRED: 'PaymentRequiredError',
+  RATE_LIMITED: 'RateLimitedError',
+  UPSTREAM_REJECTED: 'UpstreamRejectedError',
+  UPSTREAM_UNAVAILABLE: 'UpstreamUnavailableError',
+  OUTCOME_UNKNOWN: 'OutcomeUnknownError',
+  IDEMPOTENCY_CONFLICT: 'IdempotencyConflictError',
+}
+
+/** Which type a create's answer is of: the error's, or `created` when it is none. */
+export function resultTypeOf(created: string) {
+  return (result: object) =>
+    'retryable' in result ? ERROR_TYPE_NAMES[(result as AnyFailure).code] : created
+}

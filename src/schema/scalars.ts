@@ -1,0 +1,36 @@
+import { valueFromASTUntyped } from 'graphql'
+import { builder } from './builder.ts'
+
+builder.scalarType('DateTime', {
+  description: 'A moment in ISO 8601 with UTC, e.g. `"2026-04-30T02:40:00.000Z"`.',
+  serialize: (value) => value.toISOString(),
+  parseValue(value) {
+    const date = new Date(typeof value === 'string' ? value : Number.NaN)
+    if (Number.isNaN(date.getTime())) throw new TypeError('Not a date and time in ISO 8601.')
+    return date
+  },
+})
+
+builder.scalarType('URL', {
+  description: 'An absolute http or https URL, kept as it was written.',
+  serialize: (value) => value,
+  parseValue(value) {
+    if (typeof value === 'string' && /^https?:$/.test(URL.parse(value)?.protocol ?? ''))
+      return value
+    throw new TypeError('Not an absolute http or https URL.')
+  },
+})
+
+builder.scalarType('JSONObject', {
+  description: 'A JSON object, passed on as it is, e.g. `{ "lingjing": { "seed": 7 } }`.',
+  serialize: (value) => value,
+  parseValue: asObject,
+  parseLiteral: (literal, variables) => asObject(valueFromASTUntyped(literal, variables)),
+})
+
+function asObject(value: unknown): Record<string, unknown> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>
+  }
+  throw new TypeError('Not a JSON object.')
+}
