@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { Kysely, SqliteDialect } from 'kysely'
+import { Kysely, SqliteDialect, sql } from 'kysely'
 import { migrate } from './migrations.ts'
 import { openNodeSqlite } from './node-sqlite.ts'
 import { createNudges, type Nudges } from './nudges.ts'
@@ -75,6 +75,8 @@ export interface Ledger {
   transitionsAfter<K extends Kind>(address: Address<K>, seq: number): Promise<Transition<K>[]>
   /** Forgets the transitions observed before `time`. */
   prune(time: Date): Promise<void>
+  /** Whether the database answers now. */
+  isReachable(): Promise<boolean>
   close(): Promise<void>
 }
 
@@ -201,6 +203,15 @@ export async function openLedger({ dataDir, secret, watch }: LedgerOptions): Pro
       const before = time.getTime()
       await database.deleteFrom('transition').where('observed_at', '<', before).execute()
       await database.deleteFrom('poll_budget').where('refilled_at', '<', before).execute()
+    },
+
+    async isReachable() {
+      try {
+        await sql`select 1`.execute(database)
+        return true
+      } catch {
+        return false
+      }
     },
 
     close: () => database.destroy(),

@@ -1,0 +1,53 @@
+import { type Logger, pino } from 'pino'
+import { type App, startApp } from './app.ts'
+import { type Config, ConfigError, readConfig } from './config.ts'
+
+const startedAt = performance.now()
+const config = readConfigOrExit()
+const log = await createLogger(config.logLevel)
+const app = await startOrExit()
+log.info(
+  {
+    url: `${app.url}/graphql`,
+    upstream: config.upstreamUrl ?? app.sandboxUrl,
+    startedInMs: Math.round(performance.now() - startedAt),
+  },
+  app.sandboxUrl ? 'ready, with a sandbox in place of 0-0' : 'ready',
+)
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop(signal))
+
+/** A second signal finds the default action in place and ends the process at once. */
+async function stop(signal: NodeJS.Signals): Promise<void> {
+  log.info({ signal }, 'stopping')
+  await app.stop()
+  log.info('stopped')
+  process.exitCode = 0
+}
+
+function readConfigOrExit(): Config {
+  try {
+    return readConfig()
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    console.error(error.message)
+    process.exit(1)
+  }
+}
+
+async function startOrExit(): Promise<App> {
+  try {
+    return await startApp(config, log)
+  } catch (err) {
+    const { code, port } = err as NodeJS.ErrnoException & { port?: number }
+    if (code === 'EADDRINUSE') log.fatal(`Port ${port} is in use; choose another (see README).`)
+    else log.fatal({ err }, 'cannot start')
+    process.exit(1)
+  }
+}
+
+/** JSON lines; on a terminal the same for people. */
+async function createLogger(level: Config['logLevel']): Promise<Logger> {
+  if (!process.stdout.isTTY) return pino({ level })
+  const { default: pretty } = await import('pino-pretty')
+  return pino({ level }, pretty({ ignore: 'pid,hostname', sync: true }))
+}
