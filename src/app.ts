@@ -18,6 +18,8 @@ export interface App {
   url: string
   /** Where the sandbox listens, when it is used. */
   sandboxUrl: string | null
+  /** How many resources are being listened to, once for each subscription. */
+  listeners(): number
   /** Lets running operations end, gives back what is being polled, and closes everything. */
   stop(): Promise<void>
 }
@@ -89,7 +91,12 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
     closers.push(() => server.drain())
 
     const { port } = server.http.address() as AddressInfo
-    return { url: `http://${hostInUrl(config.host)}:${port}`, sandboxUrl, stop }
+    return {
+      url: `http://${hostInUrl(config.host)}:${port}`,
+      sandboxUrl,
+      listeners: () => ledger.nudges.size,
+      stop,
+    }
   } catch (error) {
     await stop()
     throw error

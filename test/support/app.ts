@@ -22,6 +22,8 @@ export interface TestApp {
   query(query: string, variables?: Data, key?: string | null): Promise<Result>
   /** Subscribes over a WebSocket of its own. */
   subscribe(query: string, variables?: Data, key?: string | null): Subscriber
+  /** How many resources are being listened to, once for each subscription. */
+  listeners(): number
   stop(): Promise<void>
 }
 
@@ -52,7 +54,10 @@ export async function startApp(environment: Record<string, string> = {}): Promis
     DATA_DIR: dataDir,
   })
   const log: Data[] = []
-  const app = await start(config, pino({ level: config.logLevel }, { write: (line) => log.push(JSON.parse(line)) }))
+  const app = await start(
+    config,
+    pino({ level: config.logLevel }, { write: (line) => log.push(JSON.parse(line)) }),
+  )
   const stop = app.stop
   onTestFinished(stop)
   return {
@@ -61,6 +66,7 @@ export async function startApp(environment: Record<string, string> = {}): Promis
     log,
     query: (query, variables, key = KEY) => ask(app.url, query, variables, key),
     subscribe: (query, variables, key = KEY) => subscribe(app.url, query, variables, key),
+    listeners: app.listeners,
     stop,
   }
 }

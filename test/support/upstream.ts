@@ -84,10 +84,18 @@ function usual(upstream: ScriptedUpstream, { method, path, body }: Call): Answer
     const created = `${upstream.calls.length}`
     if (kind === 'asset-groups') {
       upstream.groups.add(`group-${created}`)
-      return envelope({ ...sent, group_id: `group-${created}`, status: 'Active', created_at: 1714444800 })
+      return envelope({
+        ...sent,
+        group_id: `group-${created}`,
+        status: 'Active',
+        created_at: 1714444800,
+      })
     }
     if (kind === 'assets') {
-      upstream.assets.set(`Asset-${created}`, { status: 'Processing', group: String(sent.group_id) })
+      upstream.assets.set(`Asset-${created}`, {
+        status: 'Processing',
+        group: String(sent.group_id),
+      })
       return envelope(assetBody(upstream, `Asset-${created}`))
     }
     upstream.tasks.set(`cgt-${created}`, { status: 'queued' })

@@ -1,0 +1,205 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { startApp, until } from './support/app.ts'
+import { scriptUpstream } from './support/upstream.ts'
+
+const WATCH = `subscription ($ids: [ID!]!) {
+  assetStatusChanged(ids: $ids) {
+    previous
+    current
+    asset { id status failureReason group { name } }
+  }
+}`
+const WATCH_GROUP = `subscription {
+  assetGroupStatusChanged(id: "group-1") { previous current asset { assetId sourceUrl } }
+}`
+const REGISTER = `mutation { createAsset(input: { groupId: "group-1", url: "https://example.com/a.png" }) {
+  ... on Asset { assetId status }
+} }`
+
+test('an asset created elsewhere is streamed from its present state to its end, then the stream completes', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Processing' })
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+
+  const subscriber = app.subscribe(WATCH, { ids: ['Asset-1'] })
+  const first = await subscriber.next()
+  upstream.assets.set('Asset-1', { status: 'Active' })
+  const rest = await subscriber.rest()
+
+  expect(first.data?.assetStatusChanged).toMatchObject({ previous: null, current: 'PROCESSING' })
+  expect(rest.map(({ data }) => data?.assetStatusChanged)).toEqual([
+    {
+      previous: 'PROCESSING',
+      current: 'ACTIVE',
+      asset: {
+        id: 'Asset:JIMENG:Asset-1',
+        status: 'ACTIVE',
+        failureReason: null,
+        group: { name: 'Group group-1' },
+      },
+    },
+  ])
+})
+
+test('a subscription completes at once when everything named is already settled', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Active' })
+  upstream.assets.set('Asset-2', { status: 'Failed', error: { Code: 'DownloadFailed' } })
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+
+  const events = await app.subscribe(WATCH, { ids: ['Asset-1', 'Asset-2'] }).rest()
+
+  expect(events.map(({ data }) => data?.assetStatusChanged.current)).toEqual(['ACTIVE', 'FAILED'])
+  expect(events[1]?.data?.assetStatusChanged.asset.failureReason).toContain('DownloadFailed')
+})
+
+test('an id 0-0 does not know ends the subscription with NOT_FOUND', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Processing' })
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+
+  const [result] = await app.subscribe(WATCH, { ids: ['Asset-1', 'Asset-9'] }).rest()
+
+  expect(result?.errors?.[0]?.extensions?.code).toBe('NOT_FOUND')
+})
+
+test('a thousand subscribers of one asset cause the polls of one, and each sees every change once', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Processing' })
+  const app = await startApp({
+    UPSTREAM_URL: upstream.url,
+    ASSET_POLL_MIN_MS: '200',
+    ASSET_POLL_MAX_MS: '200',
+  })
+  const { client } = app.subscribe(WATCH, { ids: ['Asset-1'] })
+  const query = WATCH.replace('group { name }', '')
+  const streams = Array.from({ length: 1_000 }, () =>
+    client.iterate({ query, variables: { ids: ['Asset-1'] } }),
+  )
+  await Promise.all(streams.map((stream) => stream.next()))
+  const before = upstream.callsTo('GET /v1/assets/').length
+  const since = Date.now()
+
+  await until(() => upstream.callsTo('GET /v1/assets/').length >= before + 3)
+  upstream.assets.set('Asset-1', { status: 'Active' })
+  const ends = await Promise.all(
+    streams.map(async (stream) => [await stream.next(), await stream.next()]),
+  )
+
+  const polls = upstream.callsTo('GET /v1/assets/').length - before
+  expect(polls).toBeLessThanOrEqual(Math.ceil((Date.now() - since) / 160) + 1)
+  for (const [change, end] of ends) {
+    expect(change?.value?.data).toMatchObject({ assetStatusChanged: { current: 'ACTIVE' } })
+    expect(end?.done).toBe(true)
+  }
+})
+
+test('a late answer of an earlier state is not a change', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Processing' })
+  const app = await startApp({ UPSTREAM_URL: upstream.url, TERMINAL_TTL_SECONDS: '0.001' })
+  const subscriber = app.subscribe(WATCH, { ids: ['Asset-1'] })
+  await subscriber.next()
+  upstream.assets.set('Asset-1', { status: 'Active' })
+  await subscriber.rest()
+
+  upstream.assets.set('Asset-1', { status: 'Processing' })
+  const { data } = await app.query('{ asset(id: "Asset-1") { status } }')
+  const events = await app.subscribe(WATCH, { ids: ['Asset-1'] }).rest()
+
+  expect(data?.asset.status).toBe('ACTIVE')
+  expect(events.map(({ data }) => data?.assetStatusChanged.current)).toEqual(['ACTIVE'])
+})
+
+test('a group streams the assets it has and those that are added, without end', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const { data } = await app.query(REGISTER)
+  const present = data?.createAsset.assetId
+
+  const subscriber = app.subscribe(WATCH_GROUP)
+  const first = await subscriber.next()
+  const added = (await app.query(REGISTER)).data?.createAsset.assetId
+  const second = await subscriber.next()
+  upstream.assets.set(present, { status: 'Active' })
+  const third = await subscriber.next()
+  upstream.assets.set(added, { status: 'Failed' })
+  const fourth = await subscriber.next()
+
+  const asset = (assetId: string) => ({ assetId, sourceUrl: 'https://example.com/a.png' })
+  expect([first, second, third, fourth].map(({ data }) => data?.assetGroupStatusChanged)).toEqual([
+    { previous: null, current: 'PROCESSING', asset: asset(present) },
+    { previous: null, current: 'PROCESSING', asset: asset(added) },
+    { previous: 'PROCESSING', current: 'ACTIVE', asset: asset(present) },
+    { previous: 'PROCESSING', current: 'FAILED', asset: asset(added) },
+  ])
+})
+
+test('each event is resolved anew: a link that changed upstream is seen changed', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Processing' })
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const subscriber = app.subscribe(WATCH, { ids: ['Asset-1'] })
+  await subscriber.next()
+
+  upstream.intercept = ({ path }) =>
+    path.startsWith('/v1/asset-groups')
+      ? { body: { code: 200, data: { group_id: 'group-1', name: 'Renamed', status: 'Active' } } }
+      : undefined
+  upstream.assets.set('Asset-1', { status: 'Active' })
+  const { data } = await subscriber.next()
+
+  expect(data?.assetStatusChanged.asset.group.name).toBe('Renamed')
+})
+
+test.for([
+  ['completes the operation', (subscriber: { leave(): void }) => subscriber.leave()],
+  [
+    'closes the socket without a word',
+    (subscriber: { client: { terminate(): void } }) => subscriber.client.terminate(),
+  ],
+] as const)('a subscriber that %s leaves nothing behind', async ([, leave]) => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Processing' })
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const subscriber = app.subscribe(WATCH, { ids: ['Asset-1'] })
+  await subscriber.next()
+  expect(app.listeners()).toBe(1)
+
+  leave(subscriber as never)
+
+  await until(() => app.listeners() === 0, 1_000)
+  upstream.assets.set('Asset-1', { status: 'Active' })
+  await until(async () => {
+    const { data } = await app.query('{ assets(status: ACTIVE) { totalCount } }')
+    return data?.assets.totalCount === 1
+  })
+})
+
+test('a subscriber that pauses is given every change it missed, in order', async () => {
+  const upstream = await scriptUpstream()
+  upstream.tasks.set('cgt-1', { status: 'queued' })
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const subscriber = app.subscribe(
+    'subscription { videoTaskStatusChanged(ids: ["cgt-1"]) { previous current } }',
+  )
+  await subscriber.next()
+
+  upstream.tasks.set('cgt-1', { status: 'running' })
+  await until(async () => (await statusOf(app)) === 'RUNNING')
+  upstream.tasks.set('cgt-1', { status: 'succeeded', video: { url: 'https://example.com/v.mp4' } })
+  await until(async () => (await statusOf(app)) === 'SUCCEEDED')
+  await pause(0)
+  const events = await subscriber.rest()
+
+  expect(events.map(({ data }) => data?.videoTaskStatusChanged)).toEqual([
+    { previous: 'QUEUED', current: 'RUNNING' },
+    { previous: 'RUNNING', current: 'SUCCEEDED' },
+  ])
+})
+
+async function statusOf(app: { query(query: string): Promise<{ data?: unknown }> }) {
+  const { data } = await app.query('{ videoTasks { nodes { status } } }')
+  return (data as { videoTasks: { nodes: { status: string }[] } }).videoTasks.nodes[0]?.status
+}
