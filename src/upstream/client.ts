@@ -1,0 +1,200 @@
+import { Pool } from 'undici'
+import type {
+  AssetGroupSnapshot,
+  AssetSnapshot,
+  CreateAssetGroupRequest,
+  CreateAssetRequest,
+  CreateVideoTaskRequest,
+  Platform,
+  VideoTaskSnapshot,
+} from '../model.ts'
+import { startDeadline } from './deadline.ts'
+import { UpstreamError } from './errors.ts'
+import { ExchangeError, exchange, type Method } from './exchange.ts'
+import { buildRequest, checkedId, type RequestOutline } from './request.ts'
+import { parseResponse, type Route, unanswered, unreadable } from './response-parser.ts'
+import { withRetries } from './retry.ts'
+import * as wire from './wire.ts'
+
+export interface UpstreamOptions {
+  /** Where 0-0 is, with or without a path and with or without `/v1` at its end. */
+  url: string
+  /** Calls in flight; those beyond it wait their turn, inside their deadline. */
+  maxConcurrency: number
+  /** Deadlines of a whole operation: waiting, all attempts, and reading the answer. */
+  getTimeoutMs: number
+  postTimeoutMs: number
+  retryBaseDelayMs?: number | undefined
+  /** Told of every attempt when it has ended, for logs and metrics. */
+  onCall?: ((call: UpstreamCallReport) => void) | undefined
+}
+
+export interface UpstreamCallReport {
+  method: Method
+  route: Route
+  /** Null when no answer came. */
+  status: number | null
+  durationMs: number
+  requestId: string
+  /** From 1. */
+  attempt: number
+  /** Null on success; `ABORTED` when the caller had left. */
+  errorCode: string | null
+}
+
+export interface UpstreamCall {
+  /** The bare key, without `Bearer `. */
+  credential: string
+  requestId: string
+  /**
+   * Ends the operation with the signal's own reason: a read at any time, a create only until it has been sent. From then
+   * on it may cost money, so it is seen through for its answer to be recorded.
+   */
+  signal?: AbortSignal | undefined
+}
+
+/** The six calls of 0-0. All of them fail with an UpstreamError, or with the reason of the caller's signal. */
+export interface UpstreamClient {
+  getAssetGroup(
+    ref: { platform: Platform; groupId: string },
+    call: UpstreamCall,
+  ): Promise<AssetGroupSnapshot>
+  createAssetGroup(
+    request: CreateAssetGroupRequest,
+    call: UpstreamCall,
+  ): Promise<AssetGroupSnapshot>
+  getAsset(ref: { platform: Platform; assetId: string }, call: UpstreamCall): Promise<AssetSnapshot>
+  createAsset(request: CreateAssetRequest, call: UpstreamCall): Promise<AssetSnapshot>
+  /** Without the model 0-0 may have forgotten where the task is (upstream-api 3.7). */
+  getVideoTask(
+    ref: { taskId: string; model: string | null },
+    call: UpstreamCall,
+  ): Promise<VideoTaskSnapshot>
+  createVideoTask(request: CreateVideoTaskRequest, call: UpstreamCall): Promise<VideoTaskSnapshot>
+  /** Takes no more calls, and ends when those it has are done. */
+  close(): Promise<void>
+}
+
+/** The route inside 0-0 that a group or asset call takes; without it some answer 404 (upstream-api 1). */
+const ASSET_MODEL = 'seedance-2-0'
+
+interface Operation<T> extends RequestOutline {
+  read: (json: unknown) => T
+}
+
+export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
+  const { origin, pathname } = new URL(options.url)
+  const basePath = pathname.replace(/\/+$/, '').replace(/\/v1$/, '')
+  // HTTP/1.1 with one request to a connection: the number of connections bounds the calls in flight.
+  const pool = new Pool(origin, { connections: options.maxConcurrency, allowH2: false })
+  let closed: Promise<void> | null = null
+
+  async function run<T>(call: UpstreamCall, operation: Operation<T>): Promise<T> {
+    call.signal?.throwIfAborted()
+    const request = buildRequest(basePath, operation, call)
+    const { method, route, read } = operation
+    const isGet = method === 'GET'
+    const deadline = startDeadline(
+      isGet ? options.getTimeoutMs : options.postTimeoutMs,
+      call.signal,
+    )
+    const onSent = isGet ? () => {} : deadline.ignoreCaller
+
+    const send = async (attempt: number): Promise<T> => {
+      const startedMs = performance.now()
+      let status: number | null = null
+      let errorCode: string | null = null
+      try {
+        const response = await exchange(pool, request, deadline.signal, onSent)
+        status = response.status
+        return read(parseResponse(method, route, response))
+      } catch (error) {
+        const failure = toUpstreamError(method, error)
+        errorCode = deadline.isCallerGone() ? 'ABORTED' : failure.code
+        throw failure
+      } finally {
+        const durationMs = performance.now() - startedMs
+        const { requestId } = call
+        options.onCall?.({ method, route, status, durationMs, requestId, attempt, errorCode })
+      }
+    }
+
+    try {
+      if (!isGet) return await send(1)
+      return await withRetries(send, {
+        baseDelayMs: options.retryBaseDelayMs ?? 200,
+        deadlineMs: deadline.endsAtMs,
+        signal: deadline.signal,
+      })
+    } catch (error) {
+      throw deadline.isCallerGone() ? call.signal?.reason : error
+    } finally {
+      deadline.end()
+    }
+  }
+
+  return {
+    getAssetGroup: ({ platform, groupId }, call) =>
+      run(call, {
+        method: 'GET',
+        route: '/v1/asset-groups',
+        id: groupId,
+        query: { platform, model: ASSET_MODEL },
+        read: (json) => ({ ...wire.readAssetGroup(json, platform), groupId }),
+      }),
+
+    createAssetGroup: (request, call) =>
+      run(call, {
+        method: 'POST',
+        route: '/v1/asset-groups',
+        query: { model: ASSET_MODEL },
+        body: wire.writeAssetGroup(request),
+        read: (json) => wire.readAssetGroup(json, request.platform),
+      }),
+
+    getAsset: ({ platform, assetId }, call) =>
+      run(call, {
+        method: 'GET',
+        route: '/v1/assets',
+        id: assetId,
+        query: { platform, model: ASSET_MODEL },
+        read: (json) => ({ ...wire.readAsset(json, platform), assetId }),
+      }),
+
+    createAsset: async (request, call) => {
+      checkedId(request.groupId)
+      return run(call, {
+        method: 'POST',
+        route: '/v1/assets',
+        query: { model: ASSET_MODEL },
+        body: wire.writeAsset(request),
+        read: (json) => wire.readAsset(json, request.platform),
+      })
+    },
+
+    getVideoTask: ({ taskId, model }, call) =>
+      run(call, {
+        method: 'GET',
+        route: '/v1/video/tasks',
+        id: taskId,
+        query: model === null ? {} : { model },
+        read: (json) => ({ ...wire.readVideoTask(json), taskId }),
+      }),
+
+    createVideoTask: (request, call) =>
+      run(call, {
+        method: 'POST',
+        route: '/v1/video/tasks',
+        body: wire.writeVideoTask(request),
+        read: wire.readCreatedVideoTask,
+      }),
+
+    close: () => (closed ??= pool.close()),
+  }
+}
+
+/** What is neither a refusal nor an exchange without an answer is an answer that could not be read. */
+function toUpstreamError(method: Method, error: unknown): UpstreamError {
+  if (error instanceof UpstreamError) return error
+  return error instanceof ExchangeError ? unanswered(method, error) : unreadable(method, error)
+}

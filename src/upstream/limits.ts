@@ -1,0 +1,167 @@
+import type {
+  AssetType,
+  CreateAssetGroupRequest,
+  CreateAssetRequest,
+  CreateVideoTaskRequest,
+  InputIssue,
+  VideoResourceRequest,
+} from '../model.ts'
+
+/*
+ * What 0-0 will take, checked before it is asked. Each check gives every issue at once, with paths as in the GraphQL input.
+ * Pixels, bytes and seconds of media are left to 0-0, which alone sees them.
+ */
+
+/** Name and description: upstream-api 2.1. */
+export function checkAssetGroup(request: CreateAssetGroupRequest): InputIssue[] {
+  return [...groupIssues(request)]
+}
+
+/** Name and URL: upstream-api 2.2. */
+export function checkAsset(request: CreateAssetRequest): InputIssue[] {
+  return [...assetIssues(request)]
+}
+
+/** Options: upstream-api 3.1; resources: 3.2. Limits are known for the Seedance 2.0 models only. */
+export function checkVideoTask(request: CreateVideoTaskRequest): InputIssue[] {
+  return [...videoTaskIssues(request)]
+}
+
+type Issues = Iterable<InputIssue>
+
+function* groupIssues({ name, description }: CreateAssetGroupRequest): Issues {
+  yield* nameIssues(name)
+  if (lengthOf(description ?? '') > 300) {
+    yield issue('The description is longer than 300 characters.', 'description')
+  }
+}
+
+function* assetIssues({ name, url }: CreateAssetRequest): Issues {
+  if (name !== undefined) yield* nameIssues(name)
+  yield* urlIssues(url, 'url')
+}
+
+function* nameIssues(name: string): Issues {
+  if (isBlank(name)) yield issue('The name is blank.', 'name')
+  if (lengthOf(name) > 64) yield issue('The name is longer than 64 characters.', 'name')
+}
+
+function* videoTaskIssues(request: CreateVideoTaskRequest): Issues {
+  if (isBlank(request.model)) yield issue('The model is blank.', 'model')
+  if (isBlank(request.prompt)) yield issue('The prompt is blank.', 'prompt')
+  for (const [index, { url }] of request.resources.entries()) {
+    if (url !== undefined) yield* urlIssues(url, 'resources', index, 'url')
+  }
+  if (request.model.startsWith('seedance-2-0')) {
+    yield* optionIssues(request)
+    yield* frameIssues(request.resources)
+    yield* referenceIssues(request.resources)
+  } else {
+    yield* otherModelIssues(request)
+  }
+}
+
+const RATIOS = ['16:9', '4:3', '1:1', '3:4', '9:16', '21:9', 'adaptive']
+const MAX_SEED = 2 ** 32 - 1
+
+function* optionIssues({
+  model,
+  duration,
+  resolution,
+  ratio,
+  seed,
+}: CreateVideoTaskRequest): Issues {
+  if (duration !== undefined && duration !== -1 && !isIntegerIn(duration, 4, 15)) {
+    yield issue('The duration is neither -1 nor a whole number from 4 to 15.', 'duration')
+  }
+  const isFast = model.startsWith('seedance-2-0-fast')
+  const resolutions = isFast ? ['480p', '720p'] : ['480p', '720p', '1080p', '4k']
+  if (resolution !== undefined && !resolutions.includes(resolution)) {
+    yield issue(`${model} has the resolutions ${resolutions.join(', ')}.`, 'resolution')
+  }
+  if (ratio !== undefined && !RATIOS.includes(ratio)) {
+    yield issue(`The ratios are ${RATIOS.join(', ')}.`, 'ratio')
+  }
+  if (seed !== undefined && !isIntegerIn(seed, -1, MAX_SEED)) {
+    yield issue(`The seed is not a whole number from -1 to ${MAX_SEED}.`, 'seed')
+  }
+}
+
+/** A first frame, or a first and a last one: at most one image each. */
+function* frameIssues(resources: VideoResourceRequest[]): Issues {
+  const firstFrame = resources.findIndex(({ role }) => role === 'FIRST_FRAME')
+  const lastFrame = resources.findIndex(({ role }) => role === 'LAST_FRAME')
+  for (const [index, { role, type }] of resources.entries()) {
+    if (role === 'REFERENCE') continue
+    if (type !== 'IMAGE') yield issue('A frame must be an IMAGE.', 'resources', index, 'type')
+    if (index !== firstFrame && index !== lastFrame) {
+      yield issue(`There can be only one ${role}.`, 'resources', index, 'role')
+    }
+  }
+  if (lastFrame !== -1 && firstFrame === -1) {
+    yield issue('A LAST_FRAME needs a FIRST_FRAME.', 'resources', lastFrame, 'role')
+  }
+}
+
+const MAX_REFERENCES: Record<AssetType, number> = { IMAGE: 9, VIDEO: 3, AUDIO: 3 }
+const MAX_FILES = 12
+
+/** References: never together with frames, only so many, and not of audio alone. */
+function* referenceIssues(resources: VideoResourceRequest[]): Issues {
+  const hasFrame = resources.some(({ role }) => role !== 'REFERENCE')
+  for (const [index, { role }] of resources.entries()) {
+    if (role === 'REFERENCE' && hasFrame) {
+      yield issue('A REFERENCE cannot go with frames.', 'resources', index, 'role')
+    }
+  }
+
+  const references = resources.filter(({ role }) => role === 'REFERENCE')
+  for (const [type, limit] of Object.entries(MAX_REFERENCES)) {
+    const count = references.filter((reference) => reference.type === type).length
+    if (count > limit) yield issue(`There can be at most ${limit} ${type} references.`, 'resources')
+  }
+  if (references.length > MAX_FILES) {
+    yield issue(`There can be at most ${MAX_FILES} references.`, 'resources')
+  }
+  if (resources.length > 0 && resources.every(({ type }) => type === 'AUDIO')) {
+    yield issue('AUDIO cannot be the only kind of reference.', 'resources')
+  }
+}
+
+/** Of other models it is known only that they take no assets (upstream-api 3.2). */
+function* otherModelIssues({ model, duration, resources }: CreateVideoTaskRequest): Issues {
+  if (duration !== undefined && duration !== -1 && !isIntegerIn(duration, 1, Infinity)) {
+    yield issue('The duration is neither -1 nor a positive whole number.', 'duration')
+  }
+  for (const [index, { assetId }] of resources.entries()) {
+    if (assetId === undefined) continue
+    yield issue(`${model} takes no assets.`, 'resources', index, 'assetId')
+  }
+}
+
+/** A URL with a user or a password in it would hand them on to everyone who sees the asset. */
+function* urlIssues(value: string, ...path: (string | number)[]): Issues {
+  const url = URL.parse(value)
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    yield issue('This is not an http or https URL.', ...path)
+  } else if (url.username !== '' || url.password !== '') {
+    yield issue('A URL must not contain a user name or a password.', ...path)
+  }
+}
+
+function issue(message: string, ...path: (string | number)[]): InputIssue {
+  return { path: path.map(String), message }
+}
+
+function isBlank(text: string): boolean {
+  return text.trim() === ''
+}
+
+/** In characters as people count them, not in UTF-16 units. */
+function lengthOf(text: string): number {
+  return Array.from(text).length
+}
+
+function isIntegerIn(value: number, least: number, most: number): boolean {
+  return Number.isInteger(value) && value >= least && value <= most
+}

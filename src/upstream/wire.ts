@@ -1,0 +1,276 @@
+import { z } from 'zod'
+import type {
+  AssetGroupSnapshot,
+  AssetSnapshot,
+  AssetStatus,
+  AssetType,
+  CreateAssetGroupRequest,
+  CreateAssetRequest,
+  CreateVideoTaskRequest,
+  Platform,
+  ResourceRole,
+  VideoResourceRequest,
+  VideoTaskSnapshot,
+  VideoTaskStatus,
+} from '../model.ts'
+import { readFailureReason } from './failure-reason.ts'
+
+/*
+ * The bodies of 0-0 and our words for them, both ways. Nobody documents these bodies in full, so reading asks for the id
+ * and takes everything else as it comes: what is absent or of an unexpected type is null, what is unknown is passed over.
+ * The `read…` functions throw a ZodError when there is no id.
+ */
+
+/** `data` of GET and POST /v1/asset-groups; some providers give the bare id. */
+export function readAssetGroup(data: unknown, platform: Platform): AssetGroupSnapshot {
+  const group = AssetGroupBody.parse(typeof data === 'string' ? { group_id: data } : data)
+  return {
+    platform,
+    groupId: readId(group.group_id, group.id),
+    name: group.name,
+    description: group.description,
+    projectName: group.project_name,
+    status: group.status?.toLowerCase() === 'active' ? 'ACTIVE' : 'UNKNOWN',
+    rawStatus: group.status,
+    createdAt: readTimestamp(group.created_at),
+  }
+}
+
+/** `data` of GET and POST /v1/assets. */
+export function readAsset(data: unknown, platform: Platform): AssetSnapshot {
+  const asset = AssetBody.parse(data)
+  return {
+    platform,
+    assetId: readId(asset.asset_id, asset.id),
+    groupId: asset.group_id,
+    name: asset.name,
+    type: ASSET_TYPES.get(asset.asset_type?.toLowerCase()) ?? null,
+    status: ASSET_STATUSES.get(asset.status?.toLowerCase()) ?? 'UNKNOWN',
+    rawStatus: asset.status ?? '',
+    url: httpUrl(asset.url),
+    failureReason: readFailureReason(asset),
+    createdAt: readTimestamp(asset.created_at),
+  }
+}
+
+/** The body of POST /v1/video/tasks. Some providers give nothing but the id of what they have accepted. */
+export function readCreatedVideoTask(body: unknown): VideoTaskSnapshot {
+  const task = readVideoTask(body)
+  return task.rawStatus === null ? { ...task, status: 'QUEUED' } : task
+}
+
+/** The body of GET /v1/video/tasks/{task_id}. */
+export function readVideoTask(body: unknown): VideoTaskSnapshot {
+  const task = VideoTaskBody.parse(body)
+  const { video, content, usage } = task
+  const url = httpUrl(video?.url ?? null) ?? httpUrl(content?.video_url ?? null)
+  return {
+    taskId: readId(task.id),
+    model: task.model,
+    provider: task.provider,
+    status: VIDEO_TASK_STATUSES.get(task.status?.toLowerCase()) ?? 'UNKNOWN',
+    rawStatus: task.status,
+    progress: task.progress === null ? null : Math.min(100, Math.max(0, task.progress)),
+    video:
+      url === null
+        ? null
+        : {
+            url,
+            duration: video?.duration ?? null,
+            resolution: video?.resolution ?? null,
+            ratio: video?.ratio ?? null,
+            fps: video?.fps ?? null,
+          },
+    usage:
+      usage === null || Object.values(usage).every((tokens) => tokens === null)
+        ? null
+        : {
+            videoTokens: usage.video_tokens,
+            completionTokens: usage.completion_tokens,
+            totalTokens: usage.total_tokens,
+          },
+    failureReason: readFailureReason(task),
+    createdAt: readTimestamp(task.created_at),
+    updatedAt: readTimestamp(task.updated_at),
+  }
+}
+
+export function writeAssetGroup(request: CreateAssetGroupRequest): object {
+  return {
+    platform: request.platform,
+    name: request.name,
+    description: request.description,
+    project_name: request.projectName,
+  }
+}
+
+export function writeAsset(request: CreateAssetRequest): object {
+  return {
+    platform: request.platform,
+    group_id: request.groupId,
+    url: request.url,
+    asset_type: { IMAGE: 'Image', VIDEO: 'Video', AUDIO: 'Audio' }[request.type],
+    name: request.name,
+  }
+}
+
+/** `audio` always goes along, since its default differs between the providers behind 0-0. */
+export function writeVideoTask(request: CreateVideoTaskRequest): object {
+  return {
+    model: request.model,
+    prompt: request.prompt,
+    duration: request.duration,
+    resolution: request.resolution,
+    ratio: request.ratio,
+    audio: request.audio,
+    watermark: request.watermark,
+    seed: request.seed,
+    resources: request.resources.length === 0 ? undefined : request.resources.map(writeResource),
+    provider_options: request.providerOptions,
+  }
+}
+
+/**
+ * `role` always goes along: without it the first image becomes the first frame. `asset_id` is taken for a URL unless it
+ * starts exactly `Asset-`; an `asset://` URL names an asset in every spelling (upstream-api 3.2).
+ */
+function writeResource(resource: VideoResourceRequest): object {
+  const { type, role, assetId, url } = resource
+  const source = assetId?.startsWith('Asset-')
+    ? { asset_id: assetId }
+    : { url: assetId === undefined ? url : `asset://${assetId}` }
+  return { type: type.toLowerCase(), role: ROLES[role], ...source }
+}
+
+const ROLES: Record<ResourceRole, string> = {
+  FIRST_FRAME: 'first_frame',
+  LAST_FRAME: 'last_frame',
+  REFERENCE: 'reference',
+}
+
+const ASSET_TYPES = new Map<string | undefined, AssetType>([
+  ['image', 'IMAGE'],
+  ['video', 'VIDEO'],
+  ['audio', 'AUDIO'],
+])
+
+const ASSET_STATUSES = new Map<string | undefined, AssetStatus>([
+  ['processing', 'PROCESSING'],
+  ['active', 'ACTIVE'],
+  ['failed', 'FAILED'],
+])
+
+/** The words of 0-0 and those that slip through it from the providers (upstream-api 3.5). */
+const VIDEO_TASK_STATUSES = new Map<string | undefined, VideoTaskStatus>([
+  ['queued', 'QUEUED'],
+  ['running', 'RUNNING'],
+  ['waiting', 'RUNNING'],
+  ['submitted', 'RUNNING'],
+  ['pending', 'RUNNING'],
+  ['in_progress', 'RUNNING'],
+  ['processing', 'RUNNING'],
+  ['succeeded', 'SUCCEEDED'],
+  ['success', 'SUCCEEDED'],
+  ['completed', 'SUCCEEDED'],
+  ['failed', 'FAILED'],
+  ['fail', 'FAILED'],
+  ['timeout', 'FAILED'],
+  ['cancelled', 'CANCELLED'],
+  ['canceled', 'CANCELLED'],
+  ['expired', 'EXPIRED'],
+])
+
+const text = z.string().nullable().catch(null)
+
+const number = z
+  .union([
+    z.number(),
+    z
+      .string()
+      .regex(/^\s*-?\d+(\.\d+)?\s*%?\s*$/)
+      .transform(Number.parseFloat),
+  ])
+  .nullable()
+  .catch(null)
+
+const timestamp = z.union([z.string(), z.number()]).nullable().catch(null)
+
+/** Numbers too large to be exact are refused: such an id would be another one. */
+const id = z
+  .union([z.string(), z.int().transform(String)])
+  .nullable()
+  .catch(null)
+
+const failure = {
+  error: z.unknown().optional(),
+  Error: z.unknown().optional(),
+  fail_reason: z.unknown().optional(),
+  failure_reason: z.unknown().optional(),
+}
+
+const AssetGroupBody = z.object({
+  group_id: id,
+  id,
+  name: text,
+  description: text,
+  project_name: text,
+  status: text,
+  created_at: timestamp,
+})
+
+const AssetBody = z.object({
+  asset_id: id,
+  id,
+  group_id: text,
+  name: text,
+  asset_type: text,
+  status: text,
+  url: text,
+  created_at: timestamp,
+  ...failure,
+})
+
+const VideoTaskBody = z.object({
+  id,
+  model: text,
+  provider: text,
+  status: text,
+  progress: number,
+  video: z
+    .object({ url: text, duration: number, resolution: text, ratio: text, fps: number })
+    .nullable()
+    .catch(null),
+  content: z.object({ video_url: text }).nullable().catch(null),
+  usage: z
+    .object({ video_tokens: number, completion_tokens: number, total_tokens: number })
+    .nullable()
+    .catch(null),
+  created_at: timestamp,
+  updated_at: timestamp,
+  ...failure,
+})
+
+const Id = z.string('an id is missing').min(1, 'an id is missing')
+
+function readId(...candidates: (string | null)[]): string {
+  return Id.parse(candidates.find((candidate) => candidate !== null && candidate !== ''))
+}
+
+/** The address when it is absolute http or https; anything else would be of no use to a browser, or a danger. */
+function httpUrl(value: string | null): string | null {
+  return value !== null && /^https?:$/.test(URL.parse(value)?.protocol ?? '') ? value : null
+}
+
+/**
+ * When something was created. Numbers below 1e11 are seconds and from 1e12 on milliseconds; what lies between is a copying
+ * mistake, never a date (upstream-api 2.3). Texts are numbers or ISO 8601 with an offset. Null when there is no telling.
+ */
+export function readTimestamp(value: string | number | null): Date | null {
+  if (typeof value === 'string' && !/^\d+$/.test(value)) {
+    return z.iso.datetime({ offset: true }).safeParse(value).success ? new Date(value) : null
+  }
+  const time = Number(value)
+  if (time <= 0 || (time >= 1e11 && time < 1e12)) return null
+  const date = new Date(time < 1e11 ? time * 1000 : time)
+  return Number.isNaN(date.getTime()) ? null : date
+}

@@ -1,0 +1,352 @@
+import { once } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type AddressInfo, createServer } from 'node:net'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import {
+  createUpstreamClient,
+  type UpstreamClient,
+  type UpstreamOptions,
+} from '../src/upstream/client.ts'
+import { UpstreamError } from '../src/upstream/errors.ts'
+import { serve } from './support/serve.ts'
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void
+
+const call = { credential: 'sk-test', requestId: 'request-1' }
+const ASSET = JSON.stringify({ code: 200, data: { asset_id: 'Asset-1', status: 'Active' } })
+
+function startClient(url: string, options: Partial<UpstreamOptions> = {}): UpstreamClient {
+  const client = createUpstreamClient({
+    url,
+    maxConcurrency: 4,
+    getTimeoutMs: 5000,
+    postTimeoutMs: 5000,
+    retryBaseDelayMs: 1,
+    ...options,
+  })
+  onTestFinished(() => void client.close())
+  return client
+}
+
+const get = (client: UpstreamClient) =>
+  client.getAsset({ platform: 'JIMENG', assetId: 'Asset-1' }, call)
+
+const post = (client: UpstreamClient) =>
+  client.createVideoTask(
+    { model: 'seedance-2-0', prompt: 'A slow pan', audio: false, resources: [] },
+    call,
+  )
+
+async function failureOf(result: Promise<unknown>): Promise<UpstreamError> {
+  const error = await result.then(
+    () => new Error('the call succeeded'),
+    (reason: unknown) => reason,
+  )
+  if (error instanceof UpstreamError) return error
+  throw error
+}
+
+/** Sends a body piece by piece, as fast as it is taken, until it is whole or nobody reads any more. */
+function pour(response: ServerResponse, pieces: number, sent: { bytes: number }): void {
+  const piece = Buffer.alloc(65_536, 'x')
+  const pump = () => {
+    while (pieces-- > 0 && !response.destroyed) {
+      sent.bytes += piece.length
+      if (!response.write(piece)) return void response.once('drain', pump)
+    }
+    response.end()
+  }
+  pump()
+}
+
+/** Starts a TCP server that accepts connections and says nothing. */
+async function serveSilence(): Promise<number> {
+  const server = createServer()
+  onTestFinished(() => void server.close())
+  server.on('connection', (socket) => onTestFinished(() => void socket.destroy()))
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  return (server.address() as AddressInfo).port
+}
+
+async function closedPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  await once(server.close(), 'close')
+  return port
+}
+
+describe('when 0-0 has a bad day', () => {
+  const drip = (response: ServerResponse) => {
+    const timer = setInterval(() => response.write(' '), 5)
+    response.once('close', () => clearInterval(timer))
+  }
+
+  const badDays: Record<string, { handler: Handler; read: string; create: string; reads: number }> =
+    {
+      'resets the connection before its answer': {
+        handler: (request) => request.socket.resetAndDestroy(),
+        read: 'UPSTREAM_UNAVAILABLE',
+        create: 'OUTCOME_UNKNOWN',
+        reads: 3,
+      },
+      'resets the connection after a word before its answer': {
+        handler: (request, response) => {
+          response.writeProcessing(() => request.socket.resetAndDestroy())
+        },
+        read: 'UPSTREAM_UNAVAILABLE',
+        create: 'OUTCOME_UNKNOWN',
+        reads: 3,
+      },
+      'resets the connection within its answer': {
+        handler: (request, response) => {
+          response.writeHead(200, { 'content-length': 100 }).write('{"code"', () => {
+            request.socket.resetAndDestroy()
+          })
+        },
+        read: 'UPSTREAM_UNAVAILABLE',
+        create: 'OUTCOME_UNKNOWN',
+        reads: 3,
+      },
+      'resets the connection within a refusal': {
+        handler: (request, response) => {
+          response.writeHead(401, { 'content-length': 100 }).write('{"det', () => {
+            request.socket.resetAndDestroy()
+          })
+        },
+        read: 'UNAUTHENTICATED',
+        create: 'UNAUTHENTICATED',
+        reads: 1,
+      },
+      'ends its answer early': {
+        handler: (_request, response) => void response.end('{"code":200,"data":{"asset_id":"Ass'),
+        read: 'UPSTREAM_PROTOCOL',
+        create: 'OUTCOME_UNKNOWN',
+        reads: 1,
+      },
+      'answers something that is not HTTP': {
+        handler: (request) => void request.socket.end('220 mail.example ESMTP\r\n'),
+        read: 'UPSTREAM_UNAVAILABLE',
+        create: 'OUTCOME_UNKNOWN',
+        reads: 3,
+      },
+      'answers with a page of HTML and 502': {
+        handler: (_request, response) => void response.writeHead(502).end('<h1>Bad Gateway</h1>'),
+        read: 'UPSTREAM_UNAVAILABLE',
+        create: 'OUTCOME_UNKNOWN',
+        reads: 3,
+      },
+      'answers with a page of HTML and 200': {
+        handler: (_request, response) => void response.end('<h1>Welcome</h1>'),
+        read: 'UPSTREAM_PROTOCOL',
+        create: 'OUTCOME_UNKNOWN',
+        reads: 1,
+      },
+      'answers 503 before any work': {
+        handler: (_request, response) => {
+          response.writeHead(503).end('{"error":{"message":"busy","type":"local_overload"}}')
+        },
+        read: 'UPSTREAM_UNAVAILABLE',
+        create: 'UPSTREAM_UNAVAILABLE',
+        reads: 3,
+      },
+      'answers 429': {
+        handler: (_request, response) => void response.writeHead(429).end('{}'),
+        read: 'RATE_LIMITED',
+        create: 'RATE_LIMITED',
+        reads: 3,
+      },
+      'answers 404': {
+        handler: (_request, response) => void response.writeHead(404).end('{"detail":"No such"}'),
+        read: 'NOT_FOUND',
+        create: 'NOT_FOUND',
+        reads: 1,
+      },
+    }
+
+  test.each(Object.entries(badDays))('and %s, a read tells so', async (_day, row) => {
+    const handler = vi.fn(row.handler)
+    const client = startClient(await serve(handler))
+
+    const failure = await failureOf(get(client))
+
+    expect(failure.code).toBe(row.read)
+    expect(handler).toHaveBeenCalledTimes(row.reads)
+  })
+
+  test.each(Object.entries(badDays))('and %s, a create is sent once', async (_day, row) => {
+    const handler = vi.fn(row.handler)
+    const client = startClient(await serve(handler))
+
+    const failure = await failureOf(post(client))
+
+    expect(failure.code).toBe(row.create)
+    expect(handler).toHaveBeenCalledTimes(1)
+  })
+
+  test.each<[string, Handler]>([
+    ['never answers', () => {}],
+    ['never ends its answer', (_request, response) => drip(response)],
+  ])('and %s, the deadline ends a call', async (_day, handler) => {
+    const client = startClient(await serve(handler), { getTimeoutMs: 100, postTimeoutMs: 100 })
+
+    const failures = await Promise.all([failureOf(get(client)), failureOf(post(client))])
+
+    expect(failures.map(({ code }) => code)).toEqual(['UPSTREAM_UNAVAILABLE', 'OUTCOME_UNKNOWN'])
+  })
+
+  test.each([
+    ['100 MB', 1600],
+    ['an endless stream', Number.POSITIVE_INFINITY],
+  ])('and answers with %s, little of it is read', async (_size, pieces) => {
+    const sent = { bytes: 0 }
+    const client = startClient(await serve((_request, response) => pour(response, pieces, sent)))
+
+    const failures = [await failureOf(get(client)), await failureOf(post(client))]
+
+    expect(failures.map(({ code }) => code)).toEqual(['UPSTREAM_PROTOCOL', 'OUTCOME_UNKNOWN'])
+    expect(sent.bytes).toBeLessThan(50_000_000)
+  })
+
+  test('and nobody listens, nothing was done', async () => {
+    const client = startClient(`http://127.0.0.1:${await closedPort()}`)
+
+    const failures = await Promise.all([failureOf(get(client)), failureOf(post(client))])
+
+    expect(failures.map(({ code }) => code)).toEqual([
+      'UPSTREAM_UNAVAILABLE',
+      'UPSTREAM_UNAVAILABLE',
+    ])
+  })
+
+  test('and its name is not known, nothing was done', async () => {
+    const client = startClient('http://zerograph.invalid', { postTimeoutMs: 1000 })
+
+    const failure = await failureOf(post(client))
+
+    expect(failure.code).toBe('UPSTREAM_UNAVAILABLE')
+  })
+
+  test('and no connection comes about, nothing was done', async () => {
+    const client = startClient(`https://127.0.0.1:${await serveSilence()}`, { postTimeoutMs: 100 })
+
+    const failure = await failureOf(post(client))
+
+    expect(failure.code).toBe('UPSTREAM_UNAVAILABLE')
+  })
+
+  test('and closes a connection just as a create is sent on it, the create may have happened', async () => {
+    const sockets = new Set()
+    const handler = vi.fn<Handler>((request, response) => {
+      sockets.add(request.socket)
+      if (request.method === 'GET') response.end(ASSET)
+      else request.socket.destroy()
+    })
+    const client = startClient(await serve(handler), { maxConcurrency: 1 })
+    await get(client)
+
+    const failure = await failureOf(post(client))
+
+    expect(failure.code).toBe('OUTCOME_UNKNOWN')
+    expect(handler).toHaveBeenCalledTimes(2)
+    expect(sockets.size).toBe(1)
+  })
+
+  test('and redirects, nobody follows, and no header goes there', async () => {
+    const elsewhere = vi.fn()
+    const location = await serve(elsewhere)
+    const url = await serve((_request, response) => response.writeHead(302, { location }).end())
+    const client = startClient(url)
+
+    const failures = await Promise.all([failureOf(get(client)), failureOf(post(client))])
+
+    expect(failures.map(({ code }) => code)).toEqual(['UPSTREAM_PROTOCOL', 'OUTCOME_UNKNOWN'])
+    expect(elsewhere).not.toHaveBeenCalled()
+  })
+})
+
+test('a create whose deadline ends in the queue was not done, and its connection goes on', async () => {
+  const held: ServerResponse[] = []
+  const sockets = new Set()
+  const methods: (string | undefined)[] = []
+  const url = await serve((request, response) => {
+    sockets.add(request.socket)
+    methods.push(request.method)
+    held.push(response)
+  })
+  const client = startClient(url, { maxConcurrency: 1, postTimeoutMs: 50 })
+  const first = get(client)
+  const create = failureOf(post(client))
+  const last = get(client)
+
+  const failure = await create
+  for (let answered = 0; answered < 2; answered++) {
+    await vi.waitUntil(() => held.length === 1, { interval: 5 })
+    held.shift()?.end(ASSET)
+  }
+  await Promise.all([first, last])
+
+  expect(failure.code).toBe('UPSTREAM_UNAVAILABLE')
+  expect(methods).toEqual(['GET', 'GET'])
+  expect(sockets.size).toBe(1)
+})
+
+describe('a read is tried again', () => {
+  test('until it succeeds', async () => {
+    const statuses = [503, 429, 200]
+    const handler = vi.fn<Handler>((_request, response) => {
+      response.writeHead(statuses.shift() ?? 500).end(ASSET)
+    })
+
+    const asset = await get(startClient(await serve(handler)))
+
+    expect(asset.status).toBe('ACTIVE')
+    expect(handler).toHaveBeenCalledTimes(3)
+  })
+
+  test('not before the pause upstream asked for', async () => {
+    const arrivalsMs: number[] = []
+    const url = await serve((_request, response) => {
+      arrivalsMs.push(performance.now())
+      response.writeHead(arrivalsMs.length === 1 ? 429 : 200, { 'retry-after': '1' }).end(ASSET)
+    })
+
+    await get(startClient(url))
+
+    const [first = 0, second = 0] = arrivalsMs
+    expect(second - first).toBeGreaterThanOrEqual(990)
+  })
+
+  test.each([
+    ['the pause upstream asked for', { 'retry-after': '60' }, {}],
+    ['the back-off', {}, { retryBaseDelayMs: 1e12 }],
+  ])('not at all when %s would outlast the deadline', async (_what, headers, options) => {
+    const handler = vi.fn<Handler>((_request, response) => {
+      response.writeHead(429, headers).end()
+    })
+    const client = startClient(await serve(handler), options)
+    const startedMs = performance.now()
+
+    const failure = await failureOf(get(client))
+
+    expect(failure.code).toBe('RATE_LIMITED')
+    expect(failure.retryAfterMs).toBe('retry-after' in headers ? 60_000 : null)
+    expect(handler).toHaveBeenCalledTimes(1)
+    expect(performance.now() - startedMs).toBeLessThan(1000)
+  })
+
+  test('only within its one deadline', async () => {
+    let attempts = 0
+    const url = await serve((_request, response) => {
+      if (++attempts === 1) response.writeHead(503).end()
+    })
+    const client = startClient(url, { getTimeoutMs: 200 })
+    const startedMs = performance.now()
+
+    const failure = await failureOf(get(client))
+
+    expect(failure.code).toBe('UPSTREAM_UNAVAILABLE')
+    expect(attempts).toBe(2)
+    expect(performance.now() - startedMs).toBeLessThan(1000)
+  })
+})

@@ -1,0 +1,389 @@
+import { getEventListeners, once } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { json } from 'node:stream/consumers'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import type { CreateVideoTaskRequest } from '../src/model.ts'
+import {
+  createUpstreamClient,
+  type UpstreamCallReport,
+  type UpstreamClient,
+  type UpstreamOptions,
+} from '../src/upstream/client.ts'
+import { serve } from './support/serve.ts'
+
+const call = { credential: 'sk-test', requestId: 'request-1' }
+const assetRef = { platform: 'JIMENG', assetId: 'Asset-1' } as const
+const taskRequest: CreateVideoTaskRequest = {
+  model: 'seedance-2-0',
+  prompt: 'A slow pan',
+  audio: false,
+  resources: [],
+}
+
+function startClient(url: string, options: Partial<UpstreamOptions> = {}): UpstreamClient {
+  const client = createUpstreamClient({
+    url,
+    maxConcurrency: 4,
+    getTimeoutMs: 5000,
+    postTimeoutMs: 5000,
+    retryBaseDelayMs: 1,
+    ...options,
+  })
+  onTestFinished(() => void client.close())
+  return client
+}
+
+function answer(response: ServerResponse, body: object, status = 200): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+}
+
+const assetBody = (id: string) => ({
+  code: 200,
+  msg: 'OK',
+  data: { asset_id: id, status: 'Active' },
+})
+
+describe('each call is the request 0-0 documents', () => {
+  test.each<[string, (client: UpstreamClient) => Promise<unknown>, string, object | null]>([
+    [
+      'getAssetGroup',
+      (client) => client.getAssetGroup({ platform: 'BYTEPLUS', groupId: 'group-1' }, call),
+      'GET /v1/asset-groups/group-1?platform=BYTEPLUS&model=seedance-2-0',
+      null,
+    ],
+    [
+      'createAssetGroup',
+      (client) => client.createAssetGroup({ platform: 'JIMENG', name: 'Cast' }, call),
+      'POST /v1/asset-groups?model=seedance-2-0',
+      { platform: 'JIMENG', name: 'Cast' },
+    ],
+    [
+      'getAsset',
+      (client) => client.getAsset(assetRef, call),
+      'GET /v1/assets/Asset-1?platform=JIMENG&model=seedance-2-0',
+      null,
+    ],
+    [
+      'createAsset',
+      (client) =>
+        client.createAsset(
+          {
+            platform: 'JIMENG',
+            groupId: 'group-1',
+            url: 'https://example.com/a.png',
+            type: 'IMAGE',
+          },
+          call,
+        ),
+      'POST /v1/assets?model=seedance-2-0',
+      {
+        platform: 'JIMENG',
+        group_id: 'group-1',
+        url: 'https://example.com/a.png',
+        asset_type: 'Image',
+      },
+    ],
+    [
+      'getVideoTask',
+      (client) => client.getVideoTask({ taskId: 'cgt-1', model: 'sora/2 &x' }, call),
+      'GET /v1/video/tasks/cgt-1?model=sora%2F2+%26x',
+      null,
+    ],
+    [
+      'getVideoTask without a model',
+      (client) => client.getVideoTask({ taskId: 'cgt-1', model: null }, call),
+      'GET /v1/video/tasks/cgt-1',
+      null,
+    ],
+    [
+      'createVideoTask',
+      (client) => client.createVideoTask(taskRequest, call),
+      'POST /v1/video/tasks',
+      { model: 'seedance-2-0', prompt: 'A slow pan', audio: false },
+    ],
+  ])('%s', async (_name, run, expectedLine, expectedBody) => {
+    const seen: { line: string; body: unknown }[] = []
+    const url = await serve(async (request, response) => {
+      const body = request.method === 'POST' ? await json(request) : null
+      seen.push({ line: `${request.method} ${request.url}`, body })
+      answer(response, { code: 200, data: { id: 'x' }, id: 'x' })
+    })
+
+    await run(startClient(url))
+
+    expect(seen).toEqual([{ line: expectedLine, body: expectedBody }])
+  })
+})
+
+describe('the headers', () => {
+  test('of a GET are these and no others', async () => {
+    let headers: IncomingMessage['headers'] = {}
+    const url = await serve((request, response) => {
+      headers = request.headers
+      answer(response, assetBody('Asset-1'))
+    })
+
+    await startClient(url).getAsset(assetRef, call)
+
+    expect(headers).toEqual({
+      host: new URL(url).host,
+      connection: 'keep-alive',
+      accept: 'application/json',
+      'user-agent': expect.stringMatching(/^zerograph\/\d/),
+      authorization: 'Bearer sk-test',
+      'x-request-id': 'request-1',
+    })
+  })
+
+  test('of a POST tell its type and length too', async () => {
+    let headers: IncomingMessage['headers'] = {}
+    const url = await serve((request, response) => {
+      headers = request.headers
+      answer(response, { id: 'cgt-1' })
+    })
+
+    await startClient(url).createVideoTask(taskRequest, call)
+
+    expect(headers).toMatchObject({ 'content-type': 'application/json' })
+    expect(Object.keys(headers)).toHaveLength(8)
+  })
+})
+
+test.each(['', '/', '/v1', '/v1/'])('a base URL may end in "%s"', async (ending) => {
+  let path: string | undefined
+  const url = await serve((request, response) => {
+    path = request.url
+    answer(response, { id: 'cgt-1' })
+  })
+
+  await startClient(`${url}/gate${ending}`).getVideoTask({ taskId: 'cgt-1', model: null }, call)
+
+  expect(path).toBe('/gate/v1/video/tasks/cgt-1')
+})
+
+describe('nothing is sent', () => {
+  test.each(['..', '.', '', 'a/b', 'a?b', 'a%2fb', 'é', 'x'.repeat(129)])(
+    'for the id %j, which no resource can have',
+    async (id) => {
+      const handler = vi.fn()
+      const client = startClient(await serve(handler))
+      const notFound = expect.objectContaining({ code: 'NOT_FOUND' })
+
+      await expect(client.getAsset({ ...assetRef, assetId: id }, call)).rejects.toEqual(notFound)
+      await expect(client.getVideoTask({ taskId: id, model: null }, call)).rejects.toEqual(notFound)
+      await expect(
+        client.createAsset(
+          { platform: 'JIMENG', groupId: id, url: 'https://example.com/a', type: 'IMAGE' },
+          call,
+        ),
+      ).rejects.toEqual(notFound)
+      expect(handler).not.toHaveBeenCalled()
+    },
+  )
+
+  test.each(['', 'sk a', 'sk-a\r\nx-access-key: b', 'sk-é'])(
+    'with the key %j, which no header can carry',
+    async (credential) => {
+      const handler = vi.fn()
+      const client = startClient(await serve(handler))
+
+      const result = client.getAsset(assetRef, { ...call, credential })
+
+      await expect(result).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
+      expect(handler).not.toHaveBeenCalled()
+    },
+  )
+})
+
+test('an asset read by an id is known by that id, however the answer spells it', async () => {
+  const url = await serve((_request, response) => answer(response, assetBody('asset-1')))
+
+  const asset = await startClient(url).getAsset(assetRef, call)
+
+  expect(asset.assetId).toBe('Asset-1')
+})
+
+test('a create whose answer has no id may have happened', async () => {
+  const url = await serve((_request, response) => answer(response, { status: 'queued' }))
+
+  const result = startClient(url).createVideoTask(taskRequest, call)
+
+  await expect(result).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+})
+
+test('a read whose answer has no id is not understood', async () => {
+  const url = await serve((_request, response) => answer(response, { code: 200, data: null }))
+
+  const result = startClient(url).getAsset(assetRef, call)
+
+  await expect(result).rejects.toMatchObject({ code: 'UPSTREAM_PROTOCOL' })
+})
+
+test('calls one after another share a connection', async () => {
+  const sockets = new Set()
+  const url = await serve((request, response) => {
+    sockets.add(request.socket)
+    answer(response, assetBody('Asset-1'))
+  })
+  const client = startClient(url, { maxConcurrency: 1 })
+
+  for (let i = 0; i < 5; i++) await client.getAsset(assetRef, call)
+
+  expect(sockets.size).toBe(1)
+})
+
+test('no more calls are in flight than allowed, and all are answered', async () => {
+  let inFlight = 0
+  let most = 0
+  const held: ServerResponse[] = []
+  const url = await serve((request, response) => {
+    if (request.url === '/ping') return void response.end()
+    most = Math.max(most, ++inFlight)
+    held.push(response)
+    response.once('finish', () => inFlight--)
+  })
+  const client = startClient(url, { maxConcurrency: 3 })
+  const calls = Array.from({ length: 9 }, () => client.getAsset(assetRef, call))
+
+  for (let answered = 0; answered < 9; answered += 3) {
+    await vi.waitUntil(() => held.length === 3, { interval: 5 })
+    // Whatever was sent together with these three has arrived when this later request has.
+    await fetch(`${url}/ping`)
+    for (const response of held.splice(0)) answer(response, assetBody('Asset-1'))
+  }
+
+  await expect(Promise.all(calls)).resolves.toHaveLength(9)
+  expect(most).toBe(3)
+})
+
+test('closing waits for the calls under way', async () => {
+  const requested = Promise.withResolvers<ServerResponse>()
+  const client = startClient(await serve((_request, response) => requested.resolve(response)))
+  const created = client.createVideoTask(taskRequest, call)
+  const response = await requested.promise
+
+  const closed = client.close()
+  answer(response, { id: 'cgt-1', status: 'queued' })
+
+  await expect(created).resolves.toMatchObject({ taskId: 'cgt-1', status: 'QUEUED' })
+  await closed
+  await expect(client.getAsset(assetRef, call)).rejects.toMatchObject({
+    code: 'UPSTREAM_UNAVAILABLE',
+  })
+})
+
+test('every attempt is reported when it has ended', async () => {
+  const answers = [503, 200, 404]
+  const url = await serve((_request, response) => {
+    const status = answers.shift()
+    answer(response, status === 200 ? assetBody('Asset-1') : {}, status)
+  })
+  const reports: UpstreamCallReport[] = []
+  const client = startClient(url, { onCall: (report) => reports.push(report) })
+
+  await client.getAsset(assetRef, call)
+  await client.getVideoTask({ taskId: 'cgt-1', model: null }, call).catch(() => {})
+
+  const common = { method: 'GET', requestId: 'request-1', durationMs: expect.any(Number) }
+  expect(reports).toEqual([
+    {
+      ...common,
+      route: '/v1/assets',
+      attempt: 1,
+      status: 503,
+      errorCode: 'UPSTREAM_UNAVAILABLE',
+    },
+    { ...common, route: '/v1/assets', attempt: 2, status: 200, errorCode: null },
+    { ...common, route: '/v1/video/tasks', attempt: 1, status: 404, errorCode: 'NOT_FOUND' },
+  ])
+})
+
+describe('a caller that leaves', () => {
+  test('ends a read at once, with its own reason and up to the server', async () => {
+    const requested = Promise.withResolvers<IncomingMessage>()
+    const url = await serve((request) => requested.resolve(request))
+    const caller = new AbortController()
+    const result = startClient(url).getAsset(assetRef, { ...call, signal: caller.signal })
+    const request = await requested.promise
+
+    const disconnected = once(request.socket, 'close')
+    caller.abort('gone')
+
+    await expect(result).rejects.toBe('gone')
+    await disconnected
+  })
+
+  test('ends the pause before a retry at once', async () => {
+    const handler = vi.fn((_request: IncomingMessage, response: ServerResponse) => {
+      response.writeHead(503, { 'retry-after': '4' }).end()
+    })
+    const caller = new AbortController()
+    const onCall = () => setImmediate(() => caller.abort('gone'))
+    const client = startClient(await serve(handler), { onCall })
+
+    const result = client.getAsset(assetRef, { ...call, signal: caller.signal })
+
+    await expect(result).rejects.toBe('gone')
+    expect(handler).toHaveBeenCalledTimes(1)
+  })
+
+  test('before it begins sends nothing', async () => {
+    const handler = vi.fn()
+    const client = startClient(await serve(handler))
+
+    const result = client.getAsset(assetRef, { ...call, signal: AbortSignal.abort('gone') })
+
+    await expect(result).rejects.toBe('gone')
+    expect(handler).not.toHaveBeenCalled()
+  })
+
+  test('does not end a create that has been sent', async () => {
+    const requested = Promise.withResolvers<ServerResponse>()
+    const url = await serve((_request, response) => requested.resolve(response))
+    const caller = new AbortController()
+    const result = startClient(url).createVideoTask(taskRequest, {
+      ...call,
+      signal: caller.signal,
+    })
+    const response = await requested.promise
+
+    caller.abort('gone')
+    answer(response, { id: 'cgt-1' })
+
+    await expect(result).resolves.toMatchObject({ taskId: 'cgt-1' })
+  })
+
+  test('ends a create that still waits for its turn, which is then never sent', async () => {
+    const held: ServerResponse[] = []
+    const methods: (string | undefined)[] = []
+    const url = await serve((request, response) => {
+      methods.push(request.method)
+      held.push(response)
+    })
+    const client = startClient(url, { maxConcurrency: 1 })
+    const first = client.getAsset(assetRef, call)
+    const caller = new AbortController()
+    const create = client.createVideoTask(taskRequest, { ...call, signal: caller.signal })
+    const last = client.getAsset(assetRef, call)
+
+    await vi.waitUntil(() => held.length === 1, { interval: 5 })
+    caller.abort('gone')
+    await expect(create).rejects.toBe('gone')
+    held.shift()?.end(JSON.stringify(assetBody('Asset-1')))
+    await vi.waitUntil(() => held.length === 1, { interval: 5 })
+    held.shift()?.end(JSON.stringify(assetBody('Asset-1')))
+    await Promise.all([first, last])
+
+    expect(methods).toEqual(['GET', 'GET'])
+  })
+
+  test('is not listened to once its calls are done', async () => {
+    const url = await serve((_request, response) => answer(response, assetBody('Asset-1')))
+    const client = startClient(url)
+    const { signal } = new AbortController()
+
+    await Promise.all([1, 2, 3].map(() => client.getAsset(assetRef, { ...call, signal })))
+
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+  })
+})

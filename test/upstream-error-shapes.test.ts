@@ -1,0 +1,234 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { UpstreamError } from '../src/upstream/errors.ts'
+import type { Method } from '../src/upstream/exchange.ts'
+import { parseResponse, type Route } from '../src/upstream/response-parser.ts'
+
+const ASSETS = '/v1/assets'
+const TASKS = '/v1/video/tasks'
+
+interface Answer {
+  method?: Method
+  route?: Route
+  status: number
+  body: unknown
+  headers?: Record<string, string>
+}
+
+/** What a caller is told; a string body stands as it is, anything else is sent as JSON. */
+function failureOf({ method = 'GET', route = ASSETS, status, body, headers = {} }: Answer) {
+  const text = typeof body === 'string' ? body : JSON.stringify(body)
+  try {
+    parseResponse(method, route, { status, headers, body: text })
+  } catch (error) {
+    if (error instanceof UpstreamError) return error
+    throw error
+  }
+  throw new Error('the answer was taken for a success')
+}
+
+describe('an error answer has the code of its class', () => {
+  test.each([
+    // The edge
+    [400, { detail: 'invalid json' }, 'UPSTREAM_REJECTED'],
+    [401, { detail: 'invalid api key' }, 'UNAUTHENTICATED'],
+    [402, { detail: 'insufficient balance' }, 'PAYMENT_REQUIRED'],
+    [403, { detail: 'banned' }, 'FORBIDDEN'],
+    [403, { detail: 'api_key_spend_limit_exceeded' }, 'FORBIDDEN'],
+    [404, { detail: 'content generation task not found' }, 'NOT_FOUND'],
+    [404, { detail: 'Not Found' }, 'NOT_FOUND'],
+    [405, { detail: 'Method Not Allowed' }, 'UPSTREAM_REJECTED'],
+    [429, { detail: '上游已达到最大限制' }, 'RATE_LIMITED'],
+    [499, { detail: 'client disconnected' }, 'UPSTREAM_UNAVAILABLE'],
+    [502, { detail: 'upstream communication error' }, 'UPSTREAM_UNAVAILABLE'],
+    [503, { detail: 'no channel configured' }, 'UPSTREAM_UNAVAILABLE'],
+    [504, { detail: 'upstream read timeout after 60s' }, 'UPSTREAM_UNAVAILABLE'],
+    // The gateway in Python
+    [400, { message: 'Unsupported Lingjing modelCode: x' }, 'UPSTREAM_REJECTED'],
+    [400, { error: 'Content did not pass the moral check, sorry' }, 'UPSTREAM_REJECTED'],
+    [403, { message: 'Not authenticated' }, 'UNAUTHENTICATED'],
+    [403, { error: 'Invalid or missing API Key' }, 'UNAUTHENTICATED'],
+    [403, { message: 'Task belongs to a different API key' }, 'NOT_FOUND'],
+    [404, { message: 'Unknown content generation task id. Add ?model=' }, 'NOT_FOUND'],
+    [404, { message: 'No matching model found: m' }, 'UPSTREAM_REJECTED'],
+    [404, { message: 'No available providers at the moment: m' }, 'UPSTREAM_REJECTED'],
+    [404, { message: 'No available provider for video task: p' }, 'UPSTREAM_REJECTED'],
+    [413, { error: { message: 'big', type: 'request_too_large' } }, 'UPSTREAM_REJECTED'],
+    [422, { message: 'Request body requires a model' }, 'UPSTREAM_REJECTED'],
+    [422, { detail: [{ loc: ['body'], msg: 'Field required' }] }, 'UPSTREAM_REJECTED'],
+    [429, { error: 'Too many requests' }, 'RATE_LIMITED'],
+    [429, { error: 'Balance is insufficient, please top up' }, 'PAYMENT_REQUIRED'],
+    [500, { error: 'Internal server error: boom' }, 'UPSTREAM_UNAVAILABLE'],
+    [503, { error: { message: 'busy', type: 'local_overload' } }, 'UPSTREAM_UNAVAILABLE'],
+    // The gateway in Rust
+    [403, { error: { message: 'Invalid API key' } }, 'UNAUTHENTICATED'],
+    [403, { error: { message: 'missing key' } }, 'UNAUTHENTICATED'],
+    [404, { error: { message: 'Not found' } }, 'NOT_FOUND'],
+    [408, { error: { message: 'Request timeout' } }, 'UPSTREAM_UNAVAILABLE'],
+    [415, { error: { message: 'Unsupported media type' } }, 'UPSTREAM_REJECTED'],
+    [501, { error: { message: 'Not implemented' } }, 'UPSTREAM_UNAVAILABLE'],
+    [507, { error: { message: 'No room' } }, 'UPSTREAM_UNAVAILABLE'],
+    // Provider envelopes
+    [200, { code: 9003, msg: 'GET is not supported', data: null }, 'UPSTREAM_REJECTED'],
+    [200, { code: 500, msg: 'oops', data: null }, 'UPSTREAM_REJECTED'],
+    [200, { code: 400, msg: 'NotFound.asset_id: no such asset' }, 'NOT_FOUND'],
+    [200, { code: 404, msg: 'asset not found', data: null }, 'NOT_FOUND'],
+    [200, { code: 400, msg: 'RateLimitExceeded.CreateAsset' }, 'RATE_LIMITED'],
+    [400, { code: 400, msg: 'NotFound.group_id', data: null }, 'NOT_FOUND'],
+    [502, { code: 200, msg: 'OK', data: { asset_id: 'Asset-1' } }, 'UPSTREAM_UNAVAILABLE'],
+    // Not 0-0's own
+    [404, '', 'NOT_FOUND'],
+    [413, '<html><h1>413 Request Entity Too Large</h1></html>', 'UPSTREAM_REJECTED'],
+    [502, '<html><h1>502 Bad Gateway</h1></html>', 'UPSTREAM_UNAVAILABLE'],
+    [503, 'no healthy edge groups', 'UPSTREAM_UNAVAILABLE'],
+    [200, '<html>Welcome</html>', 'UPSTREAM_PROTOCOL'],
+    [200, '{"code": 200, "data": {"asset_', 'UPSTREAM_PROTOCOL'],
+    [200, '', 'UPSTREAM_PROTOCOL'],
+    [200, [], 'UPSTREAM_PROTOCOL'],
+    [200, { data: { asset_id: 'Asset-1' } }, 'UPSTREAM_PROTOCOL'],
+    [302, '', 'UPSTREAM_PROTOCOL'],
+  ])('a GET answered %i %j is %s', (status, body, code) => {
+    const error = failureOf({ status, body })
+
+    expect(error.code).toBe(code)
+  })
+
+  test.each([
+    // Whatever may have happened before the answer went wrong is not known.
+    [408, { error: { message: 'Request timeout' } }, 'OUTCOME_UNKNOWN'],
+    [499, { detail: 'client disconnected' }, 'OUTCOME_UNKNOWN'],
+    [500, { error: 'Internal server error: boom' }, 'OUTCOME_UNKNOWN'],
+    [502, '<html>Bad Gateway</html>', 'OUTCOME_UNKNOWN'],
+    [503, { detail: 'upstream unavailable' }, 'OUTCOME_UNKNOWN'],
+    [504, { detail: 'upstream read timeout' }, 'OUTCOME_UNKNOWN'],
+    [200, '<html>Welcome</html>', 'OUTCOME_UNKNOWN'],
+    [200, '{"id": "cgt', 'OUTCOME_UNKNOWN'],
+    [200, [], 'OUTCOME_UNKNOWN'],
+    [302, '', 'OUTCOME_UNKNOWN'],
+    [303, '', 'OUTCOME_UNKNOWN'],
+    // These say that nothing did.
+    [503, { error: { message: 'busy', type: 'local_overload' } }, 'UPSTREAM_UNAVAILABLE'],
+    [307, '', 'UPSTREAM_PROTOCOL'],
+    [308, '', 'UPSTREAM_PROTOCOL'],
+    [400, { message: 'Unsupported' }, 'UPSTREAM_REJECTED'],
+    [401, { detail: 'missing api key' }, 'UNAUTHENTICATED'],
+    [402, { detail: 'insufficient balance' }, 'PAYMENT_REQUIRED'],
+    [404, { detail: 'Not Found' }, 'UPSTREAM_REJECTED'],
+    [404, '', 'UPSTREAM_REJECTED'],
+    [404, { message: 'NotFound.asset_id' }, 'NOT_FOUND'],
+    [429, { error: 'Too many requests' }, 'RATE_LIMITED'],
+    [200, { code: 500, msg: 'oops', data: null }, 'UPSTREAM_REJECTED'],
+  ])('a POST answered %i %j is %s', (status, body, code) => {
+    const error = failureOf({ method: 'POST', route: TASKS, status, body })
+
+    expect(error.code).toBe(code)
+  })
+
+  test.each([
+    [404, 'NOT_FOUND'],
+    [500, 'UPSTREAM_UNAVAILABLE'],
+  ])(
+    'a poll answered %i is not taken for a running task, though its body says so',
+    (status, code) => {
+      const body = { id: 't1', model: 'seedance-2-0', status: 'running', video: {} }
+
+      const error = failureOf({ route: TASKS, status, body })
+
+      expect(error.code).toBe(code)
+    },
+  )
+})
+
+describe('the message', () => {
+  test('carries the reason upstream gave, made one short line', () => {
+    const error = failureOf({
+      status: 400,
+      body: { detail: `wrong\r\n\u0007ratio \u202e${'x'.repeat(1000)}` },
+    })
+
+    expect(error.message).toMatch(/^0-0 refused the request: wrong ratio x+…$/)
+    expect(error.message.length).toBeLessThan(350)
+  })
+
+  test('names the fields of a validation error without repeating the input', () => {
+    const item = {
+      type: 'missing',
+      loc: ['body', 'prompt'],
+      msg: 'Field required',
+      input: 'secret',
+    }
+
+    const error = failureOf({ status: 422, body: { detail: [item] } })
+
+    expect(error.message).toBe('0-0 refused the request: body.prompt: Field required')
+  })
+
+  test.each([
+    ['a key', 'key sk-abc_DEF-123 is blocked', '0-0 refused the request: key [key] is blocked'],
+    ['a header', 'got Bearer abc.def==', '0-0 refused the request: got [key]'],
+    ['markup', '<p>nope</p>', '0-0 refused the request.'],
+    ['nothing', '', '0-0 refused the request.'],
+  ])('never shows %s', (_what, reason, message) => {
+    const error = failureOf({ status: 400, body: { message: reason } })
+
+    expect(error.message).toBe(message)
+  })
+
+  test.each([
+    { status: 500, body: { error: 'Internal server error: db.internal:5432 refused' } },
+    { status: 403, body: { message: 'Task belongs to a different API key' } },
+  ])('does not repeat what is nothing to the caller: $body', (answer) => {
+    const error = failureOf(answer)
+
+    expect(error.message).not.toMatch(/internal|different/)
+  })
+})
+
+test.each([
+  [200, { code: 9003, msg: 'GET is not supported' }, '9003'],
+  [200, { code: 400, msg: 'NotFound.group_id: gone' }, 'NotFound.group_id'],
+  [400, { error: { message: 'no', code: 'bad_ratio' } }, 'bad_ratio'],
+  [400, { error: { message: 'no', code: 'Bearer sk-1' } }, null],
+  [400, { detail: 'no' }, null],
+])('an answer %i %j has the upstream code %s', (status, body, upstreamCode) => {
+  const error = failureOf({ status, body })
+
+  expect(error.upstreamCode).toBe(upstreamCode)
+})
+
+test('the pause upstream asks for is handed on', () => {
+  const error = failureOf({ status: 429, body: {}, headers: { 'retry-after': '7' } })
+
+  expect(error.retryAfterMs).toBe(7000)
+})
+
+test('without Retry-After no pause is made up', () => {
+  const error = failureOf({ status: 429, body: {} })
+
+  expect(error.retryAfterMs).toBeNull()
+})
+
+test.each(['[', '{"code":', '{"code":200,"data":'])(
+  'a body of 1 MiB of %s is an error like others',
+  (part) => {
+    const error = failureOf({ status: 200, body: part.repeat(2 ** 20 / part.length) })
+
+    expect(error.code).toBe('UPSTREAM_PROTOCOL')
+  },
+)
+
+test('no JSON and no status brings about anything but a success or an UpstreamError', () => {
+  const key = fc.constantFrom('code', 'data', 'detail', 'message', 'error', 'msg', 'type', 'id')
+  const body = fc.oneof(fc.jsonValue(), fc.dictionary(key, fc.jsonValue()))
+  const route = fc.constantFrom(ASSETS, TASKS)
+
+  fc.assert(
+    fc.property(fc.integer({ min: 200, max: 599 }), route, body, (status, route, body) => {
+      try {
+        parseResponse('GET', route, { status, headers: {}, body: JSON.stringify(body) })
+      } catch (error) {
+        expect(error).toBeInstanceOf(UpstreamError)
+      }
+    }),
+  )
+})
