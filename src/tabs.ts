@@ -1,5 +1,108 @@
 import type { GraphiQLOptions } from 'graphql-yoga'
 
-export function tabs(_sandboxUrl: string | null): NonNullable<GraphiQLOptions['defaultTabs']> {
-  return []
+type Tabs = NonNullable<GraphiQLOptions['defaultTabs']>
+
+/**
+ * What GraphiQL opens with: the story from a group to a finished video, a step a tab. With a sandbox they run as they
+ * are; with 0-0 itself a key and the URL of a picture have to be filled in.
+ */
+export function tabs(sandboxUrl: string | null): Tabs {
+  const key = sandboxUrl ? 'sk-sandbox' : 'YOUR-0-0-API-KEY'
+  const picture = sandboxUrl
+    ? `${sandboxUrl}/samples/portrait.png`
+    : 'https://example.com/front.png'
+  const headers = JSON.stringify({ Authorization: `Bearer ${key}` }, null, 2)
+  return story(picture).map(({ query, variables }) => ({
+    query,
+    headers,
+    variables: variables ? JSON.stringify(variables, null, 2) : null,
+  }))
+}
+
+function story(picture: string): { query: string; variables?: Record<string, unknown> }[] {
+  return [
+    {
+      query: `# 1 of 6. Assets live in groups. Create one, then copy its id for the next tab.
+mutation CreateGroup {
+  createAssetGroup(input: { name: "Heroine" }) {
+    __typename
+    ... on AssetGroup { id name status }
+    ... on Error { code message retryable }
+  }
+}
+`,
+    },
+    {
+      query: `# 2 of 6. Register a picture in the group: paste the group's id below, under Variables.
+# It begins as PROCESSING. Copy its id for the next tabs.
+mutation RegisterAsset($groupId: ID!, $url: URL!) {
+  createAsset(input: { groupId: $groupId, url: $url, name: "Front" }) {
+    __typename
+    ... on Asset { id status }
+    ... on InvalidInputError { issues { path message } }
+    ... on Error { code message retryable }
+  }
+}
+`,
+      variables: { groupId: 'AssetGroup:JIMENG:group-…', url: picture },
+    },
+    {
+      query: `# 3 of 6. Watch it become ACTIVE: this runs over a WebSocket and ends by itself.
+subscription WatchAsset($ids: [ID!]!) {
+  assetStatusChanged(ids: $ids) {
+    previous
+    current
+    observedAt
+    asset { name failureReason }
+  }
+}
+`,
+      variables: { ids: ['Asset:JIMENG:Asset-…'] },
+    },
+    {
+      query: `# 4 of 6. Have a video made that begins with the picture. With 0-0 itself this costs money.
+mutation CreateVideo($assetId: ID!) {
+  createVideoTask(input: {
+    prompt: "She turns to the camera and smiles"
+    duration: 5
+    resolution: "480p"
+    resources: [{ role: FIRST_FRAME, assetId: $assetId }]
+  }) {
+    __typename
+    ... on VideoTask { id status }
+    ... on AssetsNotReadyError { assets { id status } }
+    ... on InvalidInputError { issues { path message } }
+    ... on Error { code message retryable }
+  }
+}
+`,
+      variables: { assetId: 'Asset:JIMENG:Asset-…' },
+    },
+    {
+      query: `# 5 of 6. Watch it being made. When it has SUCCEEDED, open the URL of the video.
+subscription WatchVideo($ids: [ID!]!) {
+  videoTaskStatusChanged(ids: $ids) {
+    previous
+    current
+    videoTask { video { url } usage { totalTokens } failureReason }
+  }
+}
+`,
+      variables: { ids: ['VideoTask:…'] },
+    },
+    {
+      query: `# 6 of 6. Everything made with this key, newest first. 0-0 itself lists nothing.
+query Everything {
+  assetGroups(first: 10) {
+    totalCount
+    nodes { id name assets(first: 5) { nodes { id name status url } } }
+  }
+  videoTasks(first: 10) {
+    totalCount
+    nodes { id status prompt video { url } resources { role asset { name } } }
+  }
+}
+`,
+    },
+  ]
 }

@@ -20,3 +20,93 @@ test('one asset named fifty times, each with its group, costs two upstream reads
     'GET /v1/asset-groups/group-1',
   ])
 })
+
+test('twenty assets in four groups cost twenty-four reads, in two waves', async () => {
+  const upstream = await scriptUpstream()
+  for (let index = 0; index < 20; index += 1) {
+    upstream.groups.add(`group-${index % 4}`)
+    upstream.assets.set(`Asset-${index}`, { status: 'Active', group: `group-${index % 4}` })
+  }
+  const wave = heldBack(20, '/v1/assets/')
+  upstream.intercept = wave.hold
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const ids = Array.from(upstream.assets.keys(), (id) => `Asset:JIMENG:${id}`)
+
+  const { data } = await app.query(
+    'query ($ids: [ID!]!) { nodes(ids: $ids) { ... on Asset { group { groupId } } } }',
+    { ids },
+  )
+
+  // No asset was answered before all twenty had been asked for: they left together.
+  expect(wave.complete()).toBe(true)
+  expect(data?.nodes).toHaveLength(20)
+  expect(upstream.callsTo('GET /v1/assets/')).toHaveLength(20)
+  expect(upstream.callsTo('GET /v1/asset-groups/')).toHaveLength(4)
+})
+
+test('two operations that read one asset at the same moment with one key cost one read', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Processing' })
+  upstream.assets.set('Asset-2', { status: 'Processing' })
+  const bothAsked = upstream.nextCall('GET /v1/assets/Asset-2')
+  upstream.intercept = async ({ path }) => {
+    if (path.endsWith('Asset-1')) await bothAsked
+    return undefined
+  }
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+
+  const firstAsked = upstream.nextCall('GET /v1/assets/Asset-1')
+  const first = app.query('{ asset(id: "Asset-1") { status } }')
+  await firstAsked
+  const second = app.query(
+    '{ asset(id: "Asset-1") { status } other: asset(id: "Asset-2") { status } }',
+  )
+
+  expect((await first).data?.asset).toEqual((await second).data?.asset)
+  expect(upstream.callsTo('GET /v1/assets/Asset-1')).toHaveLength(1)
+})
+
+test('two keys never share an answer', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Active' })
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const query = '{ asset(id: "Asset-1") { status } }'
+
+  await Promise.all([app.query(query, {}, 'sk-one'), app.query(query, {}, 'sk-two')])
+  await app.query(query, {}, 'sk-three')
+
+  const keys = upstream.calls.map(({ headers }) => headers.authorization)
+  expect(keys.sort()).toEqual(['Bearer sk-one', 'Bearer sk-three', 'Bearer sk-two'])
+})
+
+test('what can no longer change is answered without asking again; what can is asked for', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Active' })
+  upstream.assets.set('Asset-2', { status: 'Processing' })
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const query = '{ done: asset(id: "Asset-1") { status } open: asset(id: "Asset-2") { status } }'
+
+  await app.query(query)
+  upstream.assets.set('Asset-2', { status: 'Active' })
+  const { data } = await app.query(query)
+
+  expect(data).toEqual({ done: { status: 'ACTIVE' }, open: { status: 'ACTIVE' } })
+  expect(upstream.callsTo('GET /v1/assets/Asset-1')).toHaveLength(1)
+  expect(upstream.callsTo('GET /v1/assets/Asset-2')).toHaveLength(2)
+})
+
+/** Holds answers to paths that begin with `prefix` back until `count` of them have been asked for, or for a second. */
+function heldBack(count: number, prefix: string) {
+  const all = Promise.withResolvers<undefined>()
+  let asked = 0
+  setTimeout(() => all.resolve(undefined), 1_000).unref()
+  return {
+    complete: () => asked === count,
+    hold({ path }: { path: string }) {
+      if (!path.startsWith(prefix)) return undefined
+      asked += 1
+      if (asked === count) all.resolve(undefined)
+      return all.promise
+    },
+  }
+}
