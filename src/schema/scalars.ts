@@ -1,4 +1,4 @@
-import { valueFromASTUntyped } from 'graphql'
+import { GraphQLError, valueFromASTUntyped } from 'graphql'
 import { builder } from './builder.ts'
 
 builder.scalarType('DateTime', {
@@ -6,7 +6,7 @@ builder.scalarType('DateTime', {
   serialize: (value) => value.toISOString(),
   parseValue(value) {
     const date = new Date(typeof value === 'string' ? value : Number.NaN)
-    if (Number.isNaN(date.getTime())) throw new TypeError('Not a date and time in ISO 8601.')
+    if (Number.isNaN(date.getTime())) throw new GraphQLError('Not a date and time in ISO 8601.')
     return date
   },
 })
@@ -17,7 +17,7 @@ builder.scalarType('URL', {
   parseValue(value) {
     if (typeof value === 'string' && /^https?:$/.test(URL.parse(value)?.protocol ?? ''))
       return value
-    throw new TypeError('Not an absolute http or https URL.')
+    throw new GraphQLError('Not an absolute http or https URL.')
   },
 })
 
@@ -32,5 +32,5 @@ function asObject(value: unknown): Record<string, unknown> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
     return value as Record<string, unknown>
   }
-  throw new TypeError('Not a JSON object.')
+  throw new GraphQLError('Not a JSON object.')
 }

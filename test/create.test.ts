@@ -1,0 +1,337 @@
+import { expect, test } from 'vitest'
+import { type Data, startApp } from './support/app.ts'
+import { type Answer, scriptUpstream } from './support/upstream.ts'
+
+const CREATE_ASSET = `mutation ($input: CreateAssetInput!) { createAsset(input: $input) {
+  __typename
+  ... on Asset { id status sourceUrl url }
+  ... on Error { code message retryable }
+  ... on InvalidInputError { issues { path message } }
+  ... on RateLimitedError { retryAfterSeconds }
+  ... on UpstreamRejectedError { upstreamCode }
+} }`
+const CREATE_TASK = `mutation ($input: CreateVideoTaskInput!) { createVideoTask(input: $input) {
+  __typename
+  ... on VideoTask { id taskId model status prompt duration resources { type role url asset { id } } }
+  ... on Error { code message retryable }
+  ... on InvalidInputError { issues { path message } }
+  ... on AssetsNotReadyError { assets { assetId status } }
+} }`
+const PREVIEW = `query ($input: CreateVideoTaskInput!) { previewVideoTask(input: $input) {
+  submittable issues { path message } pendingAssets { assetId status } estimatedVideoTokens
+} }`
+const PICTURE = { groupId: 'group-1', url: 'https://example.com/a.png' }
+
+test('a group is created with what was given, and listed', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+
+  const { data } = await app.query(`mutation { createAssetGroup(
+    input: { name: "Heroine", description: null, projectName: "film" }
+  ) { __typename ... on AssetGroup { id name projectName status rawStatus } } }`)
+  const lists = await app.query('{ assetGroups { totalCount nodes { id } } }')
+
+  const id = 'AssetGroup:JIMENG:group-1'
+  const group = { id, name: 'Heroine', projectName: 'film', status: 'ACTIVE', rawStatus: 'Active' }
+  expect(data?.createAssetGroup).toEqual({ __typename: 'AssetGroup', ...group })
+  expect(upstream.calls[0]?.body).toEqual({
+    platform: 'JIMENG',
+    name: 'Heroine',
+    project_name: 'film',
+  })
+  expect(lists.data?.assetGroups).toEqual({ totalCount: 1, nodes: [{ id }] })
+})
+
+test('an asset is registered in the group that either form of id names', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+
+  const input = { ...PICTURE, groupId: 'AssetGroup:BYTEPLUS:group-1' }
+  const { data } = await app.query(CREATE_ASSET, { input })
+
+  expect(data?.createAsset).toEqual({
+    __typename: 'Asset',
+    id: 'Asset:BYTEPLUS:Asset-1',
+    status: 'PROCESSING',
+    sourceUrl: 'https://example.com/a.png',
+    url: 'https://cdn.example.com/a.png',
+  })
+  expect(upstream.calls[0]).toMatchObject({
+    query: { model: 'seedance-2-0' },
+    body: {
+      platform: 'BYTEPLUS',
+      group_id: 'group-1',
+      asset_type: 'Image',
+      url: 'https://example.com/a.png',
+    },
+  })
+})
+
+test('every issue of an asset is named at once, and nothing is sent', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+
+  const input = { groupId: 'no group', url: 'https://user:secret@example.com/', name: ' ' }
+  const { data } = await app.query(CREATE_ASSET, { input })
+
+  expect(data?.createAsset).toMatchObject({ __typename: 'InvalidInputError', retryable: false })
+  expect(data?.createAsset.issues.map(({ path }: Data) => path)).toEqual([
+    ['groupId'],
+    ['name'],
+    ['url'],
+  ])
+  expect(upstream.calls).toEqual([])
+})
+
+test('a url that is none is refused by its scalar, with the reason', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+
+  const input = { ...PICTURE, url: 'ftp://example.com/a.png' }
+  const { errors } = await app.query(CREATE_ASSET, { input })
+
+  expect(errors?.[0]?.message).toContain('Not an absolute http or https URL.')
+  expect(upstream.calls).toEqual([])
+})
+
+test.for<[string, Answer | 'reset', Data]>([
+  [
+    'an unknown group',
+    { body: { code: 400, msg: 'NotFound.group_id' } },
+    { __typename: 'NotFoundError', code: 'NOT_FOUND', retryable: false },
+  ],
+  [
+    'no balance',
+    { status: 402, body: { detail: 'insufficient balance' } },
+    { __typename: 'PaymentRequiredError', code: 'PAYMENT_REQUIRED', retryable: false },
+  ],
+  [
+    'too many calls, with a pause asked for',
+    { status: 429, headers: { 'retry-after': '7' }, body: { error: 'Too many requests' } },
+    { __typename: 'RateLimitedError', retryable: true, retryAfterSeconds: 7 },
+  ],
+  [
+    'too many calls, without a word on how long',
+    { status: 429, body: { detail: 'limited' } },
+    { __typename: 'RateLimitedError', retryable: true, retryAfterSeconds: 5 },
+  ],
+  [
+    'a refusal under HTTP 200',
+    { body: { code: 9003, msg: 'InvalidParameter.url: no', data: null } },
+    { __typename: 'UpstreamRejectedError', retryable: false },
+  ],
+  [
+    'an overload before anything was done',
+    { status: 503, body: { error: { type: 'local_overload', message: 'busy' } } },
+    { __typename: 'UpstreamUnavailableError', retryable: true },
+  ],
+  ['a bad gateway', { status: 502, body: '<html>' }, { __typename: 'OutcomeUnknownError' }],
+  [
+    'a connection that breaks',
+    'reset',
+    { __typename: 'OutcomeUnknownError', code: 'OUTCOME_UNKNOWN', retryable: false },
+  ],
+])('%s is answered with its own type after one attempt', async ([, answer, expected]) => {
+  const upstream = await scriptUpstream()
+  upstream.intercept = () => answer
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+
+  const { data } = await app.query(CREATE_ASSET, { input: PICTURE })
+
+  expect(data?.createAsset).toMatchObject(expected)
+  expect(JSON.stringify(data)).not.toContain('<html>')
+  expect(upstream.calls).toHaveLength(1)
+})
+
+test('assets are created one after another, each with its own result, in order', async () => {
+  const upstream = await scriptUpstream()
+  let inFlight = 0
+  upstream.intercept = async ({ body }) => {
+    inFlight += 1
+    const alone = inFlight === 1
+    await new Promise(setImmediate)
+    inFlight -= 1
+    if (!alone) return 'reset'
+    const { url } = body as { url: string }
+    return url.endsWith('b') ? { body: { code: 400, msg: 'InvalidParameter.url' } } : undefined
+  }
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+
+  const inputs = ['a', 'b', 'c'].map((name) => ({
+    groupId: 'group-1',
+    url: `https://example.com/${name}`,
+  }))
+  const { data } = await app.query(
+    `mutation ($inputs: [CreateAssetInput!]!) { createAssets(inputs: $inputs) {
+      __typename ... on Asset { sourceUrl }
+    } }`,
+    { inputs },
+  )
+
+  expect(data?.createAssets).toEqual([
+    { __typename: 'Asset', sourceUrl: 'https://example.com/a' },
+    { __typename: 'UpstreamRejectedError' },
+    { __typename: 'Asset', sourceUrl: 'https://example.com/c' },
+  ])
+})
+
+test('a task is sent once its assets are known to be ACTIVE, and remembers what it was made from', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('asset-low', { status: 'Active' })
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+
+  const input = {
+    prompt: 'A cat',
+    duration: 4,
+    resources: [{ role: 'FIRST_FRAME', assetId: 'Asset:JIMENG:asset-low' }],
+  }
+  const { data } = await app.query(CREATE_TASK, { input })
+
+  const sent = upstream.callsTo('POST /v1/video/tasks')
+  expect(sent.map(({ body }) => body)).toEqual([
+    {
+      model: 'seedance-2-0',
+      prompt: 'A cat',
+      duration: 4,
+      audio: false,
+      resources: [{ type: 'image', role: 'first_frame', url: 'asset://asset-low' }],
+    },
+  ])
+  expect(data?.createVideoTask).toEqual({
+    __typename: 'VideoTask',
+    id: 'VideoTask:cgt-2',
+    taskId: 'cgt-2',
+    model: 'seedance-2-0',
+    status: 'QUEUED',
+    prompt: 'A cat',
+    duration: 4,
+    resources: [
+      { type: 'IMAGE', role: 'FIRST_FRAME', url: null, asset: { id: 'Asset:JIMENG:asset-low' } },
+    ],
+  })
+})
+
+const FAULTY = {
+  prompt: ' ',
+  duration: 99,
+  ratio: '2:1',
+  resources: [
+    { role: 'LAST_FRAME', url: 'https://example.com/a.png' },
+    { role: 'REFERENCE' },
+    { role: 'REFERENCE', assetId: 'not an id' },
+    { role: 'REFERENCE', assetId: 'Asset-1', url: 'https://example.com/a.png' },
+  ],
+}
+
+test('every issue of a task is named at once, each with its path; a preview names the same', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+
+  const created = await app.query(CREATE_TASK, { input: FAULTY })
+  const preview = await app.query(PREVIEW, { input: FAULTY })
+
+  const { issues } = created.data?.createVideoTask ?? {}
+  const paths = issues.map(({ path }: Data) => path.join('.'))
+  expect(paths).toEqual(
+    expect.arrayContaining([
+      'prompt',
+      'duration',
+      'ratio',
+      'resources.0.role',
+      'resources.1.assetId',
+      'resources.2.assetId',
+      'resources.3.url',
+    ]),
+  )
+  expect(preview.data?.previewVideoTask).toMatchObject({ submittable: false, issues })
+  expect(upstream.calls).toEqual([])
+})
+
+test('a task with assets that are not ACTIVE is not sent; the answer names them', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Processing' })
+  upstream.assets.set('Asset-2', { status: 'Active' })
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const resources = ['Asset-1', 'Asset-2', 'Asset-1'].map((assetId) => ({
+    role: 'REFERENCE',
+    assetId,
+  }))
+  const input = { prompt: 'A cat', resources }
+
+  const created = await app.query(CREATE_TASK, { input })
+  const preview = await app.query(PREVIEW, { input })
+  upstream.assets.set('Asset-1', { status: 'Failed' })
+  const afterFailure = await app.query(CREATE_TASK, { input })
+
+  const pending = [{ assetId: 'Asset-1', status: 'PROCESSING' }]
+  expect(created.data?.createVideoTask).toMatchObject({
+    code: 'ASSETS_NOT_READY',
+    retryable: true,
+    assets: pending,
+  })
+  expect(preview.data?.previewVideoTask).toEqual({
+    submittable: false,
+    issues: [],
+    pendingAssets: pending,
+    estimatedVideoTokens: 108_900,
+  })
+  expect(afterFailure.data?.createVideoTask).toMatchObject({ retryable: false })
+  expect(upstream.callsTo('POST')).toEqual([])
+})
+
+test('a task with an asset nobody knows is not sent', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const input = { prompt: 'A cat', resources: [{ role: 'FIRST_FRAME', assetId: 'Asset-9' }] }
+
+  const created = await app.query(CREATE_TASK, { input })
+  const preview = await app.query(PREVIEW, { input })
+
+  expect(created.data?.createVideoTask).toMatchObject({ __typename: 'NotFoundError' })
+  expect(preview.data?.previewVideoTask.issues).toMatchObject([
+    { path: ['resources', '0', 'assetId'] },
+  ])
+  expect(upstream.callsTo('POST')).toEqual([])
+})
+
+test('a preview of a good task says so and sends nothing that costs', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Active' })
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const resources = [{ role: 'FIRST_FRAME', assetId: 'Asset-1' }]
+  const input = { prompt: 'A cat', duration: 10, resolution: '480p', resources }
+
+  const { data } = await app.query(PREVIEW, { input })
+
+  expect(data?.previewVideoTask).toEqual({
+    submittable: true,
+    issues: [],
+    pendingAssets: [],
+    estimatedVideoTokens: 96_800,
+  })
+  expect(upstream.callsTo('POST')).toEqual([])
+})
+
+test('a create is seen through and recorded when its caller has left', async () => {
+  const upstream = await scriptUpstream()
+  const gate = Promise.withResolvers<undefined>()
+  upstream.intercept = ({ method }) => (method === 'POST' ? gate.promise : undefined)
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const leaving = new AbortController()
+
+  const sent = upstream.nextCall('POST /v1/video/tasks')
+  const asking = fetch(`${app.url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: 'Bearer sk-test' },
+    body: JSON.stringify({ query: CREATE_TASK, variables: { input: { prompt: 'A cat' } } }),
+    signal: leaving.signal,
+  }).catch((error: Error) => error.name)
+  await sent
+  leaving.abort()
+  expect(await asking).toBe('AbortError')
+  gate.resolve(undefined)
+
+  await expect
+    .poll(async () => (await app.query('{ videoTasks { nodes { prompt } } }')).data?.videoTasks)
+    .toEqual({ nodes: [{ prompt: 'A cat' }] })
+})

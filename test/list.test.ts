@@ -1,0 +1,86 @@
+import { expect, test } from 'vitest'
+import { startApp, type TestApp, until } from './support/app.ts'
+import { scriptUpstream } from './support/upstream.ts'
+
+async function registerAssets(app: TestApp, count: number): Promise<string[]> {
+  const inputs = Array.from({ length: count }, (_, index) => ({
+    groupId: 'group-1',
+    url: `https://example.com/${index}.png`,
+  }))
+  const { data } = await app.query(
+    'mutation ($inputs: [CreateAssetInput!]!) { createAssets(inputs: $inputs) { ... on Asset { assetId } } }',
+    { inputs },
+  )
+  return data?.createAssets.map(({ assetId }: { assetId: string }) => assetId)
+}
+
+const PAGE = `query ($first: Int, $after: String, $last: Int, $before: String) {
+  assets(first: $first, after: $after, last: $last, before: $before) {
+    totalCount nodes { assetId } edges { cursor node { assetId } }
+    pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+  }
+}`
+
+test('a list is paged forward and backward, newest first, and does not shift when something is added', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const [a, b, c, d, e] = await registerAssets(app, 5)
+  const page = async (variables: Record<string, unknown>) => {
+    const { assets } = (await app.query(PAGE, variables)).data ?? {}
+    return { ...assets, ids: assets.nodes.map((node: { assetId: string }) => node.assetId) }
+  }
+
+  const first = await page({ first: 2 })
+  await registerAssets(app, 1)
+  const second = await page({ first: 2, after: first.pageInfo.endCursor })
+  const third = await page({ first: 2, after: second.pageInfo.endCursor })
+  const back = await page({ last: 2, before: third.pageInfo.startCursor })
+  const end = await page({ last: 1 })
+
+  expect(first).toMatchObject({ ids: [e, d], totalCount: 5 })
+  expect(first.pageInfo).toMatchObject({ hasNextPage: true, hasPreviousPage: false })
+  expect(second).toMatchObject({ ids: [c, b], totalCount: 6 })
+  expect(second.pageInfo).toMatchObject({ hasNextPage: true, hasPreviousPage: true })
+  expect(third.ids).toEqual([a])
+  expect(third.pageInfo).toMatchObject({ hasNextPage: false, hasPreviousPage: true })
+  expect(back.ids).toEqual([c, b])
+  expect(back.edges[0]).toEqual({
+    cursor: back.pageInfo.startCursor,
+    node: { assetId: c },
+  })
+  expect(end.ids).toEqual([a])
+  expect(end.pageInfo).toMatchObject({ hasNextPage: false, hasPreviousPage: true })
+})
+
+test('lists hold what was registered with the same key, filtered by state and kind, without asking 0-0', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const [, b] = await registerAssets(app, 2)
+  upstream.assets.set(b ?? '', { status: 'Active' })
+  await until(async () => {
+    const { data } = await app.query('{ assets(status: ACTIVE) { totalCount } }')
+    return data?.assets.totalCount === 1
+  })
+  upstream.assets.clear()
+  await app.stop()
+  const again = await startApp({ UPSTREAM_URL: upstream.url, DATA_DIR: app.dataDir })
+  const asked = upstream.callsTo('GET /v1/asset-groups').length
+
+  const query = `{
+    active: assets(status: ACTIVE) { nodes { assetId } }
+    audio: assets(type: AUDIO) { totalCount }
+    images: assets(type: IMAGE, first: 0) { totalCount nodes { assetId } }
+    assetGroup(id: "group-1") { assets(status: PROCESSING) { totalCount } }
+  }`
+  const mine = await again.query(query)
+  const theirs = await again.query('{ assets { totalCount } }', {}, 'sk-other')
+
+  expect(mine.data).toEqual({
+    active: { nodes: [{ assetId: b }] },
+    audio: { totalCount: 0 },
+    images: { totalCount: 2, nodes: [] },
+    assetGroup: { assets: { totalCount: 1 } },
+  })
+  expect(theirs.data).toEqual({ assets: { totalCount: 0 } })
+  expect(upstream.callsTo('GET /v1/asset-groups')).toHaveLength(asked + 1)
+})

@@ -1,0 +1,299 @@
+import { Agent, request } from 'node:http'
+import { expect, test } from 'vitest'
+import WebSocket from 'ws'
+import { startApp, until } from './support/app.ts'
+import { scriptUpstream } from './support/upstream.ts'
+
+const READ = JSON.stringify({ query: '{ asset(id: "Asset-1") { status } }' })
+const JSON_HEADERS = { 'content-type': 'application/json', authorization: 'Bearer sk-test' }
+const WATCH = 'subscription { assetStatusChanged(ids: ["Asset-1"]) { current } }'
+
+test('health and readiness are answered; everything else but GraphQL is 404', async () => {
+  const app = await startApp({ UPSTREAM_URL: 'http://127.0.0.1:1' })
+
+  const get = async (path: string) => {
+    const response = await fetch(`${app.url}${path}`, { redirect: 'manual' })
+    return [response.status, response.headers.get('location') ?? (await response.json())]
+  }
+
+  expect(await get('/health')).toEqual([200, { status: 'ok' }])
+  expect(await get('/ready')).toEqual([200, { ready: true }])
+  expect(await get('/')).toEqual([302, '/graphql'])
+  expect(await get('/nothing')).toMatchObject([404, { errors: [{}] }])
+})
+
+test('a request id is taken over or made, and is in the answer, the log and the upstream call', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const post = (id: Record<string, string>) =>
+    fetch(`${app.url}/graphql`, { method: 'POST', headers: { ...JSON_HEADERS, ...id }, body: READ })
+
+  const taken = await post({ 'x-request-id': 'mine-1' })
+  const made = await post({})
+  const refused = await post({ 'x-request-id': 'not an id' })
+
+  expect(taken.headers.get('x-request-id')).toBe('mine-1')
+  expect(made.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/)
+  expect(refused.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/)
+  expect(upstream.calls[0]?.headers['x-request-id']).toBe('mine-1')
+  expect(app.log).toContainEqual(
+    expect.objectContaining({ msg: 'operation', requestId: 'mine-1', type: 'query', errors: [] }),
+  )
+})
+
+test('over a WebSocket each operation has an id that begins with that of the upgrade', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Active' })
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const socket = open(app.url, { 'x-request-id': 'socket-1' })
+  const upgraded = new Promise((resolve) =>
+    socket.once('upgrade', ({ headers }) => resolve(headers['x-request-id'])),
+  )
+  const initiated = await initiate(app.url, { 'x-request-id': 'socket-2' })
+
+  await operate(initiated, { query: WATCH })
+
+  expect(await upgraded).toBe('socket-1')
+  expect(upstream.calls[0]?.headers['x-request-id']).toBe('socket-2.1')
+})
+
+test('no header of the caller travels on, least of all an upstream key', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+
+  await fetch(`${app.url}/graphql`, {
+    method: 'POST',
+    headers: { ...JSON_HEADERS, 'X-Access-Key': 'ak', 'X-Secret-Key': 'secret', cookie: 'a=b' },
+    body: READ,
+  })
+
+  const sent = Object.keys(upstream.calls[0]?.headers ?? {}).sort()
+  expect(sent).toEqual([
+    'accept',
+    'authorization',
+    'connection',
+    'host',
+    'user-agent',
+    'x-request-id',
+  ])
+})
+
+test('a key never appears in a log, at the most talkative level', async () => {
+  const upstream = await scriptUpstream()
+  upstream.intercept = ({ path }) => (path.endsWith('2') ? 'reset' : undefined)
+  const app = await startApp({ UPSTREAM_URL: upstream.url, LOG_LEVEL: 'trace' })
+
+  await app.query('{ asset(id: "Asset-1") { status } }', {}, 'sk-very-secret')
+  await app.query('{ asset(id: "Asset-2") { status } }', {}, 'sk-very-secret')
+  await app.subscribe(WATCH, {}, 'sk-very-secret').rest()
+
+  expect(app.log.length).toBeGreaterThan(4)
+  expect(JSON.stringify(app.log)).not.toContain('very-secret')
+})
+
+test.for([
+  ['text/plain', READ],
+  ['application/x-www-form-urlencoded', `query=${encodeURIComponent('mutation { x }')}`],
+  ['application/graphql', '{ __typename }'],
+  ['multipart/form-data; boundary=x', '--x--'],
+])('a POST of type %s is refused with 415', async ([type, body]) => {
+  const app = await startApp({ UPSTREAM_URL: 'http://127.0.0.1:1' })
+
+  const response = await fetch(`${app.url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': type ?? '' },
+    body: body ?? '',
+  })
+
+  expect(response.status).toBe(415)
+})
+
+test('a mutation by GET is refused', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const query = encodeURIComponent(
+    'mutation { createAssetGroup(input: {name: "G"}) { __typename } }',
+  )
+
+  const response = await fetch(`${app.url}/graphql?query=${query}`, {
+    headers: { authorization: 'Bearer sk-test', accept: 'application/json' },
+  })
+
+  expect(response.status).toBe(405)
+  expect(upstream.calls).toEqual([])
+})
+
+test('other sites get nothing unless their origin is listed, over HTTP and WebSocket alike', async () => {
+  const app = await startApp({
+    UPSTREAM_URL: 'http://127.0.0.1:1',
+    CORS_ORIGINS: 'https://app.example.com',
+  })
+  const allowed = (origin: string) =>
+    fetch(`${app.url}/graphql`, {
+      method: 'OPTIONS',
+      headers: { origin, 'access-control-request-method': 'POST' },
+    }).then(({ headers }) => headers.get('access-control-allow-origin'))
+  const opened = (origin: string) =>
+    new Promise((resolve) => {
+      const socket = open(app.url, { origin })
+      socket.once('open', () => resolve(true))
+      socket.once('error', () => resolve(false))
+    })
+
+  expect(await allowed('https://app.example.com')).toBe('https://app.example.com')
+  expect(await allowed('https://evil.example.com')).not.toBe('https://evil.example.com')
+  expect(await opened('https://app.example.com')).toBe(true)
+  expect(await opened(app.url)).toBe(true)
+  expect(await opened('https://evil.example.com')).toBe(false)
+})
+
+test('a caller that leaves takes its upstream read with it', async () => {
+  const upstream = await scriptUpstream()
+  upstream.intercept = () => new Promise(() => {})
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const leaving = new AbortController()
+
+  const asked = upstream.nextCall('GET /v1/assets/Asset-1')
+  const asking = fetch(`${app.url}/graphql`, {
+    method: 'POST',
+    headers: JSON_HEADERS,
+    body: READ,
+    signal: leaving.signal,
+  }).catch(() => 'left')
+  await asked
+  leaving.abort()
+  await asking
+
+  await until(() => app.log.some(({ errorCode }) => errorCode === 'ABORTED'), 500)
+})
+
+test('a syntax error in one operation leaves the socket and its other operations standing', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Processing' })
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const socket = await initiate(app.url)
+  const watching = operate(socket, { query: WATCH }, 'watch')
+  await until(() => app.listeners() === 1)
+
+  const faulty = await operate(socket, { query: '{ asset(' }, 'faulty')
+  const invalid = await operate(socket, { query: '{ nothing }' }, 'invalid')
+  upstream.assets.set('Asset-1', { status: 'Active' })
+
+  expect(faulty).toMatchObject([
+    { type: 'error', payload: [{ message: expect.stringContaining('Syntax Error') }] },
+  ])
+  expect(invalid).toMatchObject([
+    { type: 'error', payload: [{ message: expect.stringContaining('nothing') }] },
+  ])
+  expect((await watching).map(({ type }) => type)).toEqual(['next', 'next', 'complete'])
+})
+
+test('subscriptions work as server-sent events on the same URL, and leave nothing behind', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Processing' })
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const stream = (signal?: AbortSignal) =>
+    fetch(`${app.url}/graphql`, {
+      method: 'POST',
+      headers: { ...JSON_HEADERS, accept: 'text/event-stream' },
+      body: JSON.stringify({ query: WATCH }),
+      ...(signal ? { signal } : {}),
+    })
+  const leaving = new AbortController()
+
+  const left = await stream(leaving.signal)
+  await left.body?.getReader().read()
+  await until(() => app.listeners() === 1)
+  leaving.abort()
+  await until(() => app.listeners() === 0, 1_000)
+  const whole = await stream()
+  await until(() => app.listeners() === 1)
+  upstream.assets.set('Asset-1', { status: 'Active' })
+  const text = await whole.text()
+
+  expect(whole.headers.get('content-type')).toContain('text/event-stream')
+  expect(text.match(/"current":"\w+"/g)).toEqual(['"current":"PROCESSING"', '"current":"ACTIVE"'])
+  expect(text).toContain('event: complete')
+})
+
+test('draining lets running operations end, refuses new ones, and closes sockets with 1001', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Processing' })
+  const gate = Promise.withResolvers<undefined>()
+  upstream.intercept = ({ path }) => (path.endsWith('Asset-2') ? gate.promise : undefined)
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const socket = await initiate(app.url)
+  const closing = new Promise((resolve) => socket.once('close', resolve))
+  void operate(socket, { query: WATCH }, 'watch')
+  await until(() => app.listeners() === 1)
+  const asked = upstream.nextCall('GET /v1/assets/Asset-2')
+  const running = app.query('{ asset(id: "Asset-2") { status } }')
+  await asked
+  const keptAlive = await connect(app.url)
+
+  const stopping = app.stop()
+  const ready = await keptAlive.get('/ready')
+  const refused = await keptAlive.get('/graphql?query={__typename}')
+  upstream.assets.set('Asset-2', { status: 'Active' })
+  gate.resolve(undefined)
+
+  expect(ready).toBe(503)
+  expect(refused).toBe(503)
+  expect((await running).data).toEqual({ asset: { status: 'ACTIVE' } })
+  expect(await closing).toBe(1001)
+  await stopping
+  await expect(fetch(app.url)).rejects.toThrow()
+})
+
+function open(url: string, headers: Record<string, string> = {}): WebSocket {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws', {
+    headers,
+  })
+  socket.once('error', () => {})
+  return socket
+}
+
+interface Message {
+  id?: string
+  type: string
+  payload?: unknown
+}
+
+/** A socket that may subscribe. */
+async function initiate(url: string, headers?: Record<string, string>): Promise<WebSocket> {
+  const socket = open(url, headers)
+  await new Promise((resolve) => socket.once('open', resolve))
+  const acknowledged = new Promise((resolve) => socket.once('message', resolve))
+  const payload = { authorization: 'Bearer sk-test' }
+  socket.send(JSON.stringify({ type: 'connection_init', payload }))
+  await acknowledged
+  return socket
+}
+
+/** Runs one operation over the raw protocol; gives its messages once it has ended. */
+function operate(socket: WebSocket, payload: unknown, id = '1'): Promise<Message[]> {
+  const messages: Message[] = []
+  socket.send(JSON.stringify({ id, type: 'subscribe', payload }))
+  return new Promise((resolve) =>
+    socket.on('message', (data) => {
+      const message = JSON.parse(String(data)) as Message
+      if (message.id !== id) return
+      messages.push(message)
+      if (message.type !== 'next') resolve(messages)
+    }),
+  )
+}
+
+/** A connection that is open before the server drains; new ones are not taken then. */
+async function connect(url: string) {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  const get = (path: string) =>
+    new Promise<number | undefined>((resolve, reject) => {
+      const asking = request(`${url}${path}`, { agent }, (response) => {
+        response.resume().once('end', () => resolve(response.statusCode))
+      })
+      asking.once('error', reject).end()
+    })
+  await get('/health')
+  return { get }
+}

@@ -1,0 +1,235 @@
+import { expect, test } from 'vitest'
+import { growGap, jittered, stretchGap } from '../src/tracking/schedule.ts'
+import { startApp, type TestApp, until } from './support/app.ts'
+import { type Call, type ScriptedUpstream, scriptUpstream } from './support/upstream.ts'
+
+const pace = { minMs: 2_000, maxMs: 15_000 }
+
+test.for([
+  [0, 2_000],
+  [2_000, 3_000],
+  [12_000, 15_000],
+  [15_000, 15_000],
+  [60_000, 15_000],
+])('after an answer a gap of %i ms grows to %i ms', ([gapMs, grown]) => {
+  expect(growGap(gapMs ?? 0, pace)).toBe(grown)
+})
+
+test.for([
+  [0, 2_000],
+  [2_000, 4_000],
+  [15_000, 30_000],
+  [50_000, 60_000],
+])('after a failure a gap of %i ms stretches to %i ms', ([gapMs, stretched]) => {
+  expect(stretchGap(gapMs ?? 0, pace)).toBe(stretched)
+})
+
+test('jitter takes off up to a fifth, and never goes below the first gap', () => {
+  expect(jittered(10_000, pace, 0)).toBe(10_000)
+  expect(jittered(10_000, pace, 1)).toBe(8_000)
+  expect(jittered(2_000, pace, 1)).toBe(2_000)
+})
+
+test('what was registered is polled to its end though nobody watches, and then no more', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  await register(app)
+
+  await polls(upstream, 3)
+  upstream.assets.set('Asset-1', { status: 'Active' })
+  await until(async () => (await stateOf(app)).status === 'ACTIVE')
+  const calls = upstream.calls.length
+  await register(app)
+  await polls(upstream, 3, 'GET /v1/assets/Asset-')
+
+  expect(upstream.callsTo('GET /v1/assets/Asset-1').length).toBeLessThanOrEqual(calls)
+  expect(upstream.calls.slice(calls).some(({ path }) => path.endsWith('Asset-1'))).toBe(false)
+})
+
+test('polls carry the key, and the query that 0-0 needs to find the way', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  await register(app)
+  await app.query('mutation { createVideoTask(input: { prompt: "A cat" }) { __typename } }')
+
+  const [assetPoll, taskPoll] = await Promise.all([
+    upstream.nextCall('GET /v1/assets/Asset-1'),
+    upstream.nextCall('GET /v1/video/tasks/'),
+  ])
+
+  expect(assetPoll.headers.authorization).toBe('Bearer sk-test')
+  expect(assetPoll.query).toEqual({ platform: 'JIMENG', model: 'seedance-2-0' })
+  expect(taskPoll.query).toEqual({ model: 'seedance-2-0' })
+  expect(taskPoll.headers['x-access-key']).toBeUndefined()
+})
+
+test('the gap between polls grows from the first to the longest', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({
+    UPSTREAM_URL: upstream.url,
+    ASSET_POLL_MIN_MS: '40',
+    ASSET_POLL_MAX_MS: '200',
+  })
+  await register(app)
+
+  await polls(upstream, 8)
+
+  const gaps = gapsBetween(upstream.callsTo('GET /v1/assets/Asset-1'))
+  expect(gaps[0]).toBeLessThan(120)
+  expect(Math.min(...gaps)).toBeGreaterThanOrEqual(38)
+  // The longest gap less a fifth of jitter.
+  expect(gaps.at(-1)).toBeGreaterThanOrEqual(158)
+})
+
+test.for([
+  ['429', { status: 429, body: { error: 'Too many requests' } }],
+  ['500', { status: 500, body: { error: 'Internal server error: x' } }],
+  ['404', { body: { code: 404, msg: 'NotFound.asset_id' } }],
+  ['a key that is refused', { status: 401, body: { detail: 'invalid api key' } }],
+] as const)('%s lengthens the gap and never ends the watch', async ([, answer]) => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({
+    UPSTREAM_URL: upstream.url,
+    ASSET_POLL_MIN_MS: '20',
+    ASSET_POLL_MAX_MS: '25',
+    UPSTREAM_GET_TIMEOUT_MS: '20',
+  })
+  await register(app)
+
+  upstream.intercept = ({ method }) => (method === 'GET' ? answer : undefined)
+  await polls(upstream, 8)
+  const gaps = gapsBetween(upstream.callsTo('GET /v1/assets/Asset-1')).slice(-2)
+  upstream.intercept = () => undefined
+  upstream.assets.set('Asset-1', { status: 'Active' })
+
+  // Beyond the longest usual gap, up to four times as long.
+  expect(Math.max(...gaps)).toBeGreaterThan(60)
+  await until(async () => (await stateOf(app)).status === 'ACTIVE')
+})
+
+test('a pause that 0-0 asks for is kept by the poll that was told', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url, UPSTREAM_GET_TIMEOUT_MS: '200' })
+  upstream.intercept = ({ method }) =>
+    method === 'GET' && upstream.callsTo('GET').length === 1
+      ? { status: 429, headers: { 'retry-after': '1' }, body: {} }
+      : undefined
+  await register(app)
+
+  await polls(upstream, 2)
+
+  const [gap] = gapsBetween(upstream.callsTo('GET /v1/assets/Asset-1'))
+  expect(gap).toBeGreaterThanOrEqual(990)
+})
+
+test('what never settles is given up at the deadline: it says so and keeps its status', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url, WATCH_DEADLINE_MINUTES: '0.005' })
+  await app.query('mutation { createVideoTask(input: { prompt: "A cat" }) { __typename } }')
+  // What a provider's error looks like when 0-0 hides it (upstream-api 3.5).
+  upstream.tasks.set('cgt-1', { status: 'running' })
+
+  const events = await app
+    .subscribe(`subscription { videoTaskStatusChanged(ids: ["cgt-1"]) {
+      previous current videoTask { status failureReason }
+    } }`)
+    .rest()
+  const calls = upstream.calls.length
+  const { data } = await app.query('{ videoTasks { nodes { status failureReason } } }')
+
+  const last = events.at(-1)?.data?.videoTaskStatusChanged
+  expect(last).toMatchObject({ previous: 'RUNNING', current: 'RUNNING' })
+  expect(last.videoTask).toEqual({
+    status: 'RUNNING',
+    failureReason: expect.stringMatching(/^Not settled by .* 0-0 last said "running"\.$/),
+  })
+  expect(data?.videoTasks.nodes).toEqual([last.videoTask])
+  expect(upstream.calls.length).toBe(calls)
+})
+
+test('subscribing to what was given up takes it up again', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url, WATCH_DEADLINE_MINUTES: '0.003' })
+  await register(app)
+  await until(async () => (await stateOf(app)).failureReason !== null)
+
+  const subscriber = app.subscribe(
+    'subscription { assetStatusChanged(ids: ["Asset-1"]) { current asset { failureReason } } }',
+  )
+  const first = await subscriber.next()
+  upstream.assets.set('Asset-1', { status: 'Active' })
+  const rest = await subscriber.rest()
+
+  const changes = [first, ...rest].map(({ data }) => data?.assetStatusChanged)
+  expect(changes).toEqual([
+    { current: 'PROCESSING', asset: { failureReason: null } },
+    { current: 'ACTIVE', asset: { failureReason: null } },
+  ])
+})
+
+test('a tenant is polled no more often than POLL_MAX_RPS, and delays no other', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({
+    UPSTREAM_URL: upstream.url,
+    POLL_MAX_RPS: '10',
+    ASSET_POLL_MIN_MS: '20',
+    ASSET_POLL_MAX_MS: '20',
+  })
+  await register(app, 40)
+  const busySince = Date.now()
+  await register(app, 1, 'sk-other')
+
+  await until(() => upstream.callsTo('GET').length > 40)
+
+  const of =
+    (key: string) =>
+    ({ headers }: Call) =>
+      headers.authorization === `Bearer ${key}`
+  const busy = upstream.callsTo('GET').filter(of('sk-test'))
+  const seconds = (Date.now() - busySince) / 1_000
+  // A full bucket to begin with, then ten a second.
+  expect(busy.length).toBeLessThanOrEqual(10 + seconds * 10 + 10)
+  expect(upstream.callsTo('GET').filter(of('sk-other')).length).toBeGreaterThan(5)
+})
+
+test('polling stops with the service, and nothing is asked after it has stopped', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  await register(app)
+  const gate = Promise.withResolvers<undefined>()
+  upstream.intercept = ({ method }) => (method === 'GET' ? gate.promise : undefined)
+  await upstream.nextCall('GET /v1/assets/Asset-1')
+
+  await app.stop()
+  const calls = upstream.calls.length
+  gate.resolve(undefined)
+  const again = await startApp({ UPSTREAM_URL: upstream.url, DATA_DIR: app.dataDir })
+  upstream.assets.set('Asset-1', { status: 'Active' })
+
+  await until(async () => (await stateOf(again)).status === 'ACTIVE')
+  expect(upstream.calls.length).toBeGreaterThan(calls)
+})
+
+async function register(app: TestApp, count = 1, key = 'sk-test'): Promise<void> {
+  const input = { groupId: 'group-1', url: 'https://example.com/a.png' }
+  await app.query(
+    'mutation ($inputs: [CreateAssetInput!]!) { createAssets(inputs: $inputs) { __typename } }',
+    { inputs: Array(count).fill(input) },
+    key,
+  )
+}
+
+/** The first asset as the ledger has it. */
+async function stateOf(app: TestApp): Promise<{ status: string; failureReason: string | null }> {
+  const { data } = await app.query('{ assets(last: 1) { nodes { status failureReason } } }')
+  return data?.assets.nodes[0]
+}
+
+function polls(upstream: ScriptedUpstream, count: number, prefix = 'GET /v1/assets/Asset-1') {
+  const before = upstream.callsTo(prefix).length
+  return until(() => upstream.callsTo(prefix).length >= before + count)
+}
+
+function gapsBetween(calls: Call[]): number[] {
+  return calls.slice(1).map(({ at }, index) => at - (calls[index]?.at ?? at))
+}
