@@ -64,8 +64,8 @@ export async function startApp(environment: Record<string, string> = {}): Promis
     url: app.url,
     dataDir,
     log,
-    query: (query, variables, key = KEY) => ask(app.url, query, variables, key),
-    subscribe: (query, variables, key = KEY) => subscribe(app.url, query, variables, key),
+    query: (query, variables, key) => ask(app.url, query, variables, key),
+    subscribe: (query, variables, key) => subscribe(app.url, query, variables, key),
     listeners: app.listeners,
     stop,
   }
@@ -89,11 +89,12 @@ export async function until(
   }
 }
 
-async function ask(
+/** Asks the service at `url` over HTTP. */
+export async function ask(
   url: string,
   query: string,
-  variables: Data | undefined,
-  key: string | null,
+  variables?: Data,
+  key: string | null = KEY,
 ): Promise<Result> {
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
@@ -106,11 +107,12 @@ async function ask(
   return (await response.json()) as Result
 }
 
-function subscribe(
+/** Subscribes at the service at `url` over a WebSocket of its own. */
+export function subscribe(
   url: string,
   query: string,
-  variables: Data | undefined,
-  key: string | null,
+  variables?: Data,
+  key: string | null = KEY,
 ): Subscriber {
   const client = createClient({
     url: `${url.replace('http', 'ws')}/graphql`,

@@ -1,0 +1,224 @@
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { type Ledger, openLedger } from '../src/ledger/ledger.ts'
+import { type Address, isStale } from '../src/ledger/resource.ts'
+import type { AssetSnapshot, AssetStatus, VideoTaskStatus } from '../src/model.ts'
+import { temporaryFolder } from './support/app.ts'
+
+const KEY = 'sk-test'
+
+async function open(dataDir = temporaryFolder()): Promise<Ledger> {
+  const watch = { firstPollMs: { asset: 0, videoTask: 0 }, deadlineMs: 60_000 }
+  const ledger = await openLedger({ dataDir, watch })
+  onTestFinished(() => ledger.close())
+  return ledger
+}
+
+function assetIn(ledger: Ledger, id = 'Asset-1', key = KEY): Address<'asset'> {
+  return { tenant: ledger.tenantOf(key), kind: 'asset', key: `JIMENG:${id}` }
+}
+
+function seen(status: AssetStatus, more: Partial<AssetSnapshot> = {}): AssetSnapshot {
+  return {
+    platform: 'JIMENG',
+    assetId: 'Asset-1',
+    groupId: 'group-1',
+    name: null,
+    type: 'IMAGE',
+    status,
+    rawStatus: status,
+    url: null,
+    failureReason: null,
+    createdAt: null,
+    ...more,
+  }
+}
+
+function registration(snapshot: AssetSnapshot) {
+  return { snapshot, origin: { sourceUrl: 'https://example.com/a.png' }, credential: KEY }
+}
+
+const claimAll = { limit: 10, leaseMs: 1_000, maxRps: 100 }
+const later = { nextPollAt: new Date(Date.now() + 60_000), gapMs: 60_000 }
+
+test('what is not registered is passed over', async () => {
+  const ledger = await open()
+  const address = assetIn(ledger)
+
+  expect(await ledger.observe(address, seen('ACTIVE'))).toBeNull()
+  expect(await ledger.find(address)).toBeNull()
+  expect(await ledger.transitionsAfter(address, 0)).toEqual([])
+})
+
+test('a change of status is one transition, and the same status again is none', async () => {
+  const ledger = await open()
+  const address = assetIn(ledger)
+  const { seq } = await ledger.register(address, registration(seen('PROCESSING')))
+
+  await ledger.observe(address, seen('PROCESSING'))
+  await ledger.observe(address, seen('ACTIVE'))
+  await ledger.observe(address, seen('ACTIVE'))
+
+  const transitions = await ledger.transitionsAfter(address, seq)
+  expect(transitions).toMatchObject([{ previous: 'PROCESSING', current: 'ACTIVE' }])
+  expect((await ledger.find(address))?.seq).toBe(transitions[0]?.resource.seq)
+})
+
+test('simultaneous observations of one change make one transition', async () => {
+  const ledger = await open()
+  const address = assetIn(ledger)
+  const { seq } = await ledger.register(address, registration(seen('PROCESSING')))
+
+  await Promise.all(Array.from({ length: 20 }, () => ledger.observe(address, seen('ACTIVE'))))
+
+  expect(await ledger.transitionsAfter(address, seq)).toHaveLength(1)
+})
+
+test('what an answer leaves out stays as it was said before', async () => {
+  const ledger = await open()
+  const address = assetIn(ledger)
+  const createdAt = new Date('2024-04-30T02:40:00Z')
+  await ledger.register(address, registration(seen('PROCESSING', { name: 'Front', createdAt })))
+
+  await ledger.observe(address, seen('ACTIVE', { url: 'https://cdn.example.com/a.png' }))
+
+  const known = await ledger.find(address)
+  expect(known?.snapshot).toMatchObject({
+    name: 'Front',
+    createdAt,
+    status: 'ACTIVE',
+    url: 'https://cdn.example.com/a.png',
+  })
+})
+
+test.for<[AssetStatus | VideoTaskStatus, AssetStatus | VideoTaskStatus, boolean]>([
+  ['PROCESSING', 'ACTIVE', false],
+  ['PROCESSING', 'UNKNOWN', false],
+  ['UNKNOWN', 'PROCESSING', false],
+  ['ACTIVE', 'ACTIVE', false],
+  ['ACTIVE', 'PROCESSING', true],
+  ['ACTIVE', 'FAILED', true],
+  ['FAILED', 'UNKNOWN', true],
+])('an asset said to be %s and then %s: stale is %s', ([previous, next, stale]) => {
+  expect(isStale('asset', previous as AssetStatus, next as AssetStatus)).toBe(stale)
+})
+
+test.for<[VideoTaskStatus, VideoTaskStatus, boolean]>([
+  ['WAITING_FOR_ASSETS', 'QUEUED', false],
+  ['QUEUED', 'RUNNING', false],
+  ['RUNNING', 'QUEUED', true],
+  ['QUEUED', 'WAITING_FOR_ASSETS', true],
+  ['RUNNING', 'UNKNOWN', false],
+  ['UNKNOWN', 'QUEUED', false],
+  ['SUCCEEDED', 'RUNNING', true],
+  ['CANCELLED', 'SUCCEEDED', true],
+])('a task said to be %s and then %s: stale is %s', ([previous, next, stale]) => {
+  expect(isStale('videoTask', previous, next)).toBe(stale)
+})
+
+test('a watch is claimed by one at a time, and again when its lease has run out', async () => {
+  const ledger = await open()
+  await ledger.register(assetIn(ledger), registration(seen('PROCESSING')))
+  const now = new Date()
+
+  const first = await ledger.watches.claim({ ...claimAll, now })
+  const second = await ledger.watches.claim({ ...claimAll, now })
+  const takenOver = await ledger.watches.claim({
+    ...claimAll,
+    now: new Date(now.getTime() + 1_001),
+  })
+
+  expect(first).toMatchObject([{ key: 'JIMENG:Asset-1', credential: KEY, fence: 1 }])
+  expect(second).toEqual([])
+  expect(takenOver).toMatchObject([{ key: 'JIMENG:Asset-1', fence: 2 }])
+})
+
+test('a holder whose claim was taken over writes nothing', async () => {
+  const ledger = await open()
+  const address = assetIn(ledger)
+  await ledger.register(address, registration(seen('PROCESSING')))
+  const [stopped] = await ledger.watches.claim({ ...claimAll, now: new Date() })
+  const [holder] = await ledger.watches.claim({ ...claimAll, now: new Date(Date.now() + 2_000) })
+  if (!stopped || !holder) throw new Error('nothing was claimed')
+
+  expect(await ledger.watches.conclude(stopped, seen('FAILED'), later)).toBe(false)
+  expect((await ledger.find(address))?.snapshot.status).toBe('PROCESSING')
+  expect(await ledger.watches.conclude(holder, seen('ACTIVE'), later)).toBe(true)
+  expect((await ledger.find(address))?.snapshot.status).toBe('ACTIVE')
+})
+
+test('room is shared between tenants, and a budget that is spent is refilled with time', async () => {
+  const ledger = await open()
+  for (let index = 0; index < 20; index += 1) {
+    await ledger.register(assetIn(ledger, `Asset-${index}`), registration(seen('PROCESSING')))
+  }
+  const other = assetIn(ledger, 'Asset-1', 'sk-other')
+  await ledger.register(other, { ...registration(seen('PROCESSING')), credential: 'sk-other' })
+  const now = new Date()
+
+  const shared = await ledger.watches.claim({ now, limit: 4, leaseMs: 60_000, maxRps: 3 })
+  const spent = await ledger.watches.claim({ now, limit: 4, leaseMs: 60_000, maxRps: 3 })
+  const refilled = await ledger.watches.claim({
+    now: new Date(now.getTime() + 1_000),
+    limit: 10,
+    leaseMs: 60_000,
+    maxRps: 3,
+  })
+
+  expect(shared.map(({ tenant }) => tenant).filter((t) => t === other.tenant)).toHaveLength(1)
+  expect(shared).toHaveLength(3)
+  expect(spent).toHaveLength(1)
+  expect(refilled).toHaveLength(3)
+})
+
+test('the key to poll with is kept sealed, and forgotten when nothing is left to poll', async () => {
+  const dataDir = temporaryFolder()
+  const ledger = await open(dataDir)
+  const address = assetIn(ledger, 'Asset-1', 'sk-marked-key')
+  const marked = { ...registration(seen('PROCESSING')), credential: 'sk-marked-key' }
+  await ledger.register(address, marked)
+  const [claimed] = await ledger.watches.claim({ ...claimAll, now: new Date() })
+
+  const stored = ['ledger.db', 'ledger.db-wal'].map((name) => readFileSync(join(dataDir, name)))
+  await ledger.observe(address, seen('ACTIVE'))
+  await ledger.register(assetIn(ledger, 'Asset-2', 'sk-marked-key'), {
+    ...marked,
+    credential: 'sk-replaced',
+  })
+  const [afterwards] = await ledger.watches.claim({ ...claimAll, now: new Date() })
+
+  expect(claimed?.credential).toBe('sk-marked-key')
+  expect(Buffer.concat(stored).includes('marked-key')).toBe(false)
+  // Had the first not been forgotten, it would have been kept.
+  expect(afterwards?.credential).toBe('sk-replaced')
+})
+
+test('the secret is made once, for its owner alone, and a ledger opened with another cannot read the key', async () => {
+  const dataDir = temporaryFolder()
+  const first = await open(dataDir)
+  await first.register(assetIn(first), registration(seen('PROCESSING')))
+  const again = await open(dataDir)
+
+  const mode = statSync(join(dataDir, 'secret')).mode & 0o777
+  const watch = { firstPollMs: { asset: 0, videoTask: 0 }, deadlineMs: 60_000 }
+  const other = await openLedger({ dataDir, watch, secret: Buffer.alloc(32, 1) })
+  onTestFinished(() => other.close())
+  const [claimed] = await other.watches.claim({ ...claimAll, now: new Date() })
+
+  expect(mode).toBe(0o600)
+  expect(again.tenantOf(KEY)).toBe(first.tenantOf(KEY))
+  expect(other.tenantOf(KEY)).not.toBe(first.tenantOf(KEY))
+  expect(claimed?.credential).toBeNull()
+})
+
+test('transitions older than asked are forgotten, and what they led to is not', async () => {
+  const ledger = await open()
+  const address = assetIn(ledger)
+  await ledger.register(address, registration(seen('PROCESSING')))
+
+  await ledger.prune(new Date(Date.now() + 1_000))
+
+  expect(await ledger.transitionsAfter(address, 0)).toEqual([])
+  expect((await ledger.find(address))?.snapshot.status).toBe('PROCESSING')
+})

@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest'
+import { ask, subscribe, temporaryFolder } from './support/app.ts'
+import { startProcess } from './support/process.ts'
+import { scriptUpstream } from './support/upstream.ts'
+
+const REGISTER = `mutation { createAsset(
+  input: { groupId: "group-1", url: "https://example.com/a.png" }
+) { ... on Asset { id status } } }`
+const WATCH = `subscription { assetStatusChanged(ids: ["Asset-1"]) {
+  previous current asset { sourceUrl }
+} }`
+
+test('killed in the middle of PROCESSING, it goes on to ACTIVE when started again', async () => {
+  const upstream = await scriptUpstream()
+  const environment = {
+    UPSTREAM_URL: upstream.url,
+    DATA_DIR: temporaryFolder(),
+    ASSET_POLL_MIN_MS: '50',
+    ASSET_POLL_MAX_MS: '50',
+    // A claim on a poll outlives its holder by this and five seconds.
+    UPSTREAM_GET_TIMEOUT_MS: '100',
+  }
+  const first = await startProcess(environment)
+  await ask(first.url, REGISTER)
+  await upstream.nextCall('GET /v1/assets/Asset-1')
+
+  const ended = await first.kill('SIGKILL')
+  upstream.assets.set('Asset-1', { status: 'Active' })
+  const second = await startProcess(environment)
+  const events = await subscribe(second.url, WATCH).rest()
+
+  const asset = { sourceUrl: 'https://example.com/a.png' }
+  expect(ended.signal).toBe('SIGKILL')
+  expect(events.map(({ data }) => data?.assetStatusChanged)).toEqual([
+    { previous: null, current: 'PROCESSING', asset },
+    { previous: 'PROCESSING', current: 'ACTIVE', asset },
+  ])
+})
+
+test('SIGTERM ends it with 0 once what is running has ended', async () => {
+  const upstream = await scriptUpstream()
+  const gate = Promise.withResolvers<undefined>()
+  upstream.intercept = ({ method }) => (method === 'POST' ? gate.promise : undefined)
+  const service = await startProcess({ UPSTREAM_URL: upstream.url, DATA_DIR: temporaryFolder() })
+  const sent = upstream.nextCall('POST /v1/assets')
+  const creating = ask(service.url, REGISTER)
+  await sent
+
+  const ending = service.kill('SIGTERM')
+  gate.resolve(undefined)
+
+  expect((await creating).data?.createAsset.status).toBe('PROCESSING')
+  expect(await ending).toEqual({ code: 0, signal: null })
+  expect(service.log.map(({ msg }) => msg)).toContain('stopped')
+})
