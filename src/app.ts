@@ -1,6 +1,5 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import { createGraphiQLPage } from './graphiql.ts'
@@ -107,7 +106,7 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
     const sandbox = await createSandbox({
       port: config.sandboxPort,
       host: config.host,
-      dataDir: join(config.dataDir, 'sandbox'),
+      dataDir: config.dataDir,
     })
     closers.push(() => sandbox.close())
     return sandbox.url

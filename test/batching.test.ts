@@ -44,6 +44,25 @@ test('twenty assets in four groups cost twenty-four reads, in two waves', async 
   expect(upstream.callsTo('GET /v1/asset-groups/')).toHaveLength(4)
 })
 
+test('an asset that is named again deeper in the document is not read again', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Active' })
+  const app = await startApp({ UPSTREAM_URL: upstream.url, TERMINAL_TTL_SECONDS: '0.001' })
+  await app.query(`mutation { createVideoTask(input: {
+    prompt: "A cat", resources: [{ role: FIRST_FRAME, assetId: "Asset-1" }]
+  }) { __typename } }`)
+  upstream.assets.set('Asset-1', { status: 'Processing' })
+  const before = upstream.callsTo('GET /v1/assets/').length
+
+  const { data } = await app.query(`{
+    asset(id: "Asset-1") { status }
+    videoTask(id: "cgt-2") { resources { asset { status } } }
+  }`)
+
+  expect(data?.videoTask.resources).toEqual([{ asset: { status: 'PROCESSING' } }])
+  expect(upstream.callsTo('GET /v1/assets/')).toHaveLength(before + 1)
+})
+
 test('two operations that read one asset at the same moment with one key cost one read', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })

@@ -15,6 +15,8 @@ type Result = ExecutionResult<Data>
 
 export interface TestApp {
   url: string
+  /** Null when an upstream was named. */
+  sandboxUrl: string | null
   dataDir: string
   /** The lines it has logged. */
   log: Data[]
@@ -62,6 +64,7 @@ export async function startApp(environment: Record<string, string> = {}): Promis
   onTestFinished(stop)
   return {
     url: app.url,
+    sandboxUrl: app.sandboxUrl,
     dataDir,
     log,
     query: (query, variables, key) => ask(app.url, query, variables, key),

@@ -1,0 +1,127 @@
+import { z } from 'zod'
+import { fingerprint } from './account.ts'
+
+export const ROUTES = [
+  'createAssetGroup',
+  'getAssetGroup',
+  'createAsset',
+  'getAsset',
+  'createVideoTask',
+  'getVideoTask',
+] as const
+export type RouteName = (typeof ROUTES)[number]
+
+const CREATES: RouteName[] = ['createAssetGroup', 'createAsset', 'createVideoTask']
+const READS: RouteName[] = ['getAssetGroup', 'getAsset', 'getVideoTask']
+const ENVELOPES: RouteName[] = ['createAssetGroup', 'getAssetGroup', 'createAsset', 'getAsset']
+
+/** Every switch: the value it takes and the routes on which it means something. */
+const SWITCHES = {
+  runtime: { routes: ROUTES, value: z.enum(['edge', 'python', 'rust']) },
+  forgetRoutes: { routes: READS, value: z.literal(true) },
+  maskedPollError: { routes: ['getVideoTask'], value: z.literal(true) },
+  delayMs: { routes: ROUTES, value: z.int().min(0).max(600_000) },
+  html502: { routes: ROUTES, value: z.literal(true) },
+  rateLimit: {
+    routes: ROUTES,
+    value: z.union([
+      z.literal(true),
+      z.strictObject({ retryAfter: z.union([z.int().min(0), z.string()]) }),
+    ]),
+  },
+  duplicatePost: { routes: CREATES, value: z.literal(true) },
+  idField: { routes: ENVELOPES, value: z.literal(true) },
+  omitMsg: { routes: ENVELOPES, value: z.literal(true) },
+  createdAt: {
+    routes: [...ENVELOPES, 'createVideoTask'],
+    value: z.enum(['seconds', 'ms', 'iso']),
+  },
+  unknownIdStatus: { routes: ENVELOPES, value: z.literal(404) },
+  badKeyStatus: { routes: ROUTES, value: z.literal(403) },
+  reset: { routes: ROUTES, value: z.enum(['before', 'after']) },
+  hang: { routes: ROUTES, value: z.enum(['before', 'after']) },
+  truncate: { routes: ROUTES, value: z.literal(true) },
+  assetOutcome: {
+    routes: ['createAsset'],
+    value: z.string().regex(/^[A-Za-z][A-Za-z.]*$/, 'a reason code, or Processing'),
+  },
+  taskOutcome: {
+    routes: ['createVideoTask'],
+    value: z.enum(['failed', 'cancelled', 'expired', 'running']),
+  },
+} satisfies Record<string, { routes: readonly RouteName[]; value: z.ZodType }>
+
+type SwitchName = keyof typeof SWITCHES
+export const SWITCH_NAMES = Object.keys(SWITCHES) as SwitchName[]
+
+const switchValues = Object.fromEntries(
+  SWITCH_NAMES.map((name) => [name, SWITCHES[name].value.optional()]),
+) as { [Name in SwitchName]: z.ZodOptional<(typeof SWITCHES)[Name]['value']> }
+
+const faultSchema = z.strictObject({
+  ...switchValues,
+  route: z.enum(ROUTES).optional(),
+  account: z.string().optional(),
+  times: z.int().positive().optional(),
+})
+const faultListSchema = z.union([z.array(faultSchema), faultSchema.transform((fault) => [fault])])
+
+export type Fault = z.infer<typeof faultSchema>
+/** The switches that are on for one request. */
+export type Switches = Omit<Fault, 'route' | 'account' | 'times'>
+
+export interface Faults {
+  list(): Fault[]
+  /** Puts these faults (one, or an array) in place of all others, or tells why it cannot. */
+  replace(input: unknown): { ok: true } | { ok: false; problem: string }
+  clear(): void
+  /** The switches for a request that has just arrived; counts it against `times`. */
+  take(route: RouteName, account: string | null): Switches
+}
+
+export function createFaults(): Faults {
+  let faults: Fault[] = []
+  return {
+    list: () => faults,
+    clear: () => {
+      faults = []
+    },
+    replace: (input) => {
+      const parsed = faultListSchema.safeParse(input)
+      if (!parsed.success) return { ok: false, problem: explain(input, parsed.error) }
+      faults = parsed.data.map(({ account, ...fault }) =>
+        account === undefined ? fault : { ...fault, account: fingerprint(account) },
+      )
+      return { ok: true }
+    },
+    take: (route, account) => {
+      const switches: Switches = {}
+      for (const fault of faults) {
+        if (fault.route !== undefined && fault.route !== route) continue
+        if (fault.account !== undefined && fault.account !== account) continue
+        const names = SWITCH_NAMES.filter(
+          (name) => fault[name] !== undefined && appliesTo(name, route),
+        )
+        if (names.length === 0) continue
+        Object.assign(switches, Object.fromEntries(names.map((name) => [name, fault[name]])))
+        if (fault.times !== undefined) fault.times -= 1
+      }
+      faults = faults.filter((fault) => fault.times !== 0)
+      return switches
+    },
+  }
+}
+
+function appliesTo(name: SwitchName, route: RouteName): boolean {
+  return (SWITCHES[name].routes as readonly RouteName[]).includes(route)
+}
+
+/** Checked again one by one: the union above only says that neither form fits. */
+function explain(input: unknown, error: z.ZodError): string {
+  const faults = Array.isArray(input) ? input : [input]
+  const problems = faults.flatMap((fault) => {
+    const parsed = faultSchema.safeParse(fault)
+    return parsed.success ? [] : [z.prettifyError(parsed.error)]
+  })
+  return problems.join('\n') || z.prettifyError(error)
+}

@@ -1,0 +1,58 @@
+export const SAMPLES = [
+  ['portrait.png', 'Image', 'Active'],
+  ['landscape.jpg', 'Image', 'Active'],
+  ['product.webp', 'Image', 'Active'],
+  ['clip.mp4', 'Video', 'Active'],
+  ['chime.wav', 'Audio', 'Active'],
+  ['too-small.png', 'Image', 'Failed (WidthTooSmall)'],
+] as const
+
+/** The samples, and the commands of 0-0's own page with this host in them. */
+export function homePage(origin: string): string {
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>0-0 sandbox</title>
+<style>
+  body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
+  ul { display: flex; flex-wrap: wrap; gap: 1rem; padding: 0; list-style: none }
+  img, video { display: block; height: 9rem; border-radius: .5rem; background: #eee }
+  audio { display: block }
+  pre { padding: 1rem; white-space: pre-wrap; background: #f4f4f6; border-radius: .5rem }
+</style>
+<h1>0-0 sandbox</h1>
+<p>A local stand-in for the REST API of 0-0. Any key that starts with <code>sk-</code> is an account of its own.</p>
+<h2>Samples</h2>
+<ul>
+${SAMPLES.map(showSample).join('\n')}
+</ul>
+<h2>From a picture to a clip</h2>
+<pre>${curlLines(origin)}</pre>
+<p>What was called: <a href="/admin/calls">/admin/calls</a>. Faults that are on: <a href="/admin/faults">/admin/faults</a>.</p>
+</html>
+`
+}
+
+/** Three commands, each using what the one before it gave. */
+export function curlLines(origin: string): string {
+  const call = (path: string, body: string) =>
+    `curl ${origin}${path} -H "Authorization: Bearer sk-sandbox" -H "Content-Type: application/json" \\\n  -d '${body}'`
+  return `${call('/v1/asset-groups', '{"platform": "JIMENG", "name": "characters"}')}
+
+${call('/v1/assets', `{"platform": "JIMENG", "group_id": "group-…", "asset_type": "Image", "url": "${origin}/samples/portrait.png"}`)}
+curl "${origin}/v1/assets/Asset-…?platform=JIMENG" -H "Authorization: Bearer sk-sandbox"
+
+${call('/v1/video/tasks', '{"model": "seedance-2-0", "prompt": "A slow push in", "duration": 5, "resources": [{"type": "image", "role": "first_frame", "asset_id": "Asset-…"}]}')}
+curl "${origin}/v1/video/tasks/cgt-…?model=seedance-2-0" -H "Authorization: Bearer sk-sandbox"`
+}
+
+function showSample([file, type, outcome]: (typeof SAMPLES)[number]): string {
+  const path = `/samples/${file}`
+  const preview = {
+    Image: `<img src="${path}" alt="">`,
+    Video: `<video src="${path}" controls loop muted></video>`,
+    Audio: `<audio src="${path}" controls></audio>`,
+  }[type]
+  return `  <li>${preview}<a href="${path}">${path}</a><br>${type}, becomes ${outcome}</li>`
+}

@@ -1,0 +1,113 @@
+import { mkdir } from 'node:fs/promises'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { createAdaptorServer } from '@hono/node-server'
+import { Hono } from 'hono'
+import { Agent } from 'undici'
+import { createAdmin } from './admin.ts'
+import { createApi } from './api.ts'
+import { createAssetRoutes } from './asset-route.ts'
+import { createCallLog } from './call-record.ts'
+import { createFaults } from './fault.ts'
+import { homePage } from './home-page.ts'
+import { DEFAULT_PACE, Lifecycle, type Pace } from './lifecycle.ts'
+import { createPublicFiles } from './public-file.ts'
+import { gatewayError } from './reply.ts'
+import { Store } from './store.ts'
+import { Studio } from './studio.ts'
+import { createTaskRoutes } from './task-route.ts'
+
+export interface SandboxOptions {
+  /** 0 takes a free one. */
+  port: number
+  host: string
+  /** Where the SQLite file and all media go. */
+  dataDir: string
+  pace?: Partial<Pace>
+  log?: (line: Record<string, unknown>) => void
+}
+
+export interface Sandbox {
+  /** Without a slash at its end, e.g. `http://127.0.0.1:4010`. */
+  url: string
+  /** Leaves no timer, socket or worker behind; what is unfinished goes on at the next start. */
+  close(): Promise<void>
+}
+
+const SAMPLES = fileURLToPath(new URL('./samples', import.meta.url))
+
+/** A local 0-0: the same REST routes over SQLite, with real fetching, probing and rendering of media. */
+export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
+  const { port, host, dataDir, log = () => {} } = options
+  const pace = { ...DEFAULT_PACE, ...options.pace }
+  const directories = {
+    sources: join(dataDir, 'sandbox', 'sources'),
+    media: join(dataDir, 'sandbox', 'media'),
+  }
+  await mkdir(directories.sources, { recursive: true })
+  await mkdir(directories.media, { recursive: true })
+
+  const store = new Store(join(dataDir, 'sandbox', 'sandbox.db'))
+  const studio = new Studio()
+  const dispatcher = new Agent()
+  const lifecycle = new Lifecycle({ store, studio, pace, directories, dispatcher, log })
+  const closing = new AbortController()
+  const faults = createFaults()
+  const calls = createCallLog()
+  const routes = {
+    ...createAssetRoutes(store, lifecycle, pace),
+    ...createTaskRoutes(store, lifecycle, pace),
+  }
+
+  const app = new Hono()
+  app.route('/v1', createApi({ routes, faults, calls, log, closing: closing.signal }))
+  app.route('/admin', createAdmin({ calls, faults, store }))
+  app.route('/media', createPublicFiles(directories.media))
+  app.route('/samples', createPublicFiles(SAMPLES))
+  app.get('/', (context) => context.html(homePage(new URL(context.req.url).origin)))
+  app.notFound((context) => context.json(gatewayError.notFound('edge').body as object, 404))
+  app.onError((error, context) =>
+    context.json({ error: `Internal server error: ${error.message}` }, 500),
+  )
+
+  const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server
+  try {
+    await listen(server, port, host)
+  } catch (error) {
+    store.close()
+    throw error
+  }
+  lifecycle.resume()
+
+  return {
+    url: urlOf(server.address() as AddressInfo, host),
+    close: async () => {
+      closing.abort()
+      await Promise.all([lifecycle.close(), studio.close(), dispatcher.destroy()])
+      const closed = new Promise((resolve) => server.close(resolve))
+      server.closeAllConnections()
+      await closed
+      store.close()
+    },
+  }
+}
+
+function listen(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+/** Listening everywhere, it is reached on this machine by the loopback address. */
+function urlOf({ port, family }: AddressInfo, host: string): string {
+  if (host === '0.0.0.0' || host === '::') return `http://127.0.0.1:${port}`
+  return family === 'IPv6' && host.includes(':')
+    ? `http://[${host}]:${port}`
+    : `http://${host}:${port}`
+}

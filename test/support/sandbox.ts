@@ -1,0 +1,119 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import type { Pace } from '../../src/sandbox/lifecycle.ts'
+import { createSandbox } from '../../src/sandbox/server.ts'
+
+// biome-ignore lint/suspicious/noExplicitAny: tests say what they expect of an answer, and fail when it is otherwise.
+export type Json = any
+
+export interface TestSandbox {
+  url: string
+  dataDir: string
+  /** Calls a route with a key and gives what came back. */
+  call(request: string, body?: unknown, options?: CallOptions): Promise<Answer>
+  /** Puts these faults in place of all others. */
+  fault(faults: unknown): Promise<void>
+  /** Asks until `done`; fails after ten seconds. */
+  poll(path: string, done: (body: Json) => boolean): Promise<Json>
+  createGroup(): Promise<string>
+  /** Registers one of the samples, or any URL, and waits for its end. */
+  registerAsset(source: string, type?: string): Promise<Json>
+  close(): Promise<void>
+}
+
+export interface CallOptions {
+  /** Null for none. */
+  key?: string | null
+  headers?: Record<string, string>
+}
+
+export interface Answer {
+  status: number
+  headers: Headers
+  body: Json
+}
+
+const QUICK: Pace = { assetMinMs: 10, assetMaxMs: 20, taskQueuedMs: 10, taskRunningMs: 10 }
+
+/** A sandbox of its own on a free port; it ends, and its folder goes, when the test does. */
+export async function startSandbox(
+  pace: Partial<Pace> = {},
+  dataDir = temporaryFolder(),
+): Promise<TestSandbox> {
+  const sandbox = await createSandbox({
+    port: 0,
+    host: '127.0.0.1',
+    dataDir,
+    pace: { ...QUICK, ...pace },
+  })
+  let closed: Promise<void> | undefined
+  const close = () => {
+    closed ??= sandbox.close()
+    return closed
+  }
+  onTestFinished(close)
+
+  const call: TestSandbox['call'] = async (request, body, { key = 'sk-test', headers } = {}) => {
+    const [method = 'GET', path = '/'] = request.split(' ')
+    const response = await fetch(sandbox.url + path, {
+      method,
+      headers: {
+        'content-type': 'application/json',
+        ...(key !== null && { authorization: `Bearer ${key}` }),
+        ...headers,
+      },
+      ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    })
+    const text = await response.text()
+    const isJson = response.headers.get('content-type')?.includes('json')
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: isJson ? JSON.parse(text) : text,
+    }
+  }
+  const poll: TestSandbox['poll'] = async (path, done) => {
+    const deadline = Date.now() + 10_000
+    for (;;) {
+      const { body } = await call(`GET ${path}`)
+      if (done(body)) return body
+      if (Date.now() > deadline) throw new Error(`still ${JSON.stringify(body)}`)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  }
+  const createGroup = async () => {
+    const { body } = await call('POST /v1/asset-groups', { platform: 'JIMENG', name: 'group' })
+    return body.data.group_id
+  }
+  return {
+    url: sandbox.url,
+    dataDir,
+    call,
+    poll,
+    createGroup,
+    close,
+    fault: async (faults) => {
+      const { status, body } = await call('PUT /admin/faults', faults)
+      if (status !== 200) throw new Error(body.problem)
+    },
+    registerAsset: async (source, type = 'Image') => {
+      const created = await call('POST /v1/assets', {
+        platform: 'JIMENG',
+        group_id: await createGroup(),
+        url: source.startsWith('http') ? source : `${sandbox.url}/samples/${source}`,
+        asset_type: type,
+      })
+      const { asset_id: id } = created.body.data
+      const { data } = await poll(`/v1/assets/${id}`, (body) => body.data.status !== 'Processing')
+      return data
+    },
+  }
+}
+
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'sandbox-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }))
+  return folder
+}
