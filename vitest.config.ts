@@ -1,10 +1,45 @@
 import { defineConfig } from 'vitest/config'
 
+/** What depends on the engine of the ledger; it is tested on both. */
+const ON_BOTH_ENGINES = [
+  'ledger',
+  'tracking',
+  'subscription',
+  'list',
+  'create',
+  'idempotency',
+  'waiting-task',
+  'interleaving',
+]
+
+/** What takes more than one process at a database. */
+const ON_POSTGRES_ALONE = ['replica']
+
+const testFile = (name: string) => `test/${name}.test.ts`
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     testTimeout: 20_000,
     coverage: { include: ['src/**'], reporter: ['text-summary'] },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'sqlite',
+          include: ['test/**/*.test.ts'],
+          exclude: ON_POSTGRES_ALONE.map(testFile),
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'postgres',
+          include: [...ON_BOTH_ENGINES, ...ON_POSTGRES_ALONE].map(testFile),
+          env: { TEST_ENGINE: 'postgres' },
+          globalSetup: 'test/support/postgres-server.ts',
+        },
+      },
+    ],
   },
   // Without these conditions vitest loads a second copy of graphql beside the one Yoga uses.
   ssr: {

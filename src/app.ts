@@ -5,6 +5,7 @@ import type { Config } from './config.ts'
 import { createGraphiQLPage } from './graphiql.ts'
 import { createGraphQLHandler } from './graphql-handler.ts'
 import { openLedger } from './ledger/ledger.ts'
+import { createTurns } from './resolvers/in-turn.ts'
 import { createReads } from './resolvers/reads.ts'
 import { createServer } from './server.ts'
 import { tabs } from './tabs.ts'
@@ -23,10 +24,13 @@ export interface App {
   stop(): Promise<void>
 }
 
-/** Transitions are kept for as long as a subscriber may pause. */
-const TRANSITION_RETENTION_MS = 24 * 3_600_000
-/** How much longer a claim on a poll lasts than the poll may. */
-const LEASE_MARGIN_MS = 5_000
+/** For so long a subscriber may pause, and an idempotency key is kept. */
+const RETENTION_MS = 24 * 3_600_000
+/** Two of the shortest gaps: who takes over from a dead process then does so within three. */
+function leaseOf({ asset, videoTask }: Config['pace']): number {
+  return Math.max(MIN_LEASE_MS, 2 * Math.min(asset.minMs, videoTask.minMs))
+}
+const MIN_LEASE_MS = 500
 
 /** Starts the service; throws, having closed what it had opened, when a part cannot start. */
 export async function startApp(config: Config, log: Logger): Promise<App> {
@@ -40,7 +44,9 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
 
     const ledger = await openLedger({
       dataDir: config.dataDir,
+      databaseUrl: config.databaseUrl,
       secret: config.secret,
+      onError,
       watch: {
         firstPollMs: { asset: config.pace.asset.minMs, videoTask: config.pace.videoTask.minMs },
         deadlineMs: config.watchDeadlineMs,
@@ -63,17 +69,28 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
       pace: config.pace,
       maxInFlight: Math.floor(config.upstreamMaxConcurrency / 2),
       maxRps: config.pollMaxRps,
-      leaseMs: config.upstreamGetTimeoutMs + LEASE_MARGIN_MS,
-      retentionMs: TRANSITION_RETENTION_MS,
+      deadlineMs: config.watchDeadlineMs,
+      leaseMs: leaseOf(config.pace),
+      retentionMs: RETENTION_MS,
       onError,
+      onLeaseLost: ({ kind, key }) => log.info({ kind, key }, 'lease lost'),
     })
     closers.push(() => tracker.stop())
+
+    const background = new Set<Promise<unknown>>()
+    closers.push(async () => void (await Promise.allSettled(background)))
+    const seeThrough = <T>(work: Promise<T>) => {
+      background.add(work)
+      const ended = () => background.delete(work)
+      work.then(ended, ended)
+      return work
+    }
 
     const reads = createReads({ upstream, ledger, settledTtlMs: config.settledTtlMs })
     const { corsOrigins } = config
     const server = createServer({
       handler: createGraphQLHandler({
-        services: { ledger, upstream, reads, onError },
+        services: { ledger, upstream, reads, inTurn: createTurns(), seeThrough, onError },
         log,
         corsOrigins,
       }),

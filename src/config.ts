@@ -27,6 +27,9 @@ const ConfigShape = z
     UPSTREAM_URL: z.url({ protocol: /^https?$/, error: 'Not an http or https URL.' }).optional(),
     SANDBOX_PORT: port.default(4010),
     DATA_DIR: z.string().default('.data'),
+    DATABASE_URL: z
+      .url({ protocol: /^postgres(ql)?$/, error: 'Not a postgres:// URL.' })
+      .optional(),
     SECRET_KEY: z
       .base64()
       .transform((text) => Buffer.from(text, 'base64'))
@@ -52,6 +55,10 @@ const ConfigShape = z
       .default('info'),
   })
   .superRefine((config, { addIssue }) => {
+    if (config.DATABASE_URL !== undefined && config.SECRET_KEY === undefined) {
+      const message = 'Required with DATABASE_URL: every process that shares it needs the same.'
+      addIssue({ code: 'custom', path: ['SECRET_KEY'], message })
+    }
     for (const kind of ['ASSET', 'TASK'] as const) {
       if (config[`${kind}_POLL_MIN_MS`] <= config[`${kind}_POLL_MAX_MS`]) continue
       const message = `Longer than ${kind}_POLL_MAX_MS.`
@@ -65,6 +72,8 @@ const ConfigShape = z
     upstreamUrl: env.UPSTREAM_URL,
     sandboxPort: env.SANDBOX_PORT,
     dataDir: env.DATA_DIR,
+    /** Absent: SQLite in `dataDir`. */
+    databaseUrl: env.DATABASE_URL,
     secret: env.SECRET_KEY,
     corsOrigins: env.CORS_ORIGINS,
     pace: {

@@ -1,6 +1,7 @@
 import type { Ledger } from './ledger/ledger.ts'
 import type { Caller, Context } from './resolvers/context.ts'
 import { Refusal } from './resolvers/failure.ts'
+import type { InTurn } from './resolvers/in-turn.ts'
 import { createLoaders } from './resolvers/loaders.ts'
 import type { Reads } from './resolvers/reads.ts'
 import type { UpstreamClient } from './upstream/client.ts'
@@ -10,6 +11,8 @@ export interface Services {
   ledger: Ledger
   upstream: UpstreamClient
   reads: Reads
+  inTurn: InTurn
+  seeThrough<T>(work: Promise<T>): Promise<T>
   onError(error: unknown): void
 }
 

@@ -58,7 +58,8 @@ export interface AssetSnapshot {
 
 /** What 0-0 says of a video task at one moment; which of it is present depends on the provider behind 0-0. */
 export interface VideoTaskSnapshot {
-  taskId: string
+  /** Null until 0-0 has accepted the task. */
+  taskId: string | null
   model: string | null
   provider: string | null
   status: VideoTaskStatus
@@ -71,6 +72,9 @@ export interface VideoTaskSnapshot {
   createdAt: Date | null
   updatedAt: Date | null
 }
+
+/** A task that 0-0 has accepted. */
+export type AcceptedVideoTask = VideoTaskSnapshot & { taskId: string }
 
 export interface Video {
   url: string

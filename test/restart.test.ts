@@ -17,17 +17,17 @@ test('killed in the middle of PROCESSING, it goes on to ACTIVE when started agai
     DATA_DIR: temporaryFolder(),
     ASSET_POLL_MIN_MS: '50',
     ASSET_POLL_MAX_MS: '50',
-    // A claim on a poll outlives its holder by this and five seconds.
-    UPSTREAM_GET_TIMEOUT_MS: '100',
   }
   const first = await startProcess(environment)
   await ask(first.url, REGISTER)
   await upstream.nextCall('GET /v1/assets/Asset-1')
 
   const ended = await first.kill('SIGKILL')
-  upstream.assets.set('Asset-1', { status: 'Active' })
   const second = await startProcess(environment)
-  const events = await subscribe(second.url, WATCH).rest()
+  const subscriber = subscribe(second.url, WATCH)
+  const events = [await subscriber.next()]
+  upstream.assets.set('Asset-1', { status: 'Active' })
+  events.push(...(await subscriber.rest()))
 
   const asset = { sourceUrl: 'https://example.com/a.png' }
   expect(ended.signal).toBe('SIGKILL')

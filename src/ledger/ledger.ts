@@ -1,11 +1,11 @@
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { Kysely, SqliteDialect, sql } from 'kysely'
+import { sql } from 'kysely'
+import { type CreationKey, type Creations, createCreations, finishWithin } from './creations.ts'
+import { openDatabase } from './database.ts'
 import { migrate } from './migrations.ts'
-import { openNodeSqlite } from './node-sqlite.ts'
 import { createNudges, type Nudges } from './nudges.ts'
-import { findRow, insert, parentOf, reopen, resourceOf, update } from './observe.ts'
+import { findRow, insert, type Row, reopen, resourceOf, update } from './observe.ts'
 import { cursorOf, type Page, type PageRequest, pageBounds } from './page.ts'
+import { listenForNudges } from './postgres-listener.ts'
 import {
   type Address,
   isTerminal,
@@ -17,7 +17,7 @@ import {
   type Transition,
 } from './resource.ts'
 import { createSecrets, loadOrMakeSecret } from './secrets.ts'
-import type { Tables } from './tables.ts'
+import { typedErrors } from './unavailable.ts'
 import {
   addWatch,
   createWatches,
@@ -27,11 +27,15 @@ import {
 } from './watches.ts'
 
 export interface LedgerOptions {
-  /** Folder of the database file and of the generated secret; made when missing. */
+  /** Folder of the SQLite file and of the generated secret; made when missing. */
   dataDir: string
+  /** `postgres://…`; when absent, SQLite in `dataDir`. */
+  databaseUrl?: string | undefined
   /** 32 bytes; when absent, the secret kept in `dataDir`. */
   secret?: Buffer | undefined
   watch: WatchTiming
+  /** Troubles with connections, which are made anew by themselves. */
+  onError(error: unknown): void
 }
 
 export interface Registration<K extends Kind> {
@@ -39,6 +43,13 @@ export interface Registration<K extends Kind> {
   origin: Origin<K>
   /** The bearer key to poll with. */
   credential: string
+  /** The create that this is the outcome of. */
+  creation?: CreationKey | undefined
+}
+
+/** The outcome of a create that was recorded by `register`: the key of what was created. */
+export interface Created {
+  key: string
 }
 
 export interface ResourceFilter {
@@ -47,12 +58,16 @@ export interface ResourceFilter {
   type?: string | null | undefined
 }
 
-/** What this service remembers. Everything in it belongs to a tenant. */
+/**
+ * What this service remembers. Everything in it belongs to a tenant.
+ * While its database is away every call fails with LedgerUnavailable, and nothing is written.
+ */
 export interface Ledger {
   /** The owner of a bearer key. */
   tenantOf(credential: string): string
   readonly nudges: Nudges
   readonly watches: Watches
+  readonly creations: Creations
 
   /** Remembers a resource from now on and has it polled until it settles; a settled one is left at that. */
   register<K extends Kind>(address: Address<K>, registration: Registration<K>): Promise<Resource<K>>
@@ -73,63 +88,74 @@ export interface Ledger {
   children<K extends Kind>(tenant: string, kind: K, parent: string): Promise<Resource<K>[]>
   /** The transitions of one resource later than `seq`, in order. They are kept until pruned. */
   transitionsAfter<K extends Kind>(address: Address<K>, seq: number): Promise<Transition<K>[]>
-  /** Forgets the transitions observed before `time`. */
+  /** Forgets the transitions and creates from before `time`. */
   prune(time: Date): Promise<void>
   /** Whether the database answers now. */
   isReachable(): Promise<boolean>
   close(): Promise<void>
 }
 
-/** Opens the ledger in `dataDir`, bringing it to the newest shape first. */
-export async function openLedger({ dataDir, secret, watch }: LedgerOptions): Promise<Ledger> {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+/** Opens the ledger, bringing its database to the newest shape first. */
+export async function openLedger(options: LedgerOptions): Promise<Ledger> {
+  const { dataDir, databaseUrl, secret, watch, onError } = options
+  const database = openDatabase({ dataDir, databaseUrl, onError })
   const secrets = createSecrets(secret ?? loadOrMakeSecret(dataDir))
-  const database = new Kysely<Tables>({
-    dialect: new SqliteDialect({ database: openNodeSqlite(join(dataDir, 'ledger.db')) }),
-  })
   await migrate(database)
   const nudges = createNudges()
   const watches = createWatches({ database, secrets, nudges })
+  const stopListening =
+    databaseUrl === undefined ? async () => {} : listenForNudges(databaseUrl, nudges, onError)
 
-  return {
-    tenantOf: secrets.tenantOf,
-    nudges,
-    watches,
+  /** Tells this process at once; the other ones are told by the transaction itself. */
+  function tell(row: Row): void {
+    const { tenant, key, parent } = row
+    const kind = row.kind as Kind
+    nudges.send({ tenant, kind, key, parent })
+    // What waited for an asset may go on.
+    if (kind === 'asset' && row.settled === 1) watches.added()
+  }
 
-    async register(address, { snapshot, origin, credential }) {
-      const resource = await database.transaction().execute(async (trx) => {
-        const row = await findRow(trx, address)
-        const resource = row
-          ? await update(trx, address, row, snapshot)
-          : await insert(trx, address, snapshot, origin)
-        if (isTerminal(address.kind, resource.snapshot.status)) return resource
-        await addWatch(trx, secrets, address as Address<WatchedKind>, credential, watch)
-        return reopen(trx, address, resource)
+  const calls = {
+    async register<K extends Kind>(address: Address<K>, registration: Registration<K>) {
+      const { snapshot, origin, credential, creation } = registration
+      const row = await database.transaction().execute(async (trx) => {
+        const inserted = await insert(trx, address, snapshot, origin)
+        const known = inserted ?? (await findRow(trx, address))
+        if (!known) throw new Error('A resource vanished while it was registered.')
+        const row = inserted ?? (await update(trx, known, snapshot))
+        if (creation) await finishWithin(trx, creation, { key: row.key } satisfies Created)
+        if (isTerminal(address.kind, row.status as Status)) return row
+        const watched = address as Address<WatchedKind>
+        await addWatch(trx, secrets, watched, snapshot as Snapshot<WatchedKind>, credential, watch)
+        return reopen(trx, row)
       })
-      nudges.send({ ...address, parent: parentOf(address.kind, snapshot) })
-      if (!resource.settled) watches.added()
-      return resource
+      tell(row)
+      if (row.settled === 0) watches.added()
+      return resourceOf<K>(row)
     },
 
-    async observe(address, seen) {
-      const outcome = await database.transaction().execute(async (trx) => {
-        const row = await findRow(trx, address)
-        if (!row) return null
-        const resource = await update(trx, address, row, seen)
-        return { resource, changed: resource.seq !== row.seq }
+    async observe<K extends Kind>(address: Address<K>, seen: Snapshot<K>) {
+      // Most of what is read was never registered, or has not changed: that takes no transaction.
+      if (!(await findRow(database, address))) return null
+      const { before, after } = await database.transaction().execute(async (trx) => {
+        const before = await findRow(trx, address)
+        return { before, after: before && (await update(trx, before, seen)) }
       })
-      if (outcome?.changed) {
-        nudges.send({ ...address, parent: parentOf(address.kind, seen) })
-      }
-      return outcome?.resource ?? null
+      if (after && after.seq !== before?.seq) tell(after)
+      return after && resourceOf<K>(after)
     },
 
-    async find(address) {
+    async find<K extends Kind>(address: Address<K>) {
       const row = await findRow(database, address)
-      return row && resourceOf(row)
+      return row && resourceOf<K>(row)
     },
 
-    async list(tenant, kind, { parent, status, type }, request) {
+    async list<K extends Kind>(
+      tenant: string,
+      kind: K,
+      { parent, status, type }: ResourceFilter,
+      request: PageRequest,
+    ): Promise<Page<Resource<K>>> {
       const { limit, backward, after, before } = pageBounds(request)
       const matching = database
         .selectFrom('resource')
@@ -149,21 +175,24 @@ export async function openLedger({ dataDir, secret, watch }: LedgerOptions): Pro
       const more = rows.length > limit
       const page = rows.slice(0, limit)
       if (backward) page.reverse()
-      return {
-        items: page.map((row) => ({ cursor: cursorOf(row.position), item: resourceOf(row) })),
-        // Beyond a cursor there is at least the item it was handed out with.
-        hasNextPage: backward ? before !== null : more,
-        hasPreviousPage: backward ? more : after !== null,
+      const { totalCount } = typedErrors({
         async totalCount() {
           const row = await matching
             .select(({ fn }) => fn.countAll().as('count'))
             .executeTakeFirstOrThrow()
           return Number(row.count)
         },
+      })
+      return {
+        items: page.map((row) => ({ cursor: cursorOf(row.position), item: resourceOf<K>(row) })),
+        // Beyond a cursor there is at least the item it was handed out with.
+        hasNextPage: backward ? before !== null : more,
+        hasPreviousPage: backward ? more : after !== null,
+        totalCount,
       }
     },
 
-    async children(tenant, kind, parent) {
+    async children<K extends Kind>(tenant: string, kind: K, parent: string) {
       const rows = await database
         .selectFrom('resource')
         .selectAll()
@@ -172,7 +201,7 @@ export async function openLedger({ dataDir, secret, watch }: LedgerOptions): Pro
         .where('parent', '=', parent)
         .orderBy('position')
         .execute()
-      return rows.map((row) => resourceOf(row))
+      return rows.map((row) => resourceOf<K>(row))
     },
 
     async transitionsAfter<K extends Kind>({ tenant, kind, key }: Address<K>, seq: number) {
@@ -199,11 +228,20 @@ export async function openLedger({ dataDir, secret, watch }: LedgerOptions): Pro
       }))
     },
 
-    async prune(time) {
+    async prune(time: Date) {
       const before = time.getTime()
       await database.deleteFrom('transition').where('observed_at', '<', before).execute()
       await database.deleteFrom('poll_budget').where('refilled_at', '<', before).execute()
+      await database.deleteFrom('creation').where('created_at', '<', before).execute()
     },
+  }
+
+  return {
+    ...typedErrors(calls),
+    watches: typedErrors(watches),
+    creations: typedErrors(createCreations(database)),
+    tenantOf: secrets.tenantOf,
+    nudges,
 
     async isReachable() {
       try {
@@ -214,6 +252,9 @@ export async function openLedger({ dataDir, secret, watch }: LedgerOptions): Pro
       }
     },
 
-    close: () => database.destroy(),
+    async close() {
+      await stopListening()
+      await database.destroy()
+    },
   }
 }

@@ -1,95 +1,132 @@
-import type { Kysely } from 'kysely'
+import type { ColumnDefinitionBuilder, Kysely } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
+import { isPostgres } from './database.ts'
 import type { Tables } from './tables.ts'
 
-/** Brings the database to the newest shape; throws, leaving it as it was, when that fails. */
+/**
+ * Brings the database to the newest shape; throws, leaving it as it was, when that fails. Any number of processes may
+ * do so at once: Kysely holds an advisory lock of PostgreSQL meanwhile.
+ */
 export async function migrate(database: Kysely<Tables>): Promise<void> {
   const migrator = new Migrator({
     db: database,
-    provider: { getMigrations: async () => migrations },
+    provider: { getMigrations: async () => migrations(isPostgres(database)) },
   })
   const { error } = await migrator.migrateToLatest()
   if (error) throw error
 }
 
-const migrations: Record<string, Migration> = {
-  '0001-ledger': {
-    async up(database: Kysely<unknown>) {
-      const { schema } = database
-      await schema
-        .createTable('resource')
-        .addColumn('position', 'integer', (column) => column.primaryKey().autoIncrement())
-        .addColumn('tenant', 'text', (column) => column.notNull())
-        .addColumn('kind', 'text', (column) => column.notNull())
-        .addColumn('key', 'text', (column) => column.notNull())
-        .addColumn('parent', 'text')
-        .addColumn('type', 'text')
-        .addColumn('status', 'text', (column) => column.notNull())
-        .addColumn('settled', 'integer', (column) => column.notNull())
-        .addColumn('snapshot', 'text', (column) => column.notNull())
-        .addColumn('origin', 'text')
-        .addColumn('note', 'text')
-        .addColumn('seq', 'bigint', (column) => column.notNull())
-        .addColumn('observed_at', 'bigint', (column) => column.notNull())
-        .addUniqueConstraint('resource_key', ['tenant', 'kind', 'key'])
-        .execute()
-      await schema
-        .createIndex('resource_page')
-        .on('resource')
-        .columns(['tenant', 'kind', 'position'])
-        .execute()
-      await schema
-        .createIndex('resource_parent')
-        .on('resource')
-        .columns(['tenant', 'kind', 'parent', 'position'])
-        .execute()
-      await schema
-        .createTable('transition')
-        .addColumn('seq', 'integer', (column) => column.primaryKey().autoIncrement())
-        .addColumn('tenant', 'text', (column) => column.notNull())
-        .addColumn('kind', 'text', (column) => column.notNull())
-        .addColumn('key', 'text', (column) => column.notNull())
-        .addColumn('previous', 'text')
-        .addColumn('current', 'text', (column) => column.notNull())
-        .addColumn('settled', 'integer', (column) => column.notNull())
-        .addColumn('snapshot', 'text', (column) => column.notNull())
-        .addColumn('note', 'text')
-        .addColumn('observed_at', 'bigint', (column) => column.notNull())
-        .execute()
-      await schema
-        .createIndex('transition_key')
-        .on('transition')
-        .columns(['tenant', 'kind', 'key', 'seq'])
-        .execute()
-      await schema.createIndex('transition_age').on('transition').columns(['observed_at']).execute()
-      await schema
-        .createTable('watch')
-        .addColumn('tenant', 'text', (column) => column.notNull())
-        .addColumn('kind', 'text', (column) => column.notNull())
-        .addColumn('key', 'text', (column) => column.notNull())
-        .addColumn('next_poll_at', 'bigint', (column) => column.notNull())
-        .addColumn('gap_ms', 'integer', (column) => column.notNull())
-        .addColumn('deadline_at', 'bigint', (column) => column.notNull())
-        .addColumn('lease_until', 'bigint', (column) => column.notNull())
-        .addColumn('fence', 'integer', (column) => column.notNull())
-        .addPrimaryKeyConstraint('watch_key', ['tenant', 'kind', 'key'])
-        .execute()
-      await schema
-        .createIndex('watch_due')
-        .on('watch')
-        .columns(['tenant', 'next_poll_at'])
-        .execute()
-      await schema
-        .createTable('credential')
-        .addColumn('tenant', 'text', (column) => column.primaryKey())
-        .addColumn('sealed', 'text', (column) => column.notNull())
-        .execute()
-      await schema
-        .createTable('poll_budget')
-        .addColumn('tenant', 'text', (column) => column.primaryKey())
-        .addColumn('tokens', 'real', (column) => column.notNull())
-        .addColumn('refilled_at', 'bigint', (column) => column.notNull())
-        .execute()
+const migrations = (isPostgres: boolean): Record<string, Migration> => {
+  const increasing = isPostgres ? 'bigserial' : 'integer'
+  const increasingKey = (column: ColumnDefinitionBuilder) =>
+    isPostgres ? column.primaryKey() : column.primaryKey().autoIncrement()
+  return {
+    '0001-ledger': {
+      async up(database: Kysely<unknown>) {
+        const { schema } = database
+        await schema
+          .createTable('resource')
+          .addColumn('position', increasing, increasingKey)
+          .addColumn('tenant', 'text', (column) => column.notNull())
+          .addColumn('kind', 'text', (column) => column.notNull())
+          .addColumn('key', 'text', (column) => column.notNull())
+          .addColumn('parent', 'text')
+          .addColumn('type', 'text')
+          .addColumn('status', 'text', (column) => column.notNull())
+          .addColumn('settled', 'integer', (column) => column.notNull())
+          .addColumn('snapshot', 'text', (column) => column.notNull())
+          .addColumn('origin', 'text')
+          .addColumn('note', 'text')
+          .addColumn('seq', 'bigint', (column) => column.notNull())
+          .addColumn('observed_at', 'bigint', (column) => column.notNull())
+          .addUniqueConstraint('resource_key', ['tenant', 'kind', 'key'])
+          .execute()
+        await schema
+          .createIndex('resource_page')
+          .on('resource')
+          .columns(['tenant', 'kind', 'position'])
+          .execute()
+        await schema
+          .createIndex('resource_parent')
+          .on('resource')
+          .columns(['tenant', 'kind', 'parent', 'position'])
+          .execute()
+        await schema
+          .createTable('transition')
+          .addColumn('seq', increasing, increasingKey)
+          .addColumn('tenant', 'text', (column) => column.notNull())
+          .addColumn('kind', 'text', (column) => column.notNull())
+          .addColumn('key', 'text', (column) => column.notNull())
+          .addColumn('previous', 'text')
+          .addColumn('current', 'text', (column) => column.notNull())
+          .addColumn('settled', 'integer', (column) => column.notNull())
+          .addColumn('snapshot', 'text', (column) => column.notNull())
+          .addColumn('note', 'text')
+          .addColumn('observed_at', 'bigint', (column) => column.notNull())
+          .execute()
+        await schema
+          .createIndex('transition_key')
+          .on('transition')
+          .columns(['tenant', 'kind', 'key', 'seq'])
+          .execute()
+        await schema
+          .createIndex('transition_age')
+          .on('transition')
+          .columns(['observed_at'])
+          .execute()
+        await schema
+          .createTable('watch')
+          .addColumn('tenant', 'text', (column) => column.notNull())
+          .addColumn('kind', 'text', (column) => column.notNull())
+          .addColumn('key', 'text', (column) => column.notNull())
+          .addColumn('next_poll_at', 'bigint', (column) => column.notNull())
+          .addColumn('gap_ms', 'integer', (column) => column.notNull())
+          .addColumn('deadline_at', 'bigint', (column) => column.notNull())
+          .addColumn('lease_until', 'bigint', (column) => column.notNull())
+          .addColumn('fence', 'integer', (column) => column.notNull())
+          .addPrimaryKeyConstraint('watch_key', ['tenant', 'kind', 'key'])
+          .execute()
+        await schema
+          .createIndex('watch_due')
+          .on('watch')
+          .columns(['tenant', 'next_poll_at'])
+          .execute()
+        await schema
+          .createTable('credential')
+          .addColumn('tenant', 'text', (column) => column.primaryKey())
+          .addColumn('sealed', 'text', (column) => column.notNull())
+          .execute()
+        await schema
+          .createTable('poll_budget')
+          .addColumn('tenant', 'text', (column) => column.primaryKey())
+          .addColumn('tokens', 'double precision', (column) => column.notNull())
+          .addColumn('refilled_at', 'bigint', (column) => column.notNull())
+          .execute()
+      },
     },
-  },
+    '0002-creation': {
+      async up(database: Kysely<unknown>) {
+        const { schema } = database
+        await schema.alterTable('resource').addColumn('alias', 'text').execute()
+        await schema.alterTable('watch').addColumn('submission', 'text').execute()
+        await schema
+          .createIndex('resource_alias')
+          .on('resource')
+          .columns(['tenant', 'kind', 'alias'])
+          .execute()
+        await schema
+          .createTable('creation')
+          .addColumn('tenant', 'text', (column) => column.notNull())
+          .addColumn('idempotency_key', 'text', (column) => column.notNull())
+          .addColumn('fingerprint', 'text', (column) => column.notNull())
+          .addColumn('state', 'text', (column) => column.notNull())
+          .addColumn('outcome', 'text')
+          .addColumn('lease_until', 'bigint', (column) => column.notNull())
+          .addColumn('created_at', 'bigint', (column) => column.notNull())
+          .addPrimaryKeyConstraint('creation_key', ['tenant', 'idempotency_key'])
+          .execute()
+        await schema.createIndex('creation_age').on('creation').columns(['created_at']).execute()
+      },
+    },
+  }
 }

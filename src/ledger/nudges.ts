@@ -2,49 +2,82 @@ import type { Address } from './resource.ts'
 
 /** Says that there may be something new to read about a resource; carries no news itself. */
 export interface Nudge extends Address {
+  /** The key of the group the resource belongs to, or null. */
   parent: string | null
 }
 
 /** Passes nudges from those who write the ledger to those who read it. */
 export interface Nudges {
   send(nudge: Nudge): void
+  /** After an interruption: whoever listens shall look for itself. */
+  sendAll(): void
   /**
-   * Calls `listener` for every nudge of the tenant's resource with this key, or of one whose parent has this key.
-   * Gives the function that ends it.
+   * Calls `listener` with the key of every nudged resource that is the target or has it as its parent; with null when
+   * nudges may have been lost. Gives the function that ends it.
    */
-  listen(target: Address, listener: (nudge: Nudge) => void): () => void
+  listen(target: Address, listener: (key: string | null) => void): () => void
   /** How many listeners there are now. */
   readonly size: number
+  /** How many nudges there were: what was read while this stood still has not been overtaken by one. */
+  readonly count: number
 }
 
 export function createNudges(): Nudges {
-  const listeners = new Map<string, Set<(nudge: Nudge) => void>>()
+  const listeners = new Map<string, Set<(key: string | null) => void>>()
   let size = 0
+  let count = 0
+
+  function call(target: Address, key: string): void {
+    for (const listener of listeners.get(nameOf(target)) ?? []) listener(key)
+  }
+
   return {
-    send(nudge) {
-      const { tenant, kind, key, parent } = nudge
-      for (const listener of listeners.get(addressOf({ tenant, kind, key })) ?? []) listener(nudge)
-      if (parent === null) return
-      const group = addressOf({ tenant, kind: 'assetGroup', key: parent })
-      for (const listener of listeners.get(group) ?? []) listener(nudge)
+    send({ tenant, kind, key, parent }) {
+      count += 1
+      call({ tenant, kind, key }, key)
+      if (parent !== null) call({ tenant, kind: 'assetGroup', key: parent }, key)
+    },
+    sendAll() {
+      count += 1
+      for (const some of listeners.values()) for (const listener of some) listener(null)
     },
     listen(target, listener) {
-      const address = addressOf(target)
-      const here = listeners.get(address) ?? new Set()
-      listeners.set(address, here.add(listener))
+      const name = nameOf(target)
+      const here = listeners.get(name) ?? new Set()
+      listeners.set(name, here.add(listener))
       size += 1
       return () => {
         if (!here.delete(listener)) return
         size -= 1
-        if (here.size === 0) listeners.delete(address)
+        if (here.size === 0) listeners.delete(name)
       }
     },
     get size() {
       return size
     },
+    get count() {
+      return count
+    },
   }
 }
 
-function addressOf({ tenant, kind, key }: Address): string {
+/** The channel on which processes nudge each other through PostgreSQL. */
+export const NUDGE_CHANNEL = 'zerograph_nudge'
+
+export function encodeNudge({
+  tenant,
+  kind,
+  key,
+  parent,
+}: { [Name in keyof Nudge]: unknown }): string {
+  return JSON.stringify([tenant, kind, key, parent])
+}
+
+export function decodeNudge(text: string): Nudge {
+  const [tenant, kind, key, parent] = JSON.parse(text)
+  return { tenant, kind, key, parent }
+}
+
+function nameOf({ tenant, kind, key }: Address): string {
   return `${tenant} ${kind} ${key}`
 }

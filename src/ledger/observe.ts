@@ -1,5 +1,7 @@
-import type { Kysely, Selectable, Transaction } from 'kysely'
+import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
 import type { AssetSnapshot } from '../model.ts'
+import { isPostgres } from './database.ts'
+import { encodeNudge, NUDGE_CHANNEL } from './nudges.ts'
 import {
   type Address,
   decodeJson,
@@ -37,6 +39,7 @@ export function resourceOf<K extends Kind>(
   }
 }
 
+/** The row of a resource, by its key or its alias; within a transaction kept from being changed by others. */
 export async function findRow(
   database: Kysely<Tables>,
   { tenant, kind, key }: Address,
@@ -46,163 +49,137 @@ export async function findRow(
     .selectAll()
     .where('tenant', '=', tenant)
     .where('kind', '=', kind)
-    .where('key', '=', key)
+    .where(({ or, eb }) => or([eb('key', '=', key), eb('alias', '=', key)]))
+    .$if(database.isTransaction && isPostgres(database), (query) => query.forUpdate())
     .executeTakeFirst()
   return row ?? null
 }
 
-/** Writes the first thing known of a resource: its row and its first transition. */
+/**
+ * Writes the first thing known of a resource: its row and its first transition.
+ * Gives null, writing nothing, when it is registered already.
+ */
 export async function insert<K extends Kind>(
   trx: Transaction<Tables>,
   { tenant, kind, key }: Address<K>,
   snapshot: Snapshot<K>,
   origin: Origin<K>,
-): Promise<Resource<K>> {
-  const state = {
-    settled: isTerminal(kind, snapshot.status) ? 1 : 0,
-    snapshot: encodeJson(snapshot),
-    note: null,
-    observed_at: Date.now(),
-  }
-  const seq = await append(trx, {
-    ...state,
-    tenant,
-    kind,
-    key,
-    previous: null,
-    current: snapshot.status,
-  })
-  const row = {
-    ...state,
-    tenant,
-    kind,
-    key,
-    ...columnsOf(kind, snapshot),
-    origin: origin === null ? null : encodeJson(origin),
-    seq,
-  }
-  await trx.insertInto('resource').values(row).execute()
-  return resourceOf(row)
+): Promise<Row | null> {
+  const row = await trx
+    .insertInto('resource')
+    .values({
+      tenant,
+      kind,
+      key,
+      ...columnsOf({ kind, key }, snapshot),
+      origin: origin === null ? null : encodeJson(origin),
+      settled: isTerminal(kind, snapshot.status) ? 1 : 0,
+      note: null,
+      seq: 0,
+      observed_at: Date.now(),
+    })
+    .onConflict((conflict) => conflict.columns(['tenant', 'kind', 'key']).doNothing())
+    .returningAll()
+    .executeTakeFirst()
+  return row ? changed(trx, row, null) : null
 }
 
 /**
  * Writes what was now seen of the resource in `row`. An answer that can only be old changes nothing;
  * a new status appends a transition, and a terminal one ends the watch.
  */
-export async function update<K extends Kind>(
-  trx: Transaction<Tables>,
-  { tenant, kind, key }: Address<K>,
-  row: Row,
-  seen: Snapshot<K>,
-): Promise<Resource<K>> {
-  const before = resourceOf<K>(row)
-  if (isStale(kind, before.snapshot.status, seen.status)) return before
+export async function update(trx: Transaction<Tables>, row: Row, seen: Snapshot): Promise<Row> {
+  const kind = row.kind as Kind
+  const before = decodeJson<Snapshot>(row.snapshot)
+  if (isStale(kind, before.status, seen.status)) return row
 
-  const snapshot = mergeSnapshot<K>(before.snapshot, seen)
+  const snapshot = mergeSnapshot(before, seen)
   const terminal = isTerminal(kind, snapshot.status)
-  const state = {
-    settled: terminal ? 1 : row.settled,
-    snapshot: encodeJson(snapshot),
-    note: terminal ? null : row.note,
+  const after = await write(trx, row, {
+    ...columnsOf(row, snapshot),
+    ...(terminal ? { settled: 1, note: null } : {}),
     observed_at: Date.now(),
-  }
-  const seq =
-    snapshot.status === before.snapshot.status
-      ? row.seq
-      : await append(trx, {
-          ...state,
-          tenant,
-          kind,
-          key,
-          previous: before.snapshot.status,
-          current: snapshot.status,
-        })
-  await trx
-    .updateTable('resource')
-    .set({ ...state, ...columnsOf(kind, snapshot), seq })
-    .where('position', '=', row.position)
-    .execute()
-  if (terminal) await deleteWatch(trx, { tenant, kind, key })
-  return resourceOf({ ...row, ...state, seq })
+  })
+  // Watches before the credential, as everyone locks them.
+  if (terminal && kind === 'asset') await wakeWaitingTasks(trx, row.tenant)
+  if (terminal) await deleteWatch(trx, row)
+  return after.status === row.status ? after : changed(trx, after, row.status)
 }
 
 /** Ends the watch of a resource that did not settle; its status stays, `note` says why. */
-export async function giveUp(
-  trx: Transaction<Tables>,
-  { tenant, kind, key }: Address,
-  note: string,
-): Promise<void> {
-  const row = await findRow(trx, { tenant, kind, key })
-  if (!row) return
-  const state = { settled: 1, note, snapshot: row.snapshot, observed_at: Date.now() }
-  const seq = await append(trx, {
-    ...state,
-    tenant,
-    kind,
-    key,
-    previous: row.status,
-    current: row.status,
-  })
-  await trx
-    .updateTable('resource')
-    .set({ ...state, seq })
-    .where('position', '=', row.position)
-    .execute()
-  await deleteWatch(trx, { tenant, kind, key })
+export async function giveUp(trx: Transaction<Tables>, row: Row, note: string): Promise<Row> {
+  const after = await write(trx, row, { settled: 1, note, observed_at: Date.now() })
+  await deleteWatch(trx, row)
+  return changed(trx, after, row.status)
 }
 
 /** Takes back that nothing more is expected of a resource: it is watched again. */
-export async function reopen<K extends Kind>(
-  trx: Transaction<Tables>,
-  { tenant, kind, key }: Address<K>,
-  resource: Resource<K>,
-): Promise<Resource<K>> {
-  if (!resource.settled) return resource
-  await trx
-    .updateTable('resource')
-    .set({ settled: 0, note: null })
-    .where('tenant', '=', tenant)
-    .where('kind', '=', kind)
-    .where('key', '=', key)
-    .execute()
-  return { ...resource, settled: false, note: null }
+export async function reopen(trx: Transaction<Tables>, row: Row): Promise<Row> {
+  return row.settled === 0 ? row : write(trx, row, { settled: 0, note: null })
 }
 
-/** What lists filter by. */
-function columnsOf(kind: Kind, snapshot: Snapshot): Pick<Row, 'status' | 'parent' | 'type'> {
+async function write(trx: Transaction<Tables>, row: Row, values: Partial<Row>): Promise<Row> {
+  await trx.updateTable('resource').set(values).where('position', '=', row.position).execute()
+  return { ...row, ...values }
+}
+
+/** The snapshot, and out of it what rows are found by. */
+function columnsOf({ kind, key }: { kind: string; key: string }, snapshot: Snapshot) {
+  const taskId = 'taskId' in snapshot ? snapshot.taskId : null
   return {
+    snapshot: encodeJson(snapshot),
+    alias: taskId === key ? null : taskId,
     status: snapshot.status,
-    parent: parentOf(kind, snapshot),
+    parent: parentOf(kind as Kind, snapshot),
     type: 'type' in snapshot ? snapshot.type : null,
   }
 }
 
-async function append(
-  trx: Transaction<Tables>,
-  transition: Omit<Selectable<Tables['transition']>, 'seq'>,
-): Promise<number> {
+/** Appends the transition that led to `row`, and tells the other processes when it is committed. */
+async function changed(trx: Transaction<Tables>, row: Row, previous: string | null): Promise<Row> {
+  const { tenant, kind, key, status, settled, snapshot, note, observed_at } = row
   const { seq } = await trx
     .insertInto('transition')
-    .values(transition)
+    .values({ tenant, kind, key, previous, current: status, settled, snapshot, note, observed_at })
     .returning('seq')
     .executeTakeFirstOrThrow()
-  return seq
+  if (isPostgres(trx)) {
+    await sql`select pg_notify(${NUDGE_CHANNEL}, ${encodeNudge(row)})`.execute(trx)
+  }
+  return write(trx, row, { seq })
+}
+
+/** A task that waits for assets looks again when one has settled. */
+async function wakeWaitingTasks(trx: Transaction<Tables>, tenant: string): Promise<void> {
+  await trx
+    .updateTable('watch')
+    .set({ next_poll_at: Date.now() })
+    .where('tenant', '=', tenant)
+    .where('submission', '=', 'WAITING')
+    .execute()
 }
 
 /** Also forgets the tenant's key when nothing else of the tenant is watched. */
-async function deleteWatch(trx: Transaction<Tables>, address: Address): Promise<void> {
+async function deleteWatch(trx: Transaction<Tables>, { tenant, kind, key }: Row): Promise<void> {
   const { numDeletedRows } = await trx
     .deleteFrom('watch')
-    .where('tenant', '=', address.tenant)
-    .where('kind', '=', address.kind)
-    .where('key', '=', address.key)
+    .where('tenant', '=', tenant)
+    .where('kind', '=', kind)
+    .where('key', '=', key)
     .executeTakeFirst()
   if (numDeletedRows === 0n) return
+  // Locked first: whoever adds a watch writes this row too, and a statement begun after that sees the watch.
+  await trx
+    .selectFrom('credential')
+    .select('tenant')
+    .where('tenant', '=', tenant)
+    .$if(isPostgres(trx), (query) => query.forUpdate())
+    .execute()
   await trx
     .deleteFrom('credential')
-    .where('tenant', '=', address.tenant)
+    .where('tenant', '=', tenant)
     .where(({ not, exists, selectFrom }) =>
-      not(exists(selectFrom('watch').select('key').where('tenant', '=', address.tenant))),
+      not(exists(selectFrom('watch').select('key').where('tenant', '=', tenant))),
     )
     .execute()
 }

@@ -7,6 +7,8 @@ export interface ResourceTable {
   tenant: string
   kind: string
   key: string
+  /** Another key it is known by: the id 0-0 gave to a task that had one of ours first. */
+  alias: string | null
   /** An asset's group, by that group's key. */
   parent: string | null
   /** An asset's media type. */
@@ -51,12 +53,28 @@ export interface WatchTable {
   lease_until: number
   /** Grows with every claim, so that a holder whose lease was taken can tell. */
   fence: number
+  /** For a task that 0-0 does not have yet: WAITING for its assets, or SENT without an answer so far; else null. */
+  submission: 'WAITING' | 'SENT' | null
 }
 
 /** The bearer key of a tenant with something to poll, sealed. */
 export interface CredentialTable {
   tenant: string
   sealed: string
+}
+
+/** A create under way or done, by the key that names it; written before anything is sent. */
+export interface CreationTable {
+  tenant: string
+  idempotency_key: string
+  /** Tells whether a repeat asks for the same. */
+  fingerprint: string
+  state: string
+  /** What is answered once `state` is done, as JSON. */
+  outcome: string | null
+  /** Until when its sender is known to be at work. */
+  lease_until: number
+  created_at: number
 }
 
 /** Polls a tenant may still make now (token bucket). */
@@ -71,5 +89,6 @@ export interface Tables {
   transition: TransitionTable
   watch: WatchTable
   credential: CredentialTable
+  creation: CreationTable
   poll_budget: PollBudgetTable
 }

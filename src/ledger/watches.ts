@@ -1,16 +1,18 @@
 import type { Kysely, Selectable, Transaction } from 'kysely'
+import { isPostgres } from './database.ts'
 import type { Nudges } from './nudges.ts'
-import { findRow, giveUp, parentOf, resourceOf, update } from './observe.ts'
+import { findRow, giveUp, resourceOf, update } from './observe.ts'
 import type { Address, Kind, Origin, Snapshot } from './resource.ts'
 import type { Secrets } from './secrets.ts'
 import type { Tables, WatchTable } from './tables.ts'
+
+export type WatchedKind = Exclude<Kind, 'assetGroup'>
 
 /** When a watch begins and when it is given up, in milliseconds after it was added. */
 export interface WatchTiming {
   firstPollMs: Record<WatchedKind, number>
   deadlineMs: number
 }
-export type WatchedKind = Exclude<Kind, 'assetGroup'>
 
 /** A watch claimed for one poll. */
 export interface ClaimedWatch extends Address<WatchedKind> {
@@ -22,23 +24,34 @@ export interface ClaimedWatch extends Address<WatchedKind> {
   gapMs: number
   deadlineAt: Date
   fence: number
+  /** For a task that 0-0 does not have yet: WAITING, or SENT by someone who never told what came of it. */
+  submission: WatchTable['submission']
 }
 
 export interface ClaimOptions {
   now: Date
   limit: number
   leaseMs: number
-  /** Polls per second each tenant may make. */
+  /** Polls per second each tenant may make, over all processes. */
   maxRps: number
 }
 
-/** What follows a poll that did not settle its resource: another one, or the end of the watch, with the reason. */
-export type AfterPoll = { nextPollAt: Date; gapMs: number } | { endedBecause: string }
+/**
+ * What follows a poll that did not settle its resource: another one, by a new deadline where one is given, or the end of
+ * the watch, with the reason.
+ */
+export type AfterPoll =
+  | { nextPollAt: Date; gapMs: number; submission?: 'WAITING'; deadlineAt?: Date }
+  | { endedBecause: string }
 
 /** What is to be polled, and by whom. */
 export interface Watches {
   /** Claims due watches for `leaseMs`, longest overdue first, within each tenant's budget. */
   claim(options: ClaimOptions): Promise<ClaimedWatch[]>
+  /** Makes claims last `leaseMs` from now, those that are still held. */
+  extend(watches: ClaimedWatch[], leaseMs: number): Promise<void>
+  /** Says that a task is being sent to 0-0. Gives false, and it must not be sent, when the claim was lost. */
+  markSent(watch: ClaimedWatch): Promise<boolean>
   /**
    * Ends a claim with what the poll saw (null: nothing) and what follows.
    * Gives false, recording nothing, when the claim was lost meanwhile.
@@ -50,7 +63,7 @@ export interface Watches {
   ): Promise<boolean>
   /** When the next watch can be claimed, or null when there is none. */
   nextDueAt(): Promise<Date | null>
-  /** Calls `listener` when a watch was added. Gives the function that ends it. */
+  /** Calls `listener` when a watch was added or may be due earlier. Gives the function that ends it. */
   onAdded(listener: () => void): () => void
   /** Tells those listeners; called once the addition is committed. */
   added(): void
@@ -81,9 +94,9 @@ export function createWatches({ database, secrets, nudges }: Parts): Watches {
         for (const [index, { tenant }] of tenants.entries()) {
           // Room is shared evenly, so that a tenant with many watches delays no other.
           const share = Math.ceil((limit - claimed.length) / (tenants.length - index))
-          const tokens = await tokensOf(trx, tenant, at, maxRps)
+          const tokens = await lockTokens(trx, tenant, at, maxRps)
           const count = Math.min(share, Math.floor(tokens))
-          if (count === 0) continue
+          if (count <= 0) continue
           const rows = await lease(trx, tenant, at, count, leaseMs)
           await storeTokens(trx, tenant, tokens - rows.length, at)
           claimed.push(...(await withResources(trx, secrets, tenant, rows)))
@@ -92,23 +105,38 @@ export function createWatches({ database, secrets, nudges }: Parts): Watches {
       })
     },
 
-    async conclude(watch, seen, then) {
-      const outcome = await database.transaction().execute(async (trx) => {
-        const row = await findRow(trx, watch)
-        if (!row || !(await isHeld(trx, watch))) return 'lost'
-        const before = row.seq
-        const resource = seen ? await update<WatchedKind>(trx, watch, row, seen) : resourceOf(row)
-        if (!resource.settled && 'endedBecause' in then) {
-          await giveUp(trx, watch, then.endedBecause)
-          return 'changed'
-        }
-        if (!resource.settled && 'nextPollAt' in then) await reschedule(trx, watch, then)
-        return resource.seq === before ? 'same' : 'changed'
-      })
-      if (outcome === 'changed') {
-        nudges.send({ ...watch, parent: parentOf(watch.kind, watch.snapshot) })
+    async extend(watches, leaseMs) {
+      for (const watch of watches) {
+        await held(database, watch)
+          .set({ lease_until: Date.now() + leaseMs })
+          .execute()
       }
-      return outcome !== 'lost'
+    },
+
+    async markSent(watch) {
+      const { numUpdatedRows } = await held(database, watch)
+        .set({ submission: 'SENT' })
+        .where('submission', '=', 'WAITING')
+        .executeTakeFirst()
+      return numUpdatedRows === 1n
+    },
+
+    async conclude(watch, seen, then) {
+      const { row, before } = await database.transaction().execute(async (trx) => {
+        const before = await findRow(trx, watch)
+        if (!before || !(await lockHeld(trx, watch))) return { row: null, before: null }
+        const row = seen ? await update(trx, before, seen) : before
+        if (row.settled === 1) return { row, before }
+        if ('endedBecause' in then)
+          return { row: await giveUp(trx, row, then.endedBecause), before }
+        await reschedule(trx, watch, then)
+        return { row, before }
+      })
+      if (row && row.seq !== before.seq) {
+        const { tenant, key, parent } = row
+        nudges.send({ tenant, kind: watch.kind, key, parent })
+      }
+      return row !== null
     },
 
     async nextDueAt() {
@@ -148,43 +176,56 @@ export async function addWatch(
   trx: Transaction<Tables>,
   secrets: Secrets,
   { tenant, kind, key }: Address<WatchedKind>,
+  snapshot: Snapshot<WatchedKind>,
   credential: string,
   timing: WatchTiming,
 ): Promise<void> {
   const now = Date.now()
+  const waits = snapshot.status === 'WAITING_FOR_ASSETS'
   await trx
     .insertInto('watch')
     .values({
       tenant,
       kind,
       key,
-      next_poll_at: now + timing.firstPollMs[kind],
+      next_poll_at: waits ? now : now + timing.firstPollMs[kind],
       gap_ms: timing.firstPollMs[kind],
       deadline_at: now + timing.deadlineMs,
       lease_until: 0,
       fence: 0,
+      submission: waits ? 'WAITING' : null,
     })
     .onConflict((conflict) => conflict.columns(['tenant', 'kind', 'key']).doNothing())
     .execute()
+  // Written even when it is there: that locks it against being forgotten with the tenant's last watch but this one.
+  const sealed = secrets.seal(credential, tenant)
   await trx
     .insertInto('credential')
-    .values({ tenant, sealed: secrets.seal(credential, tenant) })
-    .onConflict((conflict) => conflict.column('tenant').doNothing())
+    .values({ tenant, sealed })
+    .onConflict((conflict) => conflict.column('tenant').doUpdateSet({ sealed }))
     .execute()
 }
 
-async function tokensOf(
+/** What the tenant may still spend; kept from other processes until the transaction ends. */
+async function lockTokens(
   trx: Transaction<Tables>,
   tenant: string,
   at: number,
   maxRps: number,
 ): Promise<number> {
+  await trx
+    .insertInto('poll_budget')
+    .values({ tenant, tokens: maxRps, refilled_at: at })
+    .onConflict((conflict) => conflict.column('tenant').doNothing())
+    .execute()
   const budget = await trx
     .selectFrom('poll_budget')
     .selectAll()
     .where('tenant', '=', tenant)
+    .$if(isPostgres(trx), (query) => query.forUpdate().skipLocked())
     .executeTakeFirst()
-  if (!budget) return maxRps
+  // Another process is spending it now.
+  if (!budget) return 0
   const refilled = budget.tokens + ((at - budget.refilled_at) / 1000) * maxRps
   return Math.min(maxRps, refilled)
 }
@@ -196,9 +237,9 @@ async function storeTokens(
   refilled_at: number,
 ): Promise<void> {
   await trx
-    .insertInto('poll_budget')
-    .values({ tenant, tokens, refilled_at })
-    .onConflict((conflict) => conflict.column('tenant').doUpdateSet({ tokens, refilled_at }))
+    .updateTable('poll_budget')
+    .set({ tokens, refilled_at })
+    .where('tenant', '=', tenant)
     .execute()
 }
 
@@ -224,6 +265,7 @@ async function lease(
           .where('lease_until', '<=', at)
           .orderBy('next_poll_at')
           .limit(count)
+          .$if(isPostgres(trx), (query) => query.forUpdate().skipLocked())
           .$asTuple('kind', 'key'),
       ),
     )
@@ -240,18 +282,27 @@ async function withResources(
   const credential = await credentialOf(trx, secrets, tenant)
   const claimed: ClaimedWatch[] = []
   for (const watch of rows) {
-    const address = { tenant, kind: watch.kind as WatchedKind, key: watch.key }
-    const row = await findRow(trx, address)
+    const { kind, key } = watch
+    const row = await trx
+      .selectFrom('resource')
+      .selectAll()
+      .where('tenant', '=', tenant)
+      .where('kind', '=', kind)
+      .where('key', '=', key)
+      .executeTakeFirst()
     if (!row) continue
     const { snapshot, origin } = resourceOf<WatchedKind>(row)
     claimed.push({
-      ...address,
+      tenant,
+      kind: kind as WatchedKind,
+      key,
       credential,
       snapshot,
       origin,
       gapMs: watch.gap_ms,
       deadlineAt: new Date(watch.deadline_at),
       fence: watch.fence,
+      submission: watch.submission,
     })
   }
   return claimed
@@ -276,13 +327,24 @@ async function credentialOf(
   }
 }
 
-async function isHeld(trx: Transaction<Tables>, watch: ClaimedWatch): Promise<boolean> {
+/** An update of the watch that does nothing once its claim is lost. */
+function held(database: Kysely<Tables>, { tenant, kind, key, fence }: ClaimedWatch) {
+  return database
+    .updateTable('watch')
+    .where('tenant', '=', tenant)
+    .where('kind', '=', kind)
+    .where('key', '=', key)
+    .where('fence', '=', fence)
+}
+
+async function lockHeld(trx: Transaction<Tables>, watch: ClaimedWatch): Promise<boolean> {
   const row = await trx
     .selectFrom('watch')
     .select('fence')
     .where('tenant', '=', watch.tenant)
     .where('kind', '=', watch.kind)
     .where('key', '=', watch.key)
+    .$if(isPostgres(trx), (query) => query.forUpdate())
     .executeTakeFirst()
   return row?.fence === watch.fence
 }
@@ -290,13 +352,15 @@ async function isHeld(trx: Transaction<Tables>, watch: ClaimedWatch): Promise<bo
 async function reschedule(
   trx: Transaction<Tables>,
   watch: ClaimedWatch,
-  next: { nextPollAt: Date; gapMs: number },
+  next: Extract<AfterPoll, { nextPollAt: Date }>,
 ): Promise<void> {
-  await trx
-    .updateTable('watch')
-    .set({ next_poll_at: next.nextPollAt.getTime(), gap_ms: next.gapMs, lease_until: 0 })
-    .where('tenant', '=', watch.tenant)
-    .where('kind', '=', watch.kind)
-    .where('key', '=', watch.key)
+  await held(trx, watch)
+    .set({
+      next_poll_at: next.nextPollAt.getTime(),
+      gap_ms: next.gapMs,
+      lease_until: 0,
+      submission: next.submission ?? null,
+      ...(next.deadlineAt ? { deadline_at: next.deadlineAt.getTime() } : {}),
+    })
     .execute()
 }

@@ -3,11 +3,12 @@ import type { Resource } from '../ledger/resource.ts'
 import type { AssetGroupSnapshot, CreateAssetGroupRequest, Platform } from '../model.ts'
 import { checkAssetGroup } from '../upstream/limits.ts'
 import type { Context } from './context.ts'
+import { createOnce } from './create-once.ts'
 import { type CreateFailure, orFailure, refuseInput } from './failure.ts'
+import { checkIdempotencyKey } from './idempotency-key.ts'
 import { getPlatformId, keyOf } from './ids.ts'
 import { orNull } from './or-null.ts'
 import { listOf } from './page.ts'
-import { recorded } from './recorded.ts'
 
 export type AssetGroup = AssetGroupSnapshot
 
@@ -32,17 +33,31 @@ export async function listAssetGroups(
   return listOf('assetGroup', {}, request, assetGroupOf, context)
 }
 
+export interface CreateAssetGroupInput extends CreateAssetGroupRequest {
+  idempotencyKey?: string | undefined
+}
+
 export async function createAssetGroup(
-  request: CreateAssetGroupRequest,
+  { idempotencyKey, ...request }: CreateAssetGroupInput,
   context: Context,
 ): Promise<AssetGroup | CreateFailure> {
-  const { tenant, credential, requestId } = context.caller()
+  context.caller()
   return orFailure(async () => {
-    const issues = checkAssetGroup(request)
+    const issues = [...checkAssetGroup(request), ...checkIdempotencyKey(idempotencyKey)]
     if (issues.length > 0) throw refuseInput(issues)
-    const snapshot = await context.upstream.createAssetGroup(request, { credential, requestId })
-    const key = keyOf({ platform: snapshot.platform, id: snapshot.groupId })
-    const address = { tenant, kind: 'assetGroup', key } as const
-    return assetGroupOf(await recorded(address, { snapshot, origin: null, credential }, context))
+    const created = await createOnce(
+      {
+        kind: 'assetGroup',
+        request,
+        idempotencyKey,
+        origin: null,
+        async send(call) {
+          const snapshot = await context.upstream.createAssetGroup(request, call)
+          return { key: keyOf({ platform: snapshot.platform, id: snapshot.groupId }), snapshot }
+        },
+      },
+      context,
+    )
+    return assetGroupOf(created)
   })
 }

@@ -4,11 +4,12 @@ import type { AssetSnapshot, AssetStatus, AssetType, Platform } from '../model.t
 import { checkAsset } from '../upstream/limits.ts'
 import type { AssetGroup } from './asset-group.ts'
 import type { Context } from './context.ts'
+import { createOnce } from './create-once.ts'
 import { type CreateFailure, orFailure, refuseInput } from './failure.ts'
+import { checkIdempotencyKey } from './idempotency-key.ts'
 import { getPlatformId, keyOf, notAnId, parsePlatformId } from './ids.ts'
 import { orNull } from './or-null.ts'
 import { listOf } from './page.ts'
-import { recorded } from './recorded.ts'
 
 export interface Asset extends AssetSnapshot {
   /** The URL it was registered with, when it was registered here. */
@@ -22,6 +23,7 @@ export interface CreateAssetInput {
   url: string
   type: AssetType
   name?: string | undefined
+  idempotencyKey?: string | undefined
 }
 
 export interface AssetFilter {
@@ -75,26 +77,32 @@ export async function listAssetsOf(
 }
 
 export async function createAsset(
-  { groupId, ...input }: CreateAssetInput,
+  { groupId, idempotencyKey, ...input }: CreateAssetInput,
   context: Context,
 ): Promise<Asset | CreateFailure> {
-  const { tenant, credential, requestId } = context.caller()
+  const { tenant } = context.caller()
   return orFailure(async () => {
     const group = parsePlatformId('AssetGroup', groupId, input.platform)
-    const request = {
-      ...input,
-      platform: group?.platform ?? input.platform,
-      groupId: group?.id ?? '',
-    }
-    const issues = checkAsset(request)
+    const { platform, id } = group ?? { platform: input.platform, id: '' }
+    const request = { ...input, platform, groupId: id }
+    const issues = [...checkAsset(request), ...checkIdempotencyKey(idempotencyKey)]
     if (!group) issues.unshift({ path: ['groupId'], message: notAnId('AssetGroup') })
     if (issues.length > 0) throw refuseInput(issues)
-
-    const snapshot = await context.upstream.createAsset(request, { credential, requestId })
-    const key = keyOf({ platform: snapshot.platform, id: snapshot.assetId })
-    const address = { tenant, kind: 'asset', key } as const
-    const registration = { snapshot, origin: { sourceUrl: request.url }, credential }
-    return assetOf(await recorded(address, registration, context))
+    const created = await createOnce(
+      {
+        kind: 'asset',
+        request,
+        idempotencyKey,
+        origin: { sourceUrl: request.url },
+        send: (call) =>
+          context.inTurn(tenant, async () => {
+            const snapshot = await context.upstream.createAsset(request, call)
+            return { key: keyOf({ platform: snapshot.platform, id: snapshot.assetId }), snapshot }
+          }),
+      },
+      context,
+    )
+    return assetOf(created)
   })
 }
 

@@ -1,5 +1,6 @@
 import type { Ledger } from '../ledger/ledger.ts'
 import type { UpstreamClient } from '../upstream/client.ts'
+import type { InTurn } from './in-turn.ts'
 import type { Loaders } from './loaders.ts'
 import type { Reads } from './reads.ts'
 
@@ -22,6 +23,9 @@ export interface Context {
   ledger: Ledger
   upstream: UpstreamClient
   reads: Reads
+  inTurn: InTurn
+  /** Gives `work` back, and lets the service not end before it has. */
+  seeThrough<T>(work: Promise<T>): Promise<T>
   /** Takes note of what went wrong on our side without failing the operation. */
   onError(error: unknown): void
 }

@@ -1,3 +1,4 @@
+import { LedgerUnavailable } from '../ledger/unavailable.ts'
 import type { InputIssue } from '../model.ts'
 import { UpstreamError } from '../upstream/errors.ts'
 
@@ -18,7 +19,7 @@ export type Failure =
   | CreateFailure
   | ({ message: string; retryable: boolean } & Plain<(typeof THROWN)[number]>)
 
-const THROWN = ['UNAUTHENTICATED', 'FORBIDDEN', 'UPSTREAM_PROTOCOL'] as const
+const THROWN = ['UNAUTHENTICATED', 'FORBIDDEN', 'UPSTREAM_PROTOCOL', 'SERVICE_UNAVAILABLE'] as const
 
 /** Refuses what was asked before anything was sent to 0-0. */
 export class Refusal extends Error {
@@ -42,9 +43,16 @@ export function refuseInput(issues: InputIssue[]): Refusal {
 /** What to wait when 0-0 limits calls without saying for how long; it never does (upstream-api, 5.1 and 5.2). */
 const DEFAULT_RETRY_AFTER_SECONDS = 5
 
+const SERVICE_UNAVAILABLE: Failure = {
+  code: 'SERVICE_UNAVAILABLE',
+  message: 'The database of this service is away. Nothing was sent to 0-0.',
+  retryable: true,
+}
+
 /** The failure an error stands for, or null when it is not one of ours. */
 export function failureOf(error: unknown): Failure | null {
   if (error instanceof Refusal) return error.failure
+  if (error instanceof LedgerUnavailable) return SERVICE_UNAVAILABLE
   if (!(error instanceof UpstreamError)) return null
   const { code, message, retryAfterMs, upstreamCode } = error
   switch (code) {

@@ -1,5 +1,8 @@
-import type { Nudge, Nudges } from '../ledger/nudges.ts'
+import type { Nudges } from '../ledger/nudges.ts'
 import type { Address, Kind, Resource, Transition } from '../ledger/resource.ts'
+import { LedgerUnavailable } from '../ledger/unavailable.ts'
+
+const RETRY_MS = 500
 
 export interface FeedOptions<K extends Kind> {
   nudges: Nudges
@@ -7,6 +10,8 @@ export interface FeedOptions<K extends Kind> {
   targets: Address[]
   /** The resources as they are, read after listening began. */
   present(): Promise<Resource<K>[]>
+  /** The keys of what is to be followed now: asked for when nudges may have been lost. */
+  keys(): Promise<string[]>
   transitionsAfter(key: string, seq: number): Promise<Transition<K>[]>
   /** True: ends when everything present has settled. False: goes on, and takes in what is added. */
   finite: boolean
@@ -24,17 +29,19 @@ export interface Feed<K extends Kind> extends AsyncIterableIterator<Transition<K
  * costs the keys of what changed meanwhile and nothing else. `return` ends it at once, also while it waits.
  */
 export async function openFeed<K extends Kind>(options: FeedOptions<K>): Promise<Feed<K>> {
-  const { nudges, targets, present, transitionsAfter, finite } = options
+  const { nudges, targets, present, keys, transitionsAfter, finite } = options
   const cursors = new Map<string, number>()
   const unsettled = new Set<string>()
   /** Keys there may be something new to read of, in the order they were nudged. */
   const nudged = new Set<string>()
   const ready: Transition<K>[] = []
+  let interrupted = false
   let ended = false
   let wake = () => {}
 
-  const onNudge = ({ key }: Nudge) => {
-    nudged.add(key)
+  const onNudge = (key: string | null) => {
+    if (key === null) interrupted = true
+    else nudged.add(key)
     wake()
   }
   const leave = targets.map((target) => nudges.listen(target, onNudge))
@@ -58,10 +65,42 @@ export async function openFeed<K extends Kind>(options: FeedOptions<K>): Promise
     throw error
   }
 
+  /** Each mark is taken off before its reading begins: a nudge during that sets it again. */
   async function readNext(): Promise<void> {
+    if (interrupted) {
+      interrupted = false
+      await unlessAway(
+        async () => {
+          for (const key of await keys()) nudged.add(key)
+        },
+        () => {
+          interrupted = true
+        },
+      )
+      return
+    }
     const [key] = nudged
     if (key === undefined) return
     nudged.delete(key)
+    await unlessAway(
+      () => read(key),
+      () => nudged.add(key),
+    )
+  }
+
+  /** While the ledger is away nothing is lost: the mark is put back, and looked at again after a pause. */
+  async function unlessAway(work: () => Promise<void>, putBack: () => void): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      if (!(error instanceof LedgerUnavailable)) throw error
+      const timer = setTimeout(() => wake(), RETRY_MS)
+      await nextWake().finally(() => clearTimeout(timer))
+      putBack()
+    }
+  }
+
+  async function read(key: string): Promise<void> {
     for (const transition of await transitionsAfter(key, cursors.get(key) ?? 0)) {
       if (ended) return
       ready.push(transition)
@@ -70,19 +109,23 @@ export async function openFeed<K extends Kind>(options: FeedOptions<K>): Promise
     }
   }
 
+  function nextWake(): Promise<void> {
+    return new Promise((resolve) => {
+      wake = resolve
+    })
+  }
+
   const feed: Feed<K> = {
     async next() {
       while (!ended) {
         const value = ready.shift()
         if (value) return { done: false, value }
-        if (nudged.size > 0) {
+        if (nudged.size > 0 || interrupted) {
           await readNext()
         } else if (finite && unsettled.size === 0) {
           end()
         } else {
-          await new Promise<void>((resolve) => {
-            wake = resolve
-          })
+          await nextWake()
         }
       }
       return { done: true, value: undefined }

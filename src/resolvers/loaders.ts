@@ -32,7 +32,7 @@ export function createLoaders({ caller, reads }: Pick<Context, 'caller' | 'reads
     ),
     videoTask: new DataLoader(
       together(async (ref) => videoTaskOf(await reads.videoTask(ref, caller()))),
-      { cacheKeyFn: ({ id, model }) => `${id} ${model}` },
+      { cacheKeyFn: ({ taskId, model }) => `${taskId} ${model}` },
     ),
   }
 }

@@ -1,3 +1,4 @@
+import { LedgerUnavailable } from '../ledger/unavailable.ts'
 import { UpstreamError } from '../upstream/errors.ts'
 
 /** What was read, or null when 0-0 does not know it; any other failure throws. */
@@ -8,4 +9,10 @@ export async function orNull<T>(reading: Promise<T>): Promise<T | null> {
     if (error instanceof UpstreamError && error.code === 'NOT_FOUND') return null
     throw error
   }
+}
+
+/** For reads that go on without the ledger: null when its database is away; any other error throws. */
+export function unlessAway(error: unknown): null {
+  if (error instanceof LedgerUnavailable) return null
+  throw error
 }

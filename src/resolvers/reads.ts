@@ -12,11 +12,15 @@ import {
 import type { UpstreamCall, UpstreamClient } from '../upstream/client.ts'
 import type { Caller } from './context.ts'
 import { keyOf, type PlatformRef } from './ids.ts'
+import { unlessAway } from './or-null.ts'
 import { createSingleFlight } from './single-flight.ts'
 
 /** Names a video task; `model` is what 0-0 routes by, null when nobody said. */
 export interface TaskRef {
-  id: string
+  /** What the ledger knows it by. */
+  key: string
+  /** What 0-0 knows it by. */
+  taskId: string
   model: string | null
 }
 
@@ -29,7 +33,16 @@ export interface Reads {
   assetGroup(ref: PlatformRef, caller: Caller): Promise<Resource<'assetGroup'>>
   asset(ref: PlatformRef, caller: Caller): Promise<Resource<'asset'>>
   videoTask(ref: TaskRef, caller: Caller): Promise<Resource<'videoTask'>>
-  /** From the ledger; a thousand subscribers of one asset ask this at the same moment. */
+  /**
+   * What the ledger knows of a resource; `read` and registered first when it is not, or when watching it had ended.
+   * This and the next are asked by a thousand subscribers of one asset at the same moment: those between two nudges
+   * share the answer, those after one get a newer.
+   */
+  registered<K extends Kind>(
+    address: Address<K>,
+    caller: Caller,
+    read: () => Promise<Resource<K>>,
+  ): Promise<Resource<K>>
   transitionsAfter<K extends Kind>(address: Address<K>, seq: number): Promise<Transition<K>[]>
 }
 
@@ -57,7 +70,7 @@ export function createReads({ upstream, ledger, settledTtlMs }: ReadsOptions): R
     if (remembered) return remembered as Resource<K>
     return inFlight.share(name, signal, async (signal) => {
       const snapshot = await fetch({ credential, requestId, signal })
-      const registered = await ledger.observe(address, snapshot)
+      const registered = await ledger.observe(address, snapshot).catch(unlessAway)
       const resource = registered ?? unregistered(address, snapshot, origin)
       if (isFinal(address.kind, resource)) settled.set(name, resource)
       return resource
@@ -75,13 +88,22 @@ export function createReads({ upstream, ledger, settledTtlMs }: ReadsOptions): R
       const assetRef = { platform: ref.platform, assetId: ref.id }
       return read(address, caller, (call) => upstream.getAsset(assetRef, call))
     },
-    videoTask({ id, model }, caller) {
-      const address = { tenant: caller.tenant, kind: 'videoTask', key: id } as const
-      const fetch = (call: UpstreamCall) => upstream.getVideoTask({ taskId: id, model }, call)
+    videoTask({ key, taskId, model }, caller) {
+      const address = { tenant: caller.tenant, kind: 'videoTask', key } as const
+      const fetch = (call: UpstreamCall) => upstream.getVideoTask({ taskId, model }, call)
       return read(address, caller, fetch, { model, request: null })
     },
+    registered(address, { credential }, read) {
+      const name = JSON.stringify(['registered', address, ledger.nudges.count])
+      return inFlight.share(name, undefined, async () => {
+        const known = await ledger.find(address)
+        if (known && known.note === null) return known
+        const { snapshot, origin } = await read()
+        return ledger.register(address, { snapshot, origin, credential })
+      })
+    },
     transitionsAfter(address, seq) {
-      const name = JSON.stringify(['transitions', address, seq])
+      const name = JSON.stringify(['transitions', address, seq, ledger.nudges.count])
       return inFlight.share(name, undefined, () => ledger.transitionsAfter(address, seq))
     },
   }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Page, PageRequest } from '../ledger/page.ts'
 import type { Resource } from '../ledger/resource.ts'
 import type {
@@ -10,15 +11,17 @@ import type {
   VideoTaskSnapshot,
   VideoTaskStatus,
 } from '../model.ts'
+import type { UpstreamCall } from '../upstream/client.ts'
 import { checkVideoTask } from '../upstream/limits.ts'
 import { estimateVideoTokens } from '../upstream/usage.ts'
 import { type Asset, assetOf } from './asset.ts'
 import type { Context } from './context.ts'
+import { createOnce } from './create-once.ts'
 import { type CreateFailure, orFailure, Refusal, refuseInput } from './failure.ts'
+import { checkIdempotencyKey } from './idempotency-key.ts'
 import { getVideoTaskId, keyOf, notAnId, type PlatformRef, parsePlatformId } from './ids.ts'
-import { orNull } from './or-null.ts'
+import { orNull, unlessAway } from './or-null.ts'
 import { listOf } from './page.ts'
-import { recorded } from './recorded.ts'
 
 export interface VideoTask extends Omit<VideoTaskSnapshot, 'taskId' | 'model'> {
   /** Final from the first moment on; `taskId` is null until 0-0 has accepted the task. */
@@ -44,6 +47,7 @@ export interface VideoResourceInput {
 export interface CreateVideoTaskInput extends Omit<CreateVideoTaskRequest, 'resources'> {
   resources: readonly VideoResourceInput[]
   waitForAssets: boolean
+  idempotencyKey?: string | undefined
 }
 
 /** The failure a video task alone may answer with: assets it refers to that are not ACTIVE. */
@@ -89,8 +93,14 @@ export async function findVideoTask(
   { caller, loaders, ledger }: Context,
 ): Promise<VideoTask | null> {
   const key = getVideoTaskId(id)
-  const known = await ledger.find({ tenant: caller().tenant, kind: 'videoTask', key })
-  const ref = { id: key, model: known?.origin?.model ?? model }
+  const { tenant } = caller()
+  const known = await ledger.find({ tenant, kind: 'videoTask', key }).catch(unlessAway)
+  if (known && known.snapshot.taskId === null) return videoTaskOf(known)
+  const ref = {
+    key: known?.key ?? key,
+    taskId: known?.snapshot.taskId ?? key,
+    model: known?.origin?.model ?? model,
+  }
   const task = await orNull(loaders.videoTask.load(ref))
   return task ?? (known?.settled ? videoTaskOf(known) : null)
 }
@@ -112,25 +122,75 @@ export async function listVideoTasks(
   return listOf('videoTask', filter, request, videoTaskOf, context)
 }
 
-/** Sends the task to 0-0 once the whole input is checked and every asset it names is ACTIVE. */
+/**
+ * Sends the task to 0-0 once the whole input is checked and every asset it names is ACTIVE; or, told to wait for them,
+ * accepts it now and leaves it to the tracker to send it then.
+ */
 export async function createVideoTask(
   input: CreateVideoTaskInput,
   context: Context,
 ): Promise<VideoTask | AssetsNotReady | CreateFailure> {
-  const { tenant, credential, requestId } = context.caller()
-  return orFailure(async () => {
-    const { request, issues } = checkInput(input)
-    if (issues.length > 0) throw refuseInput(issues)
-    const references = await readReferences(request, context)
-    refuseMissing(references)
-    const pending = pendingOf(references)
-    if (pending.length > 0) return assetsNotReady(pending)
+  context.caller()
+  const { idempotencyKey, waitForAssets } = input
+  const { request, issues } = checkInput(input)
+  const send = waitForAssets ? accept : submit
+  try {
+    return await orFailure(async () => {
+      if (issues.length > 0) throw refuseInput(issues)
+      const origin = { model: request.model, request }
+      const created = await createOnce(
+        {
+          kind: 'videoTask',
+          request: { ...request, waitForAssets },
+          idempotencyKey,
+          origin,
+          send: (call) => send(request, call, context),
+        },
+        context,
+      )
+      return videoTaskOf(created)
+    })
+  } catch (error) {
+    if (error instanceof NotReady) return error.failure
+    throw error
+  }
+}
 
-    const snapshot = await context.upstream.createVideoTask(request, { credential, requestId })
-    const address = { tenant, kind: 'videoTask', key: snapshot.taskId } as const
-    const registration = { snapshot, origin: { model: request.model, request }, credential }
-    return videoTaskOf(await recorded(address, registration, context))
-  })
+async function submit(request: CreateVideoTaskRequest, call: UpstreamCall, context: Context) {
+  const references = await readReferences(request, context)
+  refuseMissing(references)
+  refuseNotReady(pendingOf(references))
+  const snapshot = await context.upstream.createVideoTask(request, call)
+  return { key: snapshot.taskId, snapshot }
+}
+
+/** The assets are registered too, so that they are polled and the task is told when they have settled. */
+async function accept(request: CreateVideoTaskRequest, _call: UpstreamCall, context: Context) {
+  const caller = context.caller()
+  const references = await readReferences(request, context)
+  refuseMissing(references)
+  refuseNotReady(pendingOf(references).filter(({ status }) => status === 'FAILED'))
+  for (const { ref } of references) {
+    const address = { tenant: caller.tenant, kind: 'asset', key: keyOf(ref) } as const
+    await context.reads.registered(address, caller, () => context.reads.asset(ref, caller))
+  }
+  return { key: `zg-${randomUUID().replaceAll('-', '')}`, snapshot: waitingTask(request) }
+}
+
+function waitingTask({ model }: CreateVideoTaskRequest): VideoTaskSnapshot {
+  return {
+    taskId: null,
+    model,
+    provider: null,
+    status: 'WAITING_FOR_ASSETS',
+    rawStatus: null,
+    progress: null,
+    video: null,
+    usage: null,
+    failureReason: null,
+    createdAt: new Date(),
+    updatedAt: null,
+  }
 }
 
 /** What `createVideoTask` would do with this input. Reads what it must, sends nothing that costs. */
@@ -154,14 +214,12 @@ export async function previewVideoTask(
 }
 
 /** The request for 0-0 and everything wrong with the input; meant to be sent only when nothing is. */
-function checkInput({ waitForAssets, resources, ...rest }: CreateVideoTaskInput): {
+function checkInput(input: CreateVideoTaskInput): {
   request: CreateVideoTaskRequest
   issues: InputIssue[]
 } {
-  const issues: InputIssue[] = []
-  if (waitForAssets) {
-    issues.push({ path: ['waitForAssets'], message: 'Waiting for assets is not supported yet.' })
-  }
+  const { waitForAssets: _, idempotencyKey, resources, ...rest } = input
+  const issues = checkIdempotencyKey(idempotencyKey)
   const checked = resources.map((resource, index) => {
     const { request, issue } = checkResource(resource)
     if (issue) issues.push({ ...issue, path: ['resources', String(index), ...issue.path] })
@@ -232,14 +290,25 @@ function refuseMissing(references: Reference[]): void {
   throw new Refusal({ code: 'NOT_FOUND', message, retryable: false })
 }
 
-function assetsNotReady(assets: Asset[]): AssetsNotReady {
+/** Refuses before anything is sent; its own class, since only the creation of a task can fail so. */
+class NotReady extends Error {
+  override readonly name = 'NotReady'
+  readonly failure: AssetsNotReady
+  constructor(failure: AssetsNotReady) {
+    super(failure.message)
+    this.failure = failure
+  }
+}
+
+function refuseNotReady(assets: Asset[]): void {
+  if (assets.length === 0) return
   const states = assets.map(({ assetId, status }) => `${assetId} is ${status}`)
-  return {
+  throw new NotReady({
     code: 'ASSETS_NOT_READY',
     message: `Every referenced asset must be ACTIVE: ${states.join(', ')}.`,
     retryable: assets.every(({ status }) => status !== 'FAILED'),
     assets,
-  }
+  })
 }
 
 function unknownAsset({ platform, id }: PlatformRef): string {

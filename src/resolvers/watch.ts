@@ -43,12 +43,17 @@ export async function watchVideoTasks(
   context: Context,
 ): Promise<AsyncIterable<VideoTaskStatusChange>> {
   const caller = context.caller()
-  const targets = checkIds(ids).map((id, index) => {
-    const key = getVideoTaskId(id, ['ids', String(index)])
-    const address = { tenant: caller.tenant, kind: 'videoTask', key } as const
-    return { address, read: () => context.reads.videoTask({ id: key, model }, caller) }
+  const { tenant } = caller
+  const taskIds = checkIds(ids).map((id, index) => getVideoTaskId(id, ['ids', String(index)]))
+  const targets = taskIds.map(async (id) => {
+    // It may be named by the id 0-0 gave it later.
+    const known = await context.ledger.find({ tenant, kind: 'videoTask', key: id })
+    const key = known?.key ?? id
+    const ref = { key, taskId: known?.snapshot.taskId ?? id, model: known?.origin?.model ?? model }
+    const address = { tenant, kind: 'videoTask', key } as const
+    return { address, read: () => context.reads.videoTask(ref, caller) }
   })
-  return changes(await watchEach(targets, context), asVideoTaskChange, context)
+  return changes(await watchEach(await Promise.all(targets), context), asVideoTaskChange, context)
 }
 
 /**
@@ -70,8 +75,11 @@ export async function watchAssetGroup(
     nudges: context.ledger.nudges,
     targets: [address],
     async present() {
-      await registered({ address, read }, context)
+      await context.reads.registered(address, caller, read)
       return context.ledger.children(tenant, 'asset', key)
+    },
+    async keys() {
+      return (await context.ledger.children(tenant, 'asset', key)).map((asset) => asset.key)
     },
     transitionsAfter: (key, seq) =>
       context.reads.transitionsAfter({ tenant, kind: 'asset', key }, seq),
@@ -92,24 +100,17 @@ async function watchEach<K extends Kind>(targets: Target<K>[], context: Context)
   return openFeed<K>({
     nudges: context.ledger.nudges,
     targets: once.map(({ address }) => address),
-    present: () => Promise.all(once.map((target) => registered(target, context))),
+    present: () =>
+      Promise.all(
+        once.map(({ address, read }) => context.reads.registered(address, context.caller(), read)),
+      ),
+    keys: async () => [...byKey.keys()],
     async transitionsAfter(key, seq) {
       const target = byKey.get(key)
       return target ? context.reads.transitionsAfter(target.address, seq) : []
     },
     finite: true,
   })
-}
-
-/** What the ledger knows of it; read and registered first when it is not, or when watching it had ended. */
-async function registered<K extends Kind>(
-  { address, read }: Target<K>,
-  { ledger, caller }: Context,
-): Promise<Resource<K>> {
-  const known = await ledger.find(address)
-  if (known && known.note === null) return known
-  const { snapshot, origin } = await read()
-  return ledger.register(address, { snapshot, origin, credential: caller().credential })
 }
 
 function checkIds(ids: readonly string[]): readonly string[] {

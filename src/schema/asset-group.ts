@@ -95,7 +95,8 @@ const CreateAssetGroupInputRef = builder.inputType('CreateAssetGroupInput', {
     description: t.string({ description: 'At most 300 characters.' }),
     projectName: t.string({ description: 'The project at the provider; `default` when left out.' }),
     idempotencyKey: t.string({
-      description: 'Names this create, so that repeating it is recognised. Not in effect yet.',
+      description:
+        'Names this create for 24 hours: a repeat with the same input gets the first outcome, and nothing is sent twice.',
     }),
   }),
 })

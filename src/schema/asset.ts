@@ -158,7 +158,8 @@ const CreateAssetInputRef = builder.inputType('CreateAssetInput', {
     }),
     name: t.string({ description: 'At most 64 characters: `"Heroine, front"`.' }),
     idempotencyKey: t.string({
-      description: 'Names this create, so that repeating it is recognised. Not in effect yet.',
+      description:
+        'Names this create for 24 hours: a repeat with the same input gets the first outcome, and nothing is sent twice.',
     }),
   }),
 })

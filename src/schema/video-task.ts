@@ -246,10 +246,12 @@ const CreateVideoTaskInputRef = builder.inputType('CreateVideoTaskInput', {
     waitForAssets: t.boolean({
       required: true,
       defaultValue: false,
-      description: 'Accept the task before its assets are `ACTIVE`. Not supported yet.',
+      description:
+        'Accept the task now, and send it to 0-0 as soon as all its assets are `ACTIVE`; it fails when one of them does.',
     }),
     idempotencyKey: t.string({
-      description: 'Names this create, so that repeating it is recognised. Not in effect yet.',
+      description:
+        'Names this create for 24 hours: a repeat with the same input gets the first outcome, and nothing is sent twice.',
     }),
   }),
 })

@@ -5,21 +5,26 @@ import type { AssetSnapshot, VideoTaskSnapshot } from '../model.ts'
 import type { UpstreamClient } from '../upstream/client.ts'
 import { UpstreamError } from '../upstream/errors.ts'
 import { growGap, jittered, type Pace, stretchGap } from './schedule.ts'
+import { createSubmission } from './submission.ts'
 
 export interface TrackerOptions {
   ledger: Ledger
   upstream: UpstreamClient
   pace: Record<WatchedKind, Pace>
+  /** How long a watch lasts. */
+  deadlineMs: number
   /** Polls in flight at once. */
   maxInFlight: number
   /** Polls per second each tenant may make. */
   maxRps: number
-  /** How long a claim is ours: longer than any poll takes. */
+  /** How long a claim lasts that its holder does not extend; what a dead holder held is taken over after that. */
   leaseMs: number
-  /** How long transitions are kept. */
+  /** How long transitions and creates are remembered. */
   retentionMs: number
   /** What went wrong on our side, e.g. the ledger being away; the tracker goes on by itself. */
   onError(error: unknown): void
+  /** A poll took longer than its claim, which another process has now; its answer was not recorded. */
+  onLeaseLost(watch: ClaimedWatch): void
 }
 
 export interface Tracker {
@@ -29,17 +34,28 @@ export interface Tracker {
 
 const PAUSE_AFTER_ERROR_MS = 1_000
 const PRUNE_EVERY_MS = 3_600_000
-const MAX_TIMER_MS = 60_000
 
 /** Polls whatever the ledger has a watch for, until `stop`. The only poller of the house. */
 export function startTracker(options: TrackerOptions): Tracker {
-  const { ledger, upstream, pace, maxInFlight, maxRps, leaseMs, retentionMs, onError } = options
+  const {
+    ledger,
+    upstream,
+    pace,
+    maxInFlight,
+    maxRps,
+    leaseMs,
+    retentionMs,
+    onError,
+    onLeaseLost,
+  } = options
+  const submit = createSubmission(options)
   const stopping = new AbortController()
-  const inFlight = new Set<Promise<void>>()
+  const inFlight = new Map<ClaimedWatch, Promise<void>>()
   let wake = () => {}
 
   const stopListening = ledger.watches.onAdded(() => wake())
   const pruning = setInterval(prune, PRUNE_EVERY_MS)
+  const extending = setInterval(extend, leaseMs / 3)
   prune()
   const running = run()
 
@@ -62,48 +78,58 @@ export function startTracker(options: TrackerOptions): Tracker {
   async function claimAndPoll(): Promise<number> {
     const now = new Date()
     const limit = maxInFlight - inFlight.size
-    if (limit <= 0) return MAX_TIMER_MS
+    if (limit <= 0) return leaseMs
     const claimed = await ledger.watches.claim({ now, limit, leaseMs, maxRps })
     for (const watch of claimed) {
       const polling = poll(watch)
         .catch(onError)
         .finally(() => {
-          inFlight.delete(polling)
+          inFlight.delete(watch)
           wake()
         })
-      inFlight.add(polling)
+      inFlight.set(watch, polling)
     }
     const next = await ledger.watches.nextDueAt()
-    if (next === null) return MAX_TIMER_MS
+    // Another process may add a watch and be gone before it polls: so look at least once a lease.
+    if (next === null) return leaseMs
     // What is due already waits for its tenant's budget.
-    return Math.min(MAX_TIMER_MS, Math.max(next.getTime() - Date.now(), 1_000 / maxRps))
+    return Math.min(leaseMs, Math.max(next.getTime() - Date.now(), 1_000 / maxRps))
   }
 
   async function poll(watch: ClaimedWatch): Promise<void> {
     if (watch.credential === null) {
       const endedBecause = 'The key it was registered with can no longer be read.'
-      await ledger.watches.conclude(watch, null, { endedBecause })
-      return
+      return conclude(watch, null, { endedBecause })
     }
+    if (watch.submission !== null) return submit(watch, watch.credential, stopping.signal)
     try {
       const seen = await read(watch, watch.credential)
-      await ledger.watches.conclude(watch, seen, afterAnswer(watch))
+      await conclude(watch, seen, afterAnswer(watch))
     } catch (error) {
       if (stopping.signal.aborted) {
-        const giveBack = { nextPollAt: new Date(), gapMs: watch.gapMs }
-        await ledger.watches.conclude(watch, null, giveBack)
-        return
+        return conclude(watch, null, { nextPollAt: new Date(), gapMs: watch.gapMs })
       }
       if (!(error instanceof UpstreamError)) throw error
-      await ledger.watches.conclude(watch, null, afterFailure(watch, error))
+      await conclude(watch, null, afterFailure(watch, error))
     }
+  }
+
+  async function conclude(
+    watch: ClaimedWatch,
+    seen: Snapshot<WatchedKind> | null,
+    then: AfterPoll,
+  ): Promise<void> {
+    if (!(await ledger.watches.conclude(watch, seen, then))) onLeaseLost(watch)
   }
 
   function read(watch: ClaimedWatch, credential: string): Promise<Snapshot<WatchedKind>> {
     const call = { credential, requestId: crypto.randomUUID(), signal: stopping.signal }
     if (watch.kind === 'asset') return upstream.getAsset(watch.snapshot as AssetSnapshot, call)
     const { taskId, model } = watch.snapshot as VideoTaskSnapshot
-    return upstream.getVideoTask({ taskId, model: modelOf(watch) ?? model }, call)
+    return upstream.getVideoTask(
+      { taskId: taskId ?? watch.key, model: modelOf(watch) ?? model },
+      call,
+    )
   }
 
   function afterAnswer(watch: ClaimedWatch): AfterPoll {
@@ -121,6 +147,10 @@ export function startTracker(options: TrackerOptions): Tracker {
     return { gapMs, nextPollAt: after(waitMs) }
   }
 
+  function extend(): void {
+    if (inFlight.size > 0) ledger.watches.extend([...inFlight.keys()], leaseMs).catch(onError)
+  }
+
   function prune(): void {
     ledger.prune(after(-retentionMs)).catch(onError)
   }
@@ -132,7 +162,8 @@ export function startTracker(options: TrackerOptions): Tracker {
       stopping.abort()
       wake()
       await running
-      await Promise.all(inFlight)
+      await Promise.all(inFlight.values())
+      clearInterval(extending)
     },
   }
 }

@@ -1,5 +1,6 @@
 import { Pool } from 'undici'
 import type {
+  AcceptedVideoTask,
   AssetGroupSnapshot,
   AssetSnapshot,
   CreateAssetGroupRequest,
@@ -51,6 +52,8 @@ export interface UpstreamCall {
    * on it may cost money, so it is seen through for its answer to be recorded.
    */
   signal?: AbortSignal | undefined
+  /** Called when a create leaves: until then nothing can have been done, from then on it may have been. */
+  onSent?: (() => void) | undefined
 }
 
 /** The six calls of 0-0. All of them fail with an UpstreamError, or with the reason of the caller's signal. */
@@ -70,7 +73,7 @@ export interface UpstreamClient {
     ref: { taskId: string; model: string | null },
     call: UpstreamCall,
   ): Promise<VideoTaskSnapshot>
-  createVideoTask(request: CreateVideoTaskRequest, call: UpstreamCall): Promise<VideoTaskSnapshot>
+  createVideoTask(request: CreateVideoTaskRequest, call: UpstreamCall): Promise<AcceptedVideoTask>
   /** Takes no more calls, and ends when those it has are done. */
   close(): Promise<void>
 }
@@ -98,7 +101,11 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
       isGet ? options.getTimeoutMs : options.postTimeoutMs,
       call.signal,
     )
-    const onSent = isGet ? () => {} : deadline.ignoreCaller
+    const onSent = () => {
+      if (isGet) return
+      deadline.ignoreCaller()
+      call.onSent?.()
+    }
 
     const send = async (attempt: number): Promise<T> => {
       const startedMs = performance.now()

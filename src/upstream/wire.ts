@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type {
+  AcceptedVideoTask,
   AssetGroupSnapshot,
   AssetSnapshot,
   AssetStatus,
@@ -10,7 +11,6 @@ import type {
   Platform,
   ResourceRole,
   VideoResourceRequest,
-  VideoTaskSnapshot,
   VideoTaskStatus,
 } from '../model.ts'
 import { readFailureReason } from './failure-reason.ts'
@@ -54,13 +54,13 @@ export function readAsset(data: unknown, platform: Platform): AssetSnapshot {
 }
 
 /** The body of POST /v1/video/tasks. Some providers give nothing but the id of what they have accepted. */
-export function readCreatedVideoTask(body: unknown): VideoTaskSnapshot {
+export function readCreatedVideoTask(body: unknown): AcceptedVideoTask {
   const task = readVideoTask(body)
   return task.rawStatus === null ? { ...task, status: 'QUEUED' } : task
 }
 
 /** The body of GET /v1/video/tasks/{task_id}. */
-export function readVideoTask(body: unknown): VideoTaskSnapshot {
+export function readVideoTask(body: unknown): AcceptedVideoTask {
   const task = VideoTaskBody.parse(body)
   const { video, content, usage } = task
   const url = httpUrl(video?.url ?? null) ?? httpUrl(content?.video_url ?? null)

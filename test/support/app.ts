@@ -8,6 +8,7 @@ import { onTestFinished } from 'vitest'
 import WebSocket from 'ws'
 import { startApp as start } from '../../src/app.ts'
 import { readConfig } from '../../src/config.ts'
+import { engineSettings } from './engine.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: tests say what they expect of an answer, and fail when it is otherwise.
 export type Data = Record<string, any>
@@ -52,6 +53,7 @@ export async function startApp(environment: Record<string, string> = {}): Promis
     TASK_POLL_MAX_MS: '50',
     POLL_MAX_RPS: '1000',
     LOG_LEVEL: 'trace',
+    ...(await engineSettings(dataDir)),
     ...environment,
     DATA_DIR: dataDir,
   })

@@ -8,7 +8,10 @@ export interface ServiceProcess {
   url: string
   /** The lines it has logged. */
   log: Data[]
+  /** Sends a signal that ends it, and resolves when it has ended. */
   kill(signal: NodeJS.Signals): Promise<{ code: number | null; signal: string | null }>
+  /** Sends a signal that does not. */
+  signal(signal: NodeJS.Signals): void
 }
 
 /** Starts `src/main.ts` as `npm start` does and waits until it is ready; it ends with the test at the latest. */
@@ -23,6 +26,7 @@ export async function startProcess(environment: Record<string, string>): Promise
   return {
     url,
     log,
+    signal: (signal) => void child.kill(signal),
     async kill(signal) {
       const exited = once(child, 'exit')
       child.kill(signal)

@@ -1,0 +1,116 @@
+import type { Kysely, Transaction } from 'kysely'
+import { isPostgres } from './database.ts'
+import type { Tables } from './tables.ts'
+
+/** Names one create of a tenant. */
+export interface CreationKey {
+  tenant: string
+  idempotencyKey: string
+}
+
+/**
+ * What is known of a create that is asked for: it is ours to send now; somebody is sending it; it is over, with this
+ * outcome; nobody can know what came of it; or the key named another create before.
+ */
+export type Creation<Outcome> =
+  | { state: 'OURS' }
+  | { state: 'SENDING' }
+  | { state: 'DONE'; outcome: Outcome }
+  | { state: 'UNKNOWN' }
+  | { state: 'CONFLICT' }
+
+/** Sees to it that no create is sent twice. Keys are kept until pruned. */
+export interface Creations {
+  /** Takes the key for us to send, unless it was taken before. A sender that has gone leaves UNKNOWN, for good. */
+  begin<Outcome>(key: CreationKey, fingerprint: string): Promise<Creation<Outcome>>
+  /** Says that its sender is still at work. */
+  extend(key: CreationKey): Promise<void>
+  /** Gives the key back: nothing was sent. */
+  release(key: CreationKey): Promise<void>
+  /** Records the outcome, unless the create was declared UNKNOWN meanwhile. */
+  finish(key: CreationKey, outcome: unknown): Promise<void>
+}
+
+/** A sender that has not said so for this long has gone; it says so every `EXTEND_EVERY_MS`. */
+const LEASE_MS = 5_000
+export const EXTEND_EVERY_MS = 1_000
+
+export function createCreations(database: Kysely<Tables>): Creations {
+  return {
+    begin<Outcome>({ tenant, idempotencyKey }: CreationKey, fingerprint: string) {
+      return database.transaction().execute(async (trx): Promise<Creation<Outcome>> => {
+        const now = Date.now()
+        const taken = await trx
+          .insertInto('creation')
+          .values({
+            tenant,
+            idempotency_key: idempotencyKey,
+            fingerprint,
+            state: 'SENDING',
+            outcome: null,
+            lease_until: now + LEASE_MS,
+            created_at: now,
+          })
+          .onConflict((conflict) => conflict.columns(['tenant', 'idempotency_key']).doNothing())
+          .returning('state')
+          .executeTakeFirst()
+        if (taken) return { state: 'OURS' }
+
+        const row = await trx
+          .selectFrom('creation')
+          .selectAll()
+          .where('tenant', '=', tenant)
+          .where('idempotency_key', '=', idempotencyKey)
+          .$if(isPostgres(trx), (query) => query.forUpdate())
+          .executeTakeFirstOrThrow()
+        if (row.fingerprint !== fingerprint) return { state: 'CONFLICT' }
+        if (row.state === 'DONE') return { state: 'DONE', outcome: JSON.parse(row.outcome ?? '') }
+        if (row.state === 'UNKNOWN') return { state: 'UNKNOWN' }
+        if (row.lease_until > now) return { state: 'SENDING' }
+        await trx
+          .updateTable('creation')
+          .set({ state: 'UNKNOWN' })
+          .where('tenant', '=', tenant)
+          .where('idempotency_key', '=', idempotencyKey)
+          .execute()
+        return { state: 'UNKNOWN' }
+      })
+    },
+
+    async extend({ tenant, idempotencyKey }) {
+      await database
+        .updateTable('creation')
+        .set({ lease_until: Date.now() + LEASE_MS })
+        .where('tenant', '=', tenant)
+        .where('idempotency_key', '=', idempotencyKey)
+        .where('state', '=', 'SENDING')
+        .execute()
+    },
+
+    async release({ tenant, idempotencyKey }) {
+      await database
+        .deleteFrom('creation')
+        .where('tenant', '=', tenant)
+        .where('idempotency_key', '=', idempotencyKey)
+        .where('state', '=', 'SENDING')
+        .execute()
+    },
+
+    finish: (key, outcome) => finishWithin(database, key, outcome),
+  }
+}
+
+/** Records the outcome of a create, within the transaction that records what was created. */
+export async function finishWithin(
+  database: Kysely<Tables> | Transaction<Tables>,
+  { tenant, idempotencyKey }: CreationKey,
+  outcome: unknown,
+): Promise<void> {
+  await database
+    .updateTable('creation')
+    .set({ state: 'DONE', outcome: JSON.stringify(outcome) })
+    .where('tenant', '=', tenant)
+    .where('idempotency_key', '=', idempotencyKey)
+    .where('state', '=', 'SENDING')
+    .execute()
+}

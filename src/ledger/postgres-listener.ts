@@ -1,0 +1,58 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { Client } from 'pg'
+import { decodeNudge, NUDGE_CHANNEL, type Nudges } from './nudges.ts'
+
+const RECONNECT_MS = 250
+const CONNECT_TIMEOUT_MS = 2_000
+/** How often the connection is tried, so that one that died without a word is noticed. */
+const PROBE_MS = 5_000
+
+/**
+ * Hands on the nudges of all processes, over a connection of its own that is made anew whenever it breaks; after each
+ * interruption everybody is told to look for themselves. Gives the function that ends it.
+ */
+export function listenForNudges(
+  databaseUrl: string,
+  nudges: Nudges,
+  onError: (error: unknown) => void,
+): () => Promise<void> {
+  const stopping = new AbortController()
+  const { signal } = stopping
+  const running = run()
+
+  async function run(): Promise<void> {
+    while (!signal.aborted) {
+      await listenUntilBroken().catch(onError)
+      await pause(RECONNECT_MS, undefined, { signal }).catch(() => {})
+    }
+  }
+
+  async function listenUntilBroken(): Promise<void> {
+    const client = new Client({
+      connectionString: databaseUrl,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      query_timeout: CONNECT_TIMEOUT_MS,
+      application_name: 'zerograph listener',
+    })
+    const broken = Promise.withResolvers<void>()
+    client.on('error', broken.reject)
+    client.on('end', broken.resolve)
+    client.on('notification', ({ payload }) => nudges.send(decodeNudge(payload ?? '')))
+    signal.addEventListener('abort', () => broken.resolve(), { once: true })
+    broken.promise.catch(() => {})
+    try {
+      await client.connect()
+      await client.query(`listen ${NUDGE_CHANNEL}`)
+      nudges.sendAll()
+      const probing = setInterval(() => client.query('select 1').catch(broken.reject), PROBE_MS)
+      await broken.promise.finally(() => clearInterval(probing))
+    } finally {
+      await client.end().catch(() => {})
+    }
+  }
+
+  return async () => {
+    stopping.abort()
+    await running
+  }
+}

@@ -1,0 +1,175 @@
+import fc from 'fast-check'
+import { expect, onTestFinished, test } from 'vitest'
+import { type Ledger, openLedger } from '../src/ledger/ledger.ts'
+import { isStale, type Transition } from '../src/ledger/resource.ts'
+import type { ClaimedWatch } from '../src/ledger/watches.ts'
+import type { VideoTaskSnapshot, VideoTaskStatus } from '../src/model.ts'
+import { type Feed, openFeed } from '../src/resolvers/feed.ts'
+import { temporaryFolder } from './support/app.ts'
+import { engineSettings } from './support/engine.ts'
+
+/** What may happen to one task, in any order: whoever observes, polls, loses a lease, subscribes, reads or leaves. */
+type Step =
+  | { do: 'observe'; status: VideoTaskStatus }
+  | { do: 'claim' }
+  | { do: 'answer'; claim: number; status: VideoTaskStatus }
+  | { do: 'subscribe' }
+  | { do: 'read'; subscriber: number }
+  | { do: 'leave'; subscriber: number }
+  | { do: 'interrupt' }
+
+const status = fc.constantFrom<VideoTaskStatus[]>(
+  'QUEUED',
+  'RUNNING',
+  'UNKNOWN',
+  'SUCCEEDED',
+  'FAILED',
+)
+const index = fc.nat({ max: 4 })
+const step: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({ do: fc.constant('observe' as const), status }),
+  fc.record({ do: fc.constant('claim' as const) }),
+  fc.record({ do: fc.constant('answer' as const), claim: index, status }),
+  fc.record({ do: fc.constant('subscribe' as const) }),
+  fc.record({ do: fc.constant('read' as const), subscriber: index }),
+  fc.record({ do: fc.constant('leave' as const), subscriber: index }),
+  fc.record({ do: fc.constant('interrupt' as const) }),
+)
+
+test('whatever the order of answers, subscribes, leaves and lost leases, each subscriber sees each change once, in order', async () => {
+  const ledger = await open()
+  let runs = 0
+
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+      runs += 1
+      const world = await createWorld(ledger, `cgt-${runs}`)
+      for (const one of steps) await world.take(one)
+      await world.check()
+    }),
+    { numRuns: 150 },
+  )
+}, 60_000)
+
+async function createWorld(ledger: Ledger, key: string) {
+  const address = { tenant: ledger.tenantOf('sk-test'), kind: 'videoTask', key } as const
+  const first = await ledger.register(address, {
+    snapshot: seen(key, 'QUEUED'),
+    origin: null,
+    credential: 'sk-test',
+  })
+  /** Every status the task was ever in, in order, and how many of them each subscriber came after. */
+  const history: VideoTaskStatus[] = ['QUEUED']
+  const claims: ClaimedWatch[] = []
+  const subscribers: { feed: Feed<'videoTask'>; from: number; given: string[] }[] = []
+  let fence = 0
+  let now = Date.now() + 1_000
+
+  function record(next: VideoTaskStatus): void {
+    const present = history.at(-1) as VideoTaskStatus
+    if (next !== present && !isStale('videoTask', present, next)) history.push(next)
+  }
+
+  async function take(one: Step): Promise<void> {
+    switch (one.do) {
+      case 'observe':
+        await ledger.observe(address, seen(key, one.status))
+        return record(one.status)
+      case 'claim': {
+        // Far enough ahead that whatever lease there is has run out.
+        now += 10_000
+        const claimed = await ledger.watches.claim({
+          now: new Date(now),
+          limit: 100,
+          leaseMs: 1_000,
+          maxRps: 1e6,
+        })
+        const mine = claimed.find((claim) => claim.key === key)
+        if (mine) {
+          claims.push(mine)
+          fence = mine.fence
+        }
+        return
+      }
+      case 'answer': {
+        const claim = claims[one.claim % Math.max(1, claims.length)]
+        if (!claim) return
+        const then = { nextPollAt: new Date(0), gapMs: 1 }
+        const held = await ledger.watches.conclude(claim, seen(key, one.status), then)
+        if (held) {
+          expect(claim.fence).toBe(fence)
+          record(one.status)
+        }
+        return
+      }
+      case 'subscribe': {
+        const feed = await openFeed<'videoTask'>({
+          nudges: ledger.nudges,
+          targets: [address],
+          present: async () => [(await ledger.find(address)) ?? first],
+          keys: async () => [key],
+          transitionsAfter: (_key, seq) => ledger.transitionsAfter(address, seq),
+          finite: true,
+        })
+        subscribers.push({ feed, from: history.length - 1, given: [] })
+        return
+      }
+      case 'read': {
+        const subscriber = subscribers[one.subscriber]
+        // Only as far as there is something: the next read would wait.
+        if (subscriber && subscriber.given.length < history.length - subscriber.from) {
+          const { value } = await subscriber.feed.next()
+          subscriber.given.push((value as Transition<'videoTask'>).current)
+        }
+        return
+      }
+      case 'leave': {
+        const [subscriber] = subscribers.splice(one.subscriber, 1)
+        await subscriber?.feed.return()
+        return
+      }
+      case 'interrupt':
+        return ledger.nudges.sendAll()
+    }
+  }
+
+  async function check(): Promise<void> {
+    await take({ do: 'observe', status: 'SUCCEEDED' })
+    for (const { feed, from, given } of subscribers) {
+      for await (const { current } of feed) given.push(current)
+      expect(given).toEqual(history.slice(from))
+    }
+    expect(ledger.nudges.size).toBe(0)
+  }
+
+  return { take, check }
+}
+
+async function open(): Promise<Ledger> {
+  const dataDir = temporaryFolder()
+  const { DATABASE_URL: databaseUrl } = await engineSettings(dataDir)
+  const ledger = await openLedger({
+    dataDir,
+    databaseUrl,
+    watch: { firstPollMs: { asset: 0, videoTask: 0 }, deadlineMs: 3_600_000_000 },
+    onError() {},
+  })
+  onTestFinished(() => ledger.close())
+  return ledger
+}
+
+function seen(taskId: string, status: VideoTaskStatus): VideoTaskSnapshot {
+  return {
+    taskId,
+    model: 'seedance-2-0',
+    provider: null,
+    status,
+    rawStatus: status.toLowerCase(),
+    progress: null,
+    video: null,
+    usage: null,
+    failureReason: null,
+    createdAt: null,
+    updatedAt: null,
+  }
+}
