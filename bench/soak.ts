@@ -1,0 +1,235 @@
+/**
+ * Two replicas over one PostgreSQL while both, and the database, fail in turn: `npm run soak [seconds]`.
+ * Prints what was asked, sent, doubled and lost, and ends with 1 when something was doubled or lost.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { createClient } from 'graphql-ws'
+import WebSocket from 'ws'
+import { startPostgres } from '../test/support/postgres.ts'
+import { startCountingUpstream } from './soak-upstream.ts'
+
+const SECONDS = Number(process.argv[2] ?? 60)
+const PORTS = [4701, 4702]
+const GAP_MS = 500
+const CREATORS = 4
+const AUTHORIZATION = 'Bearer sk-soak'
+const ORDER = ['QUEUED', 'RUNNING', 'SUCCEEDED']
+
+const dataDir = mkdtempSync(join(tmpdir(), 'zerograph-soak-'))
+const upstream = await startCountingUpstream(0.05)
+const postgres = await startPostgres()
+const settings = {
+  PATH: process.env.PATH,
+  UPSTREAM_URL: upstream.url,
+  DATABASE_URL: postgres.url,
+  SECRET_KEY: randomBytes(32).toString('base64'),
+  DATA_DIR: dataDir,
+  TASK_POLL_MIN_MS: String(GAP_MS),
+  TASK_POLL_MAX_MS: String(GAP_MS),
+  POLL_MAX_RPS: '1000',
+  LOG_LEVEL: 'silent',
+}
+const replicas = new Map<number, ChildProcess>()
+let stopping = false
+
+try {
+  for (const port of PORTS) await start(port)
+  const creators = Array.from({ length: CREATORS }, (_, index) => createSteadily(index))
+  const faults = await failInTurn(Date.now() + SECONDS * 1_000)
+  stopping = true
+  const outcomes = (await Promise.all(creators)).flat()
+  const streams = await Promise.all(outcomes.flatMap(({ streams }) => streams))
+  process.exitCode = await report(outcomes, streams, faults)
+} finally {
+  for (const child of replicas.values()) child.kill('SIGKILL')
+  await postgres.stop()
+  upstream.close()
+  rmSync(dataDir, { recursive: true, force: true })
+}
+
+interface CreateOutcome {
+  key: string
+  /** Null when the service said that nobody can know. */
+  id: string | null
+  /** What each of its subscribers saw. */
+  streams: Promise<string[]>[]
+}
+
+async function start(port: number): Promise<void> {
+  const env = { ...settings, PORT: String(port) }
+  const child = spawn(process.execPath, ['src/main.ts'], {
+    env,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  replicas.set(port, child)
+  while (!(await isReady(port))) await pause(50)
+}
+
+async function isReady(port: number): Promise<boolean> {
+  const response = await fetch(`http://127.0.0.1:${port}/ready`).catch(() => null)
+  return response?.ok ?? false
+}
+
+async function createSteadily(creator: number): Promise<CreateOutcome[]> {
+  const outcomes: CreateOutcome[] = []
+  for (let count = 0; !stopping; count += 1) {
+    const key = `soak-${creator}-${count}`
+    const id = await createUntilAnswered(key, count)
+    outcomes.push({ key, id, streams: id === null ? [] : PORTS.map((port) => follow(id, port)) })
+    await pause(100)
+  }
+  return outcomes
+}
+
+/** Repeats with the same key, at one replica and the other, until there is an outcome. */
+async function createUntilAnswered(key: string, first: number): Promise<string | null> {
+  for (let attempt = first; ; attempt += 1) {
+    const answer = await ask(PORTS[attempt % PORTS.length] as number, {
+      query: `mutation ($key: String!) { createVideoTask(input: { prompt: $key, idempotencyKey: $key }) {
+        ... on VideoTask { id } ... on Error { code }
+      } }`,
+      variables: { key },
+    })
+    const result = answer?.data?.createVideoTask
+    if (result?.id) return result.id
+    if (result?.code === 'OUTCOME_UNKNOWN') return null
+    await pause(100)
+  }
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: the shape of an answer is what its query asks for.
+async function ask(port: number, operation: object): Promise<any> {
+  const response = await fetch(`http://127.0.0.1:${port}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: AUTHORIZATION },
+    body: JSON.stringify(operation),
+    signal: AbortSignal.timeout(10_000),
+  }).catch(() => null)
+  return response?.json().catch(() => null)
+}
+
+/** The statuses one subscriber sees, resuming wherever there is a replica until the task is done. */
+async function follow(id: string, firstPort: number): Promise<string[]> {
+  const seen: string[] = []
+  for (let turn = PORTS.indexOf(firstPort); seen.at(-1) !== 'SUCCEEDED'; turn += 1) {
+    const client = createClient({
+      url: `ws://127.0.0.1:${PORTS[turn % PORTS.length]}/graphql`,
+      webSocketImpl: WebSocket,
+      connectionParams: { Authorization: AUTHORIZATION },
+      retryAttempts: 0,
+      keepAlive: 1_000,
+    })
+    const query = `subscription { videoTaskStatusChanged(ids: ["${id}"]) { previous current } }`
+    try {
+      for await (const { data } of client.iterate<
+        Record<string, { previous: string | null; current: string }>
+      >({ query })) {
+        const change = data?.videoTaskStatusChanged
+        // The first event after a reconnect is the present state, which may be known already.
+        if (change && (change.previous !== null || change.current !== seen.at(-1)))
+          seen.push(change.current)
+      }
+    } catch {
+      await pause(100)
+    }
+    await client.dispose()
+  }
+  return seen
+}
+
+/** One fault after another, with quiet between them; gives how often each happened. */
+async function failInTurn(until: number): Promise<Record<string, number>> {
+  const faults: [string, (port: number) => Promise<void>][] = [
+    ['kill -9', (port) => restart(port, 'SIGKILL')],
+    ['SIGTERM', (port) => restart(port, 'SIGTERM')],
+    ['SIGSTOP for 3 s', stopForAWhile],
+    ['database away for 2 s', databaseAway],
+  ]
+  const happened: Record<string, number> = {}
+  for (let turn = 0; Date.now() < until; turn += 1) {
+    const [name, fail] = faults[turn % faults.length] as (typeof faults)[number]
+    await fail(PORTS[Math.floor(turn / faults.length) % PORTS.length] as number)
+    happened[name] = (happened[name] ?? 0) + 1
+    await pause(2_000)
+  }
+  return happened
+}
+
+async function restart(port: number, signal: NodeJS.Signals): Promise<void> {
+  const child = replicas.get(port)
+  const exited = child && once(child, 'exit')
+  child?.kill(signal)
+  await exited
+  await start(port)
+}
+
+async function stopForAWhile(port: number): Promise<void> {
+  replicas.get(port)?.kill('SIGSTOP')
+  await pause(3_000)
+  replicas.get(port)?.kill('SIGCONT')
+}
+
+async function databaseAway(): Promise<void> {
+  await postgres.halt()
+  await pause(2_000)
+  await postgres.start()
+}
+
+async function report(
+  outcomes: CreateOutcome[],
+  streams: string[][],
+  faults: Record<string, number>,
+): Promise<number> {
+  const sent = Map.groupBy(upstream.made, ({ prompt }) => prompt)
+  const created = outcomes.filter(({ id }) => id !== null)
+  const listed = new Set(await listedIds())
+  const doubled = [...sent.values()].filter((made) => made.length > 1).length
+  const lost = created.filter(({ key, id }) => !sent.has(key) || !listed.has(id ?? '')).length
+  const outOfOrder = streams.filter((seen) => !isInOrder(seen)).length
+  const gaps = upstream.made.flatMap(({ polledAt }) =>
+    polledAt.slice(1).map((at, index) => at - (polledAt[index] ?? at)),
+  )
+  const early = gaps.filter((gap) => gap < GAP_MS * 0.8 - 20).length
+  console.table({
+    'creates attempted': outcomes.length,
+    'creates sent': upstream.made.length,
+    'creates whose outcome nobody can know': outcomes.length - created.length,
+    'creates doubled (0)': doubled,
+    'creates lost (0)': lost,
+    'subscribers that saw a task to its end': streams.length,
+    'statuses seen, of those upstream had': `${streams.flat().length} of ${streams.length * ORDER.length}`,
+    'subscribers that saw a status twice or out of order (0)': outOfOrder,
+    'polls of a task, on average': (gaps.length / Math.max(1, created.length) + 1).toFixed(1),
+    'polls earlier than a gap after the last (one at a take-over)': early,
+    ...faults,
+  })
+  return doubled + lost + outOfOrder === 0 ? 0 : 1
+}
+
+/** A subscriber that was away may have missed a status in between, but none may come twice or after a later one. */
+function isInOrder(seen: string[]): boolean {
+  const places = seen.map((status) => ORDER.indexOf(status))
+  return places.every((place, index) => index === 0 || place > (places[index - 1] ?? -1))
+}
+
+async function listedIds(): Promise<string[]> {
+  const ids: string[] = []
+  for (let after: string | null = null; ; ) {
+    const answer = await ask(PORTS[0] as number, {
+      query: `query ($after: String) { videoTasks(first: 100, after: $after) {
+        nodes { id } pageInfo { hasNextPage endCursor }
+      } }`,
+      variables: { after },
+    })
+    const { nodes, pageInfo } = answer.data.videoTasks
+    ids.push(...nodes.map(({ id }: { id: string }) => id))
+    if (!pageInfo.hasNextPage) return ids
+    after = pageInfo.endCursor
+  }
+}
