@@ -31,6 +31,8 @@ function leaseOf({ asset, videoTask }: Config['pace']): number {
   return Math.max(MIN_LEASE_MS, 2 * Math.min(asset.minMs, videoTask.minMs))
 }
 const MIN_LEASE_MS = 500
+/** How much longer draining may take than the longest operation. */
+const DRAIN_MARGIN_MS = 5_000
 
 /** Starts the service; throws, having closed what it had opened, when a part cannot start. */
 export async function startApp(config: Config, log: Logger): Promise<App> {
@@ -89,7 +91,7 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
     const reads = createReads({ upstream, ledger, settledTtlMs: config.settledTtlMs })
     const { corsOrigins } = config
     const server = createServer({
-      handler: createGraphQLHandler({
+      graphql: createGraphQLHandler({
         services: { ledger, upstream, reads, inTurn: createTurns(), seeThrough, onError },
         log,
         corsOrigins,
@@ -101,6 +103,7 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
       }),
       corsOrigins,
       isReady: () => ledger.isReachable(),
+      drainTimeoutMs: config.upstreamPostTimeoutMs + DRAIN_MARGIN_MS,
     })
     server.http.listen(config.port, config.host)
     await once(server.http, 'listening')

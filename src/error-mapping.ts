@@ -1,5 +1,5 @@
-import type { GraphQLError } from 'graphql'
-import { createGraphQLError, type MaskError, maskError } from 'graphql-yoga'
+import { GraphQLError, type GraphQLFormattedError } from 'graphql'
+import { type MaskError, maskError } from 'graphql-yoga'
 import { type Failure, failureOf } from './resolvers/failure.ts'
 
 /**
@@ -12,17 +12,45 @@ export function createErrorMapper(onUnexpected: (error: unknown) => void): MaskE
     if (failure) {
       const { nodes, path } = error as GraphQLError
       const { message: reason, ...extensions } = failure
-      return createGraphQLError(reason, { nodes: nodes ?? null, path: path ?? null, extensions })
+      return new GraphQLError(reason, { nodes: nodes ?? null, path: path ?? null, extensions })
     }
     const mapped = maskError(error, message, isDev)
-    if (mapped !== error) onUnexpected(innermost(error))
-    return mapped
+    if (mapped !== error && !isAbort(error)) onUnexpected(innermost(error))
+    // What GraphQL itself complains of without a code is what the caller sent: variables, arguments, operation names.
+    return mapped instanceof GraphQLError ? withCode(mapped, 'BAD_USER_INPUT') : mapped
   }
 }
 
 /** The failure of ours that an error was made from, or null. */
 export function failureBehind(error: unknown): Failure | null {
   return failureOf(innermost(error))
+}
+
+/** Whether an error only says that the caller has left. */
+export function isAbort(error: unknown): boolean {
+  const cause = innermost(error)
+  return cause instanceof Error && cause.name === 'AbortError'
+}
+
+/** The error with `code`, unless it has one. */
+export function withCode(error: GraphQLError, code: string): GraphQLError {
+  if (error.extensions.code !== undefined) return error
+  const { message, nodes, source, positions, path, extensions } = error
+  return new GraphQLError(message, {
+    nodes: nodes ?? null,
+    source: source ?? null,
+    positions: positions ?? null,
+    path: path ?? null,
+    extensions: { ...extensions, code },
+  })
+}
+
+/** The error as it is sent over a WebSocket, where what Yoga notes for HTTP means nothing. */
+export function formatError(error: Error): GraphQLFormattedError {
+  if (!(error instanceof GraphQLError)) return { message: error.message }
+  const formatted = error.toJSON()
+  const { http: _, ...extensions } = formatted.extensions ?? {}
+  return { ...formatted, extensions }
 }
 
 /** graphql-js wraps an error once for each layer it passes. */

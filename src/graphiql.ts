@@ -1,7 +1,8 @@
+import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
 import type { GraphiQLOptions } from 'graphql-yoga'
 
 /** Serves the GraphiQL page, which needs nothing from the internet. */
@@ -11,13 +12,22 @@ export interface GraphiQLPage {
   serve(request: IncomingMessage, response: ServerResponse): Promise<void>
 }
 
-/** The page is 9 MB of text: made when first asked for, kept compressed, and cached by browsers by its digest. */
+const RENDERER = fileURLToPath(new URL('./graphiql-render.ts', import.meta.url))
+const MAX_PAGE_BYTES = 16 * 1024 * 1024
+
+/**
+ * The page is 9 MB of text: made when first asked for, by a process that takes the memory for it along when it ends,
+ * then kept compressed, and cached by browsers by its digest.
+ */
 export function createGraphiQLPage(options: GraphiQLOptions): GraphiQLPage {
   let page: Promise<{ body: Buffer; etag: string }> | undefined
 
   async function render() {
-    const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql')
-    const body = await promisify(gzip)(renderGraphiQL(options))
+    const { stdout: body } = await promisify(execFile)(
+      process.execPath,
+      [RENDERER, JSON.stringify(options)],
+      { encoding: 'buffer', maxBuffer: MAX_PAGE_BYTES },
+    )
     return { body, etag: `"${createHash('sha256').update(body).digest('base64url')}"` }
   }
 
@@ -27,7 +37,10 @@ export function createGraphiQLPage(options: GraphiQLOptions): GraphiQLPage {
       return !new URL(url ?? '/', 'http://localhost').searchParams.has('query')
     },
     async serve({ headers }, response) {
-      page ??= render()
+      page ??= render().catch((error) => {
+        page = undefined
+        throw error
+      })
       const { body, etag } = await page
       response.setHeader('etag', etag)
       response.setHeader('cache-control', 'no-cache')

@@ -25,7 +25,7 @@ const MAX_BODY_BYTES = 256 * 1024
 /** Executes operations however they came, and speaks GraphQL over HTTP with server-sent events for subscriptions. */
 export function createGraphQLHandler({ services, log, corsOrigins }: GraphQLHandlerOptions) {
   const maskError = createErrorMapper((err) => log.error({ err }, 'unexpected error'))
-  return createYoga<Received, { arrival: Arrival }>({
+  const yoga = createYoga<Received, { arrival: Arrival }>({
     schema,
     context(received) {
       const arrival = arrivalOf(received)
@@ -41,6 +41,7 @@ export function createGraphQLHandler({ services, log, corsOrigins }: GraphQLHand
     landingPage: false,
     logging: false,
   })
+  return { yoga, maskError }
 }
 export type GraphQLHandler = ReturnType<typeof createGraphQLHandler>
 

@@ -1,8 +1,8 @@
-import { type DocumentNode, getOperationAST } from 'graphql'
+import { type DocumentNode, GraphQLError, getOperationAST } from 'graphql'
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
 import type { Logger } from 'pino'
 import type { Arrival } from './context.ts'
-import { failureBehind } from './error-mapping.ts'
+import { failureBehind, isAbort } from './error-mapping.ts'
 
 /** One line for each operation when it has answered; for a subscription one when it began and one when it ended. */
 export function useOperationLog(log: Logger): Plugin<{ arrival: Arrival }> {
@@ -48,5 +48,7 @@ function reporter(log: Logger, { document, operationName, contextValue }: Operat
 }
 
 function codeOf(error: unknown): string {
-  return failureBehind(error)?.code ?? 'INTERNAL'
+  if (isAbort(error)) return 'ABORTED'
+  const own = error instanceof GraphQLError ? error.extensions.code : undefined
+  return failureBehind(error)?.code ?? (typeof own === 'string' ? own : 'INTERNAL')
 }

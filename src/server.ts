@@ -4,18 +4,21 @@ import {
   type ServerResponse,
 } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { GraphiQLPage } from './graphiql.ts'
 import type { GraphQLHandler } from './graphql-handler.ts'
 import { requestIdOf } from './request-id.ts'
 import { createWebSocketEndpoint } from './websocket.ts'
 
 export interface ServerOptions {
-  handler: GraphQLHandler
+  graphql: GraphQLHandler
   page: GraphiQLPage
   /** Origins of other sites whose pages may come in. */
   corsOrigins: string[]
   /** Whether operations can be served now; decides `/ready`. */
   isReady(): Promise<boolean>
+  /** The longest that draining waits for running operations. */
+  drainTimeoutMs: number
 }
 
 /** The HTTP server with everything it serves; it does not listen yet. */
@@ -29,13 +32,15 @@ export interface Server {
 }
 
 const ENDPOINT = '/graphql'
+const DRAIN_LOOK_MS = 20
 
-export function createServer({ handler, page, corsOrigins, isReady }: ServerOptions): Server {
-  const webSockets = createWebSocketEndpoint(handler)
+export function createServer(options: ServerOptions): Server {
+  const { graphql, page, corsOrigins, isReady, drainTimeoutMs } = options
+  const webSockets = createWebSocketEndpoint(graphql)
   const responses = new Set<ServerResponse>()
   let draining = false
 
-  const http = createHttpServer((request, response) => {
+  const http = createHttpServer({ shouldUpgradeCallback: isWebSocket }, (request, response) => {
     const requestId = requestIdOf(request)
     response.setHeader('x-request-id', requestId)
     responses.add(response)
@@ -75,13 +80,14 @@ export function createServer({ handler, page, corsOrigins, isReady }: ServerOpti
     if (request.method === 'POST' && !isJson(request.headers['content-type'])) {
       return fail(response, 415, 'BAD_REQUEST', 'POST takes application/json.')
     }
-    await handler(request, response, { requestId })
+    await graphql.yoga(request, response, { requestId })
   }
 
   function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    if (pathOf(request) !== ENDPOINT) refuseUpgrade(socket, '404 Not Found')
-    else if (draining) refuseUpgrade(socket, '503 Service Unavailable')
-    else if (!isAllowed(request.headers)) refuseUpgrade(socket, '403 Forbidden')
+    const refuse = (status: string) => refuseUpgrade(socket, status, requestIdOf(request))
+    if (pathOf(request) !== ENDPOINT) refuse('404 Not Found')
+    else if (draining) refuse('503 Service Unavailable')
+    else if (!isAllowed(request.headers)) refuse('403 Forbidden')
     else webSockets.upgrade(request, socket, head)
   }
 
@@ -91,17 +97,28 @@ export function createServer({ handler, page, corsOrigins, isReady }: ServerOpti
     return URL.parse(origin)?.host === host
   }
 
+  /** Resolves when no answer is under way any more, or patience ends. */
+  async function answered(patience: AbortSignal): Promise<void> {
+    // Looked at again and again, because an answer may turn into a stream at any time, and a stream never ends.
+    while ([...responses].some(isUnderWay) && !patience.aborted) await pause(DRAIN_LOOK_MS)
+  }
+
   return {
     http,
     async drain() {
       draining = true
-      const answers = [...responses].filter((response) => !isStream(response))
-      await Promise.all([webSockets.drain(), ...answers.map(closed)])
+      const patience = AbortSignal.timeout(drainTimeoutMs)
+      await Promise.all([webSockets.drain(patience), answered(patience)])
       const end = new Promise((resolve) => http.close(resolve))
       http.closeAllConnections()
       await end
     },
   }
+}
+
+/** Any other upgrade, such as h2c, may be ignored (RFC 9110, 7.8), and the request is answered as it is. */
+function isWebSocket({ headers }: IncomingMessage): boolean {
+  return headers.upgrade?.toLowerCase() === 'websocket'
 }
 
 function pathOf({ url }: IncomingMessage): string {
@@ -112,12 +129,13 @@ function isJson(contentType: string | undefined): boolean {
   return contentType?.split(';')[0]?.trim().toLowerCase() === 'application/json'
 }
 
-function isStream(response: ServerResponse): boolean {
-  return String(response.getHeader('content-type')).startsWith('text/event-stream')
+/** A request that has not wholly arrived is not running yet, and a stream ends only when it is closed. */
+function isUnderWay(response: ServerResponse): boolean {
+  return response.req.complete && !isStream(response)
 }
 
-function closed(response: ServerResponse): Promise<void> {
-  return new Promise((resolve) => response.once('close', resolve))
+function isStream(response: ServerResponse): boolean {
+  return String(response.getHeader('content-type')).startsWith('text/event-stream')
 }
 
 function redirect(response: ServerResponse, location: string): void {
@@ -133,6 +151,7 @@ function fail(response: ServerResponse, status: number, code: string, message: s
   answer(response, status, { errors: [{ message, extensions: { code } }] })
 }
 
-function refuseUpgrade(socket: Duplex, status: string): void {
-  socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`)
+function refuseUpgrade(socket: Duplex, status: string, requestId: string): void {
+  const headers = `connection: close\r\ncontent-length: 0\r\nx-request-id: ${requestId}`
+  socket.end(`HTTP/1.1 ${status}\r\n${headers}\r\n\r\n`)
 }

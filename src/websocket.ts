@@ -1,18 +1,19 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type ExecutionArgs, GraphQLError } from 'graphql'
+import { type ExecutionArgs, type FormattedExecutionResult, GraphQLError } from 'graphql'
 import type { Context as SocketContext, SubscribePayload } from 'graphql-ws'
 import { type Extra, useServer } from 'graphql-ws/use/ws'
 import { createGraphQLError } from 'graphql-yoga'
 import { WebSocketServer } from 'ws'
+import { formatError, withCode } from './error-mapping.ts'
 import type { GraphQLHandler } from './graphql-handler.ts'
 import { requestIdOf } from './request-id.ts'
 
 export interface WebSocketEndpoint {
   /** Takes over an upgrade request for the endpoint. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
-  /** Takes no new operation, lets those that answer once do so, then closes every socket with 1001. */
-  drain(): Promise<void>
+  /** Takes no new operation, lets those that answer once do so while there is patience, then closes every socket with 1001. */
+  drain(patience: AbortSignal): Promise<void>
 }
 
 /** What is kept of a socket from connection_init on. */
@@ -27,7 +28,7 @@ type Socket = SocketContext<Record<string, unknown>, Extra & Partial<Connection>
 const MAX_MESSAGE_BYTES = 64 * 1024
 
 /** Speaks graphql-transport-ws. */
-export function createWebSocketEndpoint(handler: GraphQLHandler): WebSocketEndpoint {
+export function createWebSocketEndpoint({ yoga, maskError }: GraphQLHandler): WebSocketEndpoint {
   const running = new Set<Promise<unknown>>()
   let draining = false
   const server = new WebSocketServer({
@@ -48,8 +49,12 @@ export function createWebSocketEndpoint(handler: GraphQLHandler): WebSocketEndpo
       onClose: ({ extra }) => extra.closed?.abort(),
       onSubscribe(socket, _id, payload) {
         if (draining) return [createGraphQLError('The service is shutting down.', UNAVAILABLE)]
-        return prepare(handler, socket, payload)
+        return prepare(yoga, socket, payload)
       },
+      onNext: (_socket, _id, _payload, _args, { errors, ...result }) =>
+        errors && ({ ...result, errors: errors.map(formatError) } as FormattedExecutionResult),
+      onError: (_socket, _id, _payload, errors) =>
+        errors.map((error) => formatError(maskError(error, 'Unexpected error.'))),
       execute: (args) => track(methodsOf(args).execute(args)),
       subscribe: (args) => methodsOf(args).subscribe(args),
     },
@@ -70,9 +75,13 @@ export function createWebSocketEndpoint(handler: GraphQLHandler): WebSocketEndpo
     upgrade(request, socket, head) {
       server.handleUpgrade(request, socket, head, (ws) => server.emit('connection', ws, request))
     },
-    async drain() {
+    async drain(patience) {
       draining = true
-      await Promise.allSettled(running)
+      const ended = Promise.allSettled(running)
+      await Promise.race([
+        ended,
+        new Promise((resolve) => patience.addEventListener('abort', resolve)),
+      ])
       await dispose()
     },
   }
@@ -80,11 +89,11 @@ export function createWebSocketEndpoint(handler: GraphQLHandler): WebSocketEndpo
 
 const UNAVAILABLE = { extensions: { code: 'SERVICE_UNAVAILABLE', retryable: true } }
 
-type Enveloped = ReturnType<GraphQLHandler['getEnveloped']>
+type Enveloped = ReturnType<GraphQLHandler['yoga']['getEnveloped']>
 
 /** Parses and validates as over HTTP. What is wrong with one operation is that operation's error and closes nothing. */
 async function prepare(
-  handler: GraphQLHandler,
+  yoga: GraphQLHandler['yoga'],
   { extra }: Socket,
   params: SubscribePayload,
 ): Promise<ExecutionArgs | readonly GraphQLError[]> {
@@ -95,13 +104,14 @@ async function prepare(
     signal: extra.closed?.signal,
     params,
   }
-  const { schema, parse, validate, contextFactory, execute, subscribe } = handler.getEnveloped(
+  const { schema, parse, validate, contextFactory, execute, subscribe } = yoga.getEnveloped(
     received as never,
   )
   try {
     const document = parse(params.query)
-    const errors = validate(schema, document)
-    if (errors.length > 0) return errors as GraphQLError[]
+    const errors = validate(schema, document) as GraphQLError[]
+    if (errors.length > 0)
+      return errors.map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED'))
     return {
       schema,
       document,
@@ -111,7 +121,7 @@ async function prepare(
       rootValue: { execute, subscribe },
     }
   } catch (error) {
-    if (error instanceof GraphQLError) return [error]
+    if (error instanceof GraphQLError) return [withCode(error, 'GRAPHQL_PARSE_FAILED')]
     throw error
   }
 }

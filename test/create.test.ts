@@ -175,6 +175,93 @@ test('assets are created one after another, each with its own result, in order',
   ])
 })
 
+test('one create that is refused for good does not lose those before it', async () => {
+  const upstream = await scriptUpstream()
+  upstream.intercept = () =>
+    upstream.calls.length > 2
+      ? { status: 403, body: { detail: 'api_key_spend_limit_exceeded' } }
+      : undefined
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const mutation = `mutation ($inputs: [CreateAssetInput!]!) { createAssets(inputs: $inputs) {
+    ... on Asset { assetId } ... on UpstreamRejectedError { upstreamCode }
+  } }`
+
+  const { data } = await app.query(mutation, { inputs: Array(4).fill(PICTURE) })
+  const alone = await app.query(mutation, { inputs: [PICTURE] })
+
+  expect(data?.createAssets).toEqual([
+    { assetId: 'Asset-1' },
+    { assetId: 'Asset-2' },
+    { upstreamCode: 'FORBIDDEN' },
+    { upstreamCode: 'FORBIDDEN' },
+  ])
+  expect(alone.errors?.[0]?.extensions?.code).toBe('FORBIDDEN')
+})
+
+test('creates that are still in line are not sent when their caller has left', async () => {
+  const upstream = await scriptUpstream()
+  const gate = Promise.withResolvers<undefined>()
+  upstream.intercept = ({ method }) => (method === 'POST' ? gate.promise : undefined)
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const leaving = new AbortController()
+  const sent = upstream.nextCall('POST')
+  const asking = fetch(`${app.url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: 'Bearer sk-test' },
+    body: JSON.stringify({
+      query:
+        'mutation ($inputs: [CreateAssetInput!]!) { createAssets(inputs: $inputs) { __typename } }',
+      variables: { inputs: Array(5).fill(PICTURE) },
+    }),
+    signal: leaving.signal,
+  }).catch(() => {})
+
+  await sent
+  leaving.abort()
+  await asking
+  gate.resolve(undefined)
+
+  await expect
+    .poll(async () => (await app.query('{ assets { totalCount } }')).data?.assets.totalCount)
+    .toBe(1)
+  await app.stop()
+  expect(upstream.callsTo('POST')).toHaveLength(1)
+})
+
+test('an asset that is not what the task uses it as is an issue before it is paid for', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Active', asset_type: 'Video' })
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const input = { prompt: 'A cat', resources: [{ role: 'FIRST_FRAME', assetId: 'Asset-1' }] }
+
+  const created = await app.query(CREATE_TASK, { input })
+  const preview = await app.query(PREVIEW, { input })
+
+  const issues = [
+    { path: ['resources', '0', 'type'], message: 'The asset Asset-1 is of type VIDEO.' },
+  ]
+  expect(created.data?.createVideoTask).toMatchObject({ code: 'INVALID_INPUT', issues })
+  expect(preview.data?.previewVideoTask).toMatchObject({ submittable: false, issues })
+  expect(upstream.callsTo('POST')).toEqual([])
+})
+
+test('a preview of too many resources, or of too much, reads nothing and still answers', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const resources = Array(50).fill({ role: 'REFERENCE', assetId: 'Asset-1' })
+  const huge = { prompt: 'A cat', model: 'sora-2', duration: 2_000_000_000 }
+
+  const many = await app.query(PREVIEW, { input: { prompt: 'A cat', resources } })
+  const long = await app.query(PREVIEW, { input: huge })
+
+  expect(many.data?.previewVideoTask.submittable).toBe(false)
+  expect(long.data?.previewVideoTask).toMatchObject({
+    issues: [{ path: ['duration'] }],
+    estimatedVideoTokens: 2 ** 31 - 1,
+  })
+  expect(upstream.calls).toEqual([])
+})
+
 test('a task is sent once its assets are known to be ACTIVE, and remembers what it was made from', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('asset-low', { status: 'Active' })

@@ -38,8 +38,24 @@ test('anything else is masked, and told to whoever looks after it', () => {
   expect(onUnexpected).toHaveBeenCalledWith(fault)
 })
 
-test("GraphQL's own errors pass", () => {
-  const error = new GraphQLError('Cannot query field "assetz".')
+test("GraphQL's own errors pass, with a code when they have none", () => {
+  const map = createErrorMapper(() => {})
+  const coded = new GraphQLError('Syntax', { extensions: { code: 'GRAPHQL_PARSE_FAILED' } })
 
-  expect(createErrorMapper(() => {})(error, 'Unexpected error.')).toBe(error)
+  const mapped = map(new GraphQLError('Variable "$id" is missing.'), 'Unexpected error.')
+
+  expect(map(coded, 'Unexpected error.')).toBe(coded)
+  expect(mapped.message).toBe('Variable "$id" is missing.')
+  expect((mapped as GraphQLError).extensions).toEqual({ code: 'BAD_USER_INPUT' })
+})
+
+test('a caller that has left is no unexpected error', () => {
+  const onUnexpected = vi.fn()
+
+  createErrorMapper(onUnexpected)(
+    wrapped(new DOMException('Gone', 'AbortError')),
+    'Unexpected error.',
+  )
+
+  expect(onUnexpected).not.toHaveBeenCalled()
 })

@@ -100,6 +100,35 @@ test('what an answer leaves out stays as it was said before', async () => {
   })
 })
 
+test('a reason given in one status is not carried into the next', async () => {
+  const ledger = await open()
+  const address = assetIn(ledger)
+  const failureReason = 'slow, retrying'
+  await ledger.register(address, registration(seen('PROCESSING', { failureReason })))
+
+  await ledger.observe(address, seen('PROCESSING'))
+  const still = await ledger.find(address)
+  await ledger.observe(address, seen('ACTIVE'))
+
+  expect(still?.snapshot.failureReason).toBe(failureReason)
+  expect((await ledger.find(address))?.snapshot.failureReason).toBeNull()
+})
+
+test('a tenant that has spent its budget does not take the place of one that has not', async () => {
+  const ledger = await open()
+  await ledger.register(assetIn(ledger), registration(seen('PROCESSING')))
+  await ledger.register(assetIn(ledger, 'Asset-2'), registration(seen('PROCESSING')))
+  const now = new Date(Date.now() + 1_000)
+  const one = { now, limit: 1, leaseMs: 60_000, maxRps: 1 }
+  await ledger.watches.claim(one)
+  const other = assetIn(ledger, 'Asset-1', 'sk-other')
+  await ledger.register(other, { ...registration(seen('PROCESSING')), credential: 'sk-other' })
+
+  const claimed = await ledger.watches.claim(one)
+
+  expect(claimed.map(({ tenant }) => tenant)).toEqual([other.tenant])
+})
+
 test.for<[AssetStatus | VideoTaskStatus, AssetStatus | VideoTaskStatus, boolean]>([
   ['PROCESSING', 'ACTIVE', false],
   ['PROCESSING', 'UNKNOWN', false],

@@ -165,6 +165,10 @@ test('a caller that leaves takes its upstream read with it', async () => {
   await asking
 
   await until(() => app.log.some(({ errorCode }) => errorCode === 'ABORTED'), 500)
+  await until(() =>
+    app.log.some(({ msg, errors }) => msg === 'operation' && errors[0] === 'ABORTED'),
+  )
+  expect(app.log.filter(({ level }) => level >= 50)).toEqual([])
 })
 
 test('a syntax error in one operation leaves the socket and its other operations standing', async () => {
@@ -244,6 +248,96 @@ test('draining lets running operations end, refuses new ones, and closes sockets
   await stopping
   await expect(fetch(app.url)).rejects.toThrow()
 })
+
+test('draining does not wait for a stream that begins meanwhile, nor for half a request', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Processing' })
+  const gate = Promise.withResolvers<undefined>()
+  upstream.intercept = () => gate.promise
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const asked = upstream.nextCall('GET /v1/assets/Asset-1')
+  const stream = fetch(`${app.url}/graphql`, {
+    method: 'POST',
+    headers: { ...JSON_HEADERS, accept: 'text/event-stream' },
+    body: JSON.stringify({ query: WATCH }),
+  }).then(
+    (response) =>
+      response.text().then(
+        () => 'whole',
+        () => 'broken',
+      ),
+    () => 'broken',
+  )
+  await asked
+  const half = request(`${app.url}/graphql`, {
+    method: 'POST',
+    headers: { ...JSON_HEADERS, 'content-length': '100' },
+  })
+  half.on('error', () => {})
+  half.write('{"query":')
+  await until(async () => (await fetch(`${app.url}/health`)).ok)
+
+  const stopping = app.stop()
+  gate.resolve(undefined)
+
+  await stopping
+  expect(await stream).toBe('broken')
+})
+
+test('an upgrade to anything but a WebSocket is ignored, and the request answered', async () => {
+  const app = await startApp({ UPSTREAM_URL: 'http://127.0.0.1:1' })
+
+  const status = await new Promise((resolve) => {
+    const headers = {
+      connection: 'Upgrade, HTTP2-Settings',
+      upgrade: 'h2c',
+      'http2-settings': 'AAMAAABk',
+    }
+    request(`${app.url}/health`, { headers }, (response) => resolve(response.statusCode)).end()
+  })
+
+  expect(status).toBe(200)
+})
+
+test('a refused upgrade carries its request id', async () => {
+  const app = await startApp({ UPSTREAM_URL: 'http://127.0.0.1:1' })
+  const socket = open(app.url, { origin: 'https://evil.example.com', 'x-request-id': 'mine-2' })
+
+  const [status, id] = await new Promise<unknown[]>((resolve) =>
+    socket.once('unexpected-response', (_request, { statusCode, headers }) =>
+      resolve([statusCode, headers['x-request-id']]),
+    ),
+  )
+
+  expect([status, id]).toEqual([403, 'mine-2'])
+})
+
+test.for([
+  ['{ asset(', {}, 'GRAPHQL_PARSE_FAILED'],
+  ['{ nothing }', {}, 'GRAPHQL_VALIDATION_FAILED'],
+  ['query ($id: ID!) { asset(id: $id) { id } }', {}, 'BAD_USER_INPUT'],
+  [
+    'query ($first: Int) { assets(first: $first) { totalCount } }',
+    { first: 'x' },
+    'BAD_USER_INPUT',
+  ],
+  ['{ asset(id: "?") { id } }', {}, 'INVALID_INPUT'],
+] as const)(
+  '%s with %o has the same code over both transports',
+  async ([query, variables, code]) => {
+    const upstream = await scriptUpstream()
+    const app = await startApp({ UPSTREAM_URL: upstream.url })
+
+    const overHttp = await app.query(query, variables)
+    const [message] = await operate(await initiate(app.url), { query, variables })
+    const { payload } = message as { payload: { errors?: unknown[] } | unknown[] }
+    const [overSocket] = Array.isArray(payload) ? payload : (payload.errors ?? [])
+
+    expect(overHttp.errors?.[0]?.extensions?.code).toBe(code)
+    expect(overSocket).toMatchObject({ extensions: { code } })
+    expect(JSON.stringify(overSocket)).not.toContain('"http"')
+  },
+)
 
 function open(url: string, headers: Record<string, string> = {}): WebSocket {
   const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws', {

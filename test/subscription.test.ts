@@ -136,6 +136,32 @@ test('a group streams the assets it has and those that are added, without end', 
   ])
 })
 
+test('a group is followed also where 0-0 leaves out which group an asset is in', async () => {
+  const upstream = await scriptUpstream()
+  upstream.intercept = ({ method, path }) => {
+    if (method === 'POST') {
+      upstream.assets.set('Asset-7', { status: 'Processing' })
+      return { body: { code: 200, data: { id: 'Asset-7' } } }
+    }
+    const asset = upstream.assets.get('Asset-7')
+    return path.endsWith('Asset-7')
+      ? { body: { code: 200, data: { asset_id: 'Asset-7', status: asset?.status } } }
+      : undefined
+  }
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const subscriber = app.subscribe(WATCH_GROUP)
+  await until(() => app.listeners() === 1)
+
+  const created = await app.query(REGISTER)
+  const events = [await subscriber.next(), await subscriber.next()]
+  upstream.assets.set('Asset-7', { status: 'Active' })
+  events.push(await subscriber.next())
+
+  expect(created.data?.createAsset.assetId).toBe('Asset-7')
+  const changes = events.map(({ data }) => data?.assetGroupStatusChanged.current)
+  expect(changes).toEqual(['UNKNOWN', 'PROCESSING', 'ACTIVE'])
+})
+
 test('each event is resolved anew: a link that changed upstream is seen changed', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })

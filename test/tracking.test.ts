@@ -168,6 +168,21 @@ test('subscribing to what was given up takes it up again', async () => {
   ])
 })
 
+test('a task that was given up is taken up again with its own model', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url, WATCH_DEADLINE_MINUTES: '0.003' })
+  await app.query('mutation { createVideoTask(input: { prompt: "A cat" }) { __typename } }')
+  await until(async () => {
+    const { data } = await app.query('{ videoTasks { nodes { failureReason } } }')
+    return data?.videoTasks.nodes[0].failureReason !== null
+  })
+  const before = upstream.calls.length
+
+  await app.subscribe('subscription { videoTaskStatusChanged(ids: ["cgt-1"]) { current } }').next()
+
+  expect(upstream.calls[before]?.query).toEqual({ model: 'seedance-2-0' })
+})
+
 test('a tenant is polled no more often than POLL_MAX_RPS, and delays no other', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({

@@ -77,10 +77,19 @@ export function isStale(kind: Kind, previous: Status, next: Status): boolean {
   return from !== undefined && to !== undefined && to < from
 }
 
+/** What is true of one status only. */
+const TRANSIENT = { failureReason: null, progress: null }
+
 /** `next`, where it leaves something out completed by what was said before: providers answer sparsely. */
 export function mergeSnapshot<K extends Kind>(before: Snapshot<K>, next: Snapshot<K>): Snapshot<K> {
   const said = Object.entries(next).filter(([, value]) => value !== null)
-  return { ...before, ...Object.fromEntries(said) }
+  const lasting = next.status === before.status ? before : { ...before, ...keep(TRANSIENT, before) }
+  return { ...lasting, ...Object.fromEntries(said) }
+}
+
+/** The entries of `values` that `shape` has too. */
+function keep(values: object, shape: object): object {
+  return Object.fromEntries(Object.entries(values).filter(([name]) => name in shape))
 }
 
 export function encodeJson(value: unknown): string {

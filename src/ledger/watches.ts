@@ -1,4 +1,4 @@
-import type { Kysely, Selectable, Transaction } from 'kysely'
+import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
 import { isPostgres } from './database.ts'
 import type { Nudges } from './nudges.ts'
 import { findRow, giveUp, resourceOf, update } from './observe.ts'
@@ -81,15 +81,7 @@ export function createWatches({ database, secrets, nudges }: Parts): Watches {
     claim({ now, limit, leaseMs, maxRps }) {
       const at = now.getTime()
       return database.transaction().execute(async (trx) => {
-        const tenants = await trx
-          .selectFrom('watch')
-          .select(({ fn }) => ['tenant', fn.min('next_poll_at').as('since')])
-          .where('next_poll_at', '<=', at)
-          .where('lease_until', '<=', at)
-          .groupBy('tenant')
-          .orderBy('since')
-          .limit(limit)
-          .execute()
+        const tenants = await dueTenants(trx, at, limit, maxRps)
         const claimed: ClaimedWatch[] = []
         for (const [index, { tenant }] of tenants.entries()) {
           // Room is shared evenly, so that a tenant with many watches delays no other.
@@ -203,6 +195,31 @@ export async function addWatch(
     .insertInto('credential')
     .values({ tenant, sealed })
     .onConflict((conflict) => conflict.column('tenant').doUpdateSet({ sealed }))
+    .execute()
+}
+
+/** The tenants with something due and budget left, longest overdue first. */
+function dueTenants(
+  trx: Transaction<Tables>,
+  at: number,
+  limit: number,
+  maxRps: number,
+): Promise<{ tenant: string }[]> {
+  return trx
+    .selectFrom('watch')
+    .leftJoin('poll_budget', 'poll_budget.tenant', 'watch.tenant')
+    .select(({ fn }) => ['watch.tenant', fn.min('next_poll_at').as('since')])
+    .where('next_poll_at', '<=', at)
+    .where('lease_until', '<=', at)
+    .where(({ or, eb }) =>
+      or([
+        eb('poll_budget.tokens', 'is', null),
+        sql<boolean>`poll_budget.tokens + (${at} - poll_budget.refilled_at) * ${maxRps} / 1000.0 >= 1`,
+      ]),
+    )
+    .groupBy('watch.tenant')
+    .orderBy('since')
+    .limit(limit)
     .execute()
 }
 

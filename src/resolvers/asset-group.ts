@@ -2,6 +2,7 @@ import type { Page, PageRequest } from '../ledger/page.ts'
 import type { Resource } from '../ledger/resource.ts'
 import type { AssetGroupSnapshot, CreateAssetGroupRequest, Platform } from '../model.ts'
 import { checkAssetGroup } from '../upstream/limits.ts'
+import { completed } from './completed.ts'
 import type { Context } from './context.ts'
 import { createOnce } from './create-once.ts'
 import { type CreateFailure, orFailure, refuseInput } from './failure.ts'
@@ -52,7 +53,9 @@ export async function createAssetGroup(
         idempotencyKey,
         origin: null,
         async send(call) {
-          const snapshot = await context.upstream.createAssetGroup(request, call)
+          const said = await context.upstream.createAssetGroup(request, call)
+          const { name, description = null, projectName = null } = request
+          const snapshot = completed(said, { name, description, projectName })
           return { key: keyOf({ platform: snapshot.platform, id: snapshot.groupId }), snapshot }
         },
       },

@@ -3,9 +3,10 @@ import type { Resource } from '../ledger/resource.ts'
 import type { AssetSnapshot, AssetStatus, AssetType, Platform } from '../model.ts'
 import { checkAsset } from '../upstream/limits.ts'
 import type { AssetGroup } from './asset-group.ts'
+import { completed } from './completed.ts'
 import type { Context } from './context.ts'
 import { createOnce } from './create-once.ts'
-import { type CreateFailure, orFailure, refuseInput } from './failure.ts'
+import { type CreateFailure, failureOf, orFailure, refuseInput } from './failure.ts'
 import { checkIdempotencyKey } from './idempotency-key.ts'
 import { getPlatformId, keyOf, notAnId, parsePlatformId } from './ids.ts'
 import { orNull } from './or-null.ts'
@@ -96,7 +97,9 @@ export async function createAsset(
         origin: { sourceUrl: request.url },
         send: (call) =>
           context.inTurn(tenant, async () => {
-            const snapshot = await context.upstream.createAsset(request, call)
+            const said = await context.upstream.createAsset(request, call)
+            const { groupId, type, url, name = null } = request
+            const snapshot = completed(said, { groupId, type, url, name })
             return { key: keyOf({ platform: snapshot.platform, id: snapshot.assetId }), snapshot }
           }),
       },
@@ -116,8 +119,19 @@ export async function createAssets(
     throw refuseInput([{ path: ['inputs'], message }])
   }
   const results: (Asset | CreateFailure)[] = []
-  for (const input of inputs) results.push(await createAsset(input, context))
+  for (const input of inputs) {
+    results.push(await createAsset(input, context).catch((error) => asResult(error, results)))
+  }
   return results
+}
+
+/** What would fail the whole operation is one create's result, once others have been created whose ids must not be lost. */
+function asResult(error: unknown, results: (Asset | CreateFailure)[]): CreateFailure {
+  const failure = failureOf(error)
+  if (failure === null || results.length === 0) throw error
+  const { code, message, retryable } = failure
+  if (retryable) return { code: 'UPSTREAM_UNAVAILABLE', message, retryable }
+  return { code: 'UPSTREAM_REJECTED', message, retryable, upstreamCode: code }
 }
 
 /** Kept small because each one waits for the one before it. */

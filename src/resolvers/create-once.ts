@@ -77,7 +77,7 @@ async function begin<K extends Kind>(
 async function sendAndRecord<K extends Kind>(
   creation: CreationKey,
   { kind, send, origin }: Create<K>,
-  { tenant, credential, requestId }: Caller,
+  { tenant, credential, requestId, signal }: Caller,
   { ledger, onError, seeThrough }: Context,
 ): Promise<Resource<K>> {
   let sent = false
@@ -88,7 +88,7 @@ async function sendAndRecord<K extends Kind>(
     ledger.creations.extend(creation).catch(() => {})
   }, EXTEND_EVERY_MS)
   try {
-    const { key, snapshot } = await send({ credential, requestId, onSent })
+    const { key, snapshot } = await send({ credential, requestId, signal, onSent })
     const registration = { snapshot, origin, credential, creation }
     const register = () => ledger.register({ tenant, kind, key }, registration)
     return await register().catch((error) => {

@@ -12,7 +12,7 @@ import type {
   VideoTaskStatus,
 } from '../model.ts'
 import type { UpstreamCall } from '../upstream/client.ts'
-import { checkVideoTask } from '../upstream/limits.ts'
+import { checkVideoTask, MAX_FILES } from '../upstream/limits.ts'
 import { estimateVideoTokens } from '../upstream/usage.ts'
 import { type Asset, assetOf } from './asset.ts'
 import type { Context } from './context.ts'
@@ -99,7 +99,7 @@ export async function findVideoTask(
   const ref = {
     key: known?.key ?? key,
     taskId: known?.snapshot.taskId ?? key,
-    model: known?.origin?.model ?? model,
+    model: known?.origin?.model ?? model ?? known?.snapshot.model ?? null,
   }
   const task = await orNull(loaders.videoTask.load(ref))
   return task ?? (known?.settled ? videoTaskOf(known) : null)
@@ -157,8 +157,7 @@ export async function createVideoTask(
 }
 
 async function submit(request: CreateVideoTaskRequest, call: UpstreamCall, context: Context) {
-  const references = await readReferences(request, context)
-  refuseMissing(references)
+  const references = await readUsable(request, context)
   refuseNotReady(pendingOf(references))
   const snapshot = await context.upstream.createVideoTask(request, call)
   return { key: snapshot.taskId, snapshot }
@@ -167,8 +166,7 @@ async function submit(request: CreateVideoTaskRequest, call: UpstreamCall, conte
 /** The assets are registered too, so that they are polled and the task is told when they have settled. */
 async function accept(request: CreateVideoTaskRequest, _call: UpstreamCall, context: Context) {
   const caller = context.caller()
-  const references = await readReferences(request, context)
-  refuseMissing(references)
+  const references = await readUsable(request, context)
   refuseNotReady(pendingOf(references).filter(({ status }) => status === 'FAILED'))
   for (const { ref } of references) {
     const address = { tenant: caller.tenant, kind: 'asset', key: keyOf(ref) } as const
@@ -200,14 +198,14 @@ export async function previewVideoTask(
 ): Promise<VideoTaskPreview> {
   context.caller()
   const { request, issues } = checkInput(input)
-  const references = await readReferences(request, context)
-  const missing = references
-    .filter(({ asset }) => asset === null)
-    .map(({ path, ref }) => ({ path, message: unknownAsset(ref) }))
+  // More than any model takes is an issue already, and not worth as many reads.
+  const isReadable = request.resources.length <= MAX_FILES
+  const references = isReadable ? await readReferences(request, context) : []
+  issues.push(...missingIssues(references), ...typeIssues(references))
   const pendingAssets = pendingOf(references)
   return {
-    submittable: issues.length + missing.length + pendingAssets.length === 0,
-    issues: [...issues, ...missing],
+    submittable: issues.length + pendingAssets.length === 0,
+    issues,
     pendingAssets,
     estimatedVideoTokens: estimateVideoTokens(request),
   }
@@ -251,8 +249,23 @@ function checkResource({ type, role, assetId, platform, url }: VideoResourceInpu
   return { request: { type, role, assetId: ref.id, platform: ref.platform } }
 }
 
+/** The assets the request names. Throws when one is unknown, or is not what it is used as. */
+async function readUsable(request: CreateVideoTaskRequest, context: Context): Promise<Reference[]> {
+  const references = await readReferences(request, context)
+  const [missing] = missingIssues(references)
+  if (missing) {
+    throw new Refusal({ code: 'NOT_FOUND', message: missing.message, retryable: false })
+  }
+  const issues = typeIssues(references)
+  if (issues.length > 0) throw refuseInput(issues)
+  return references
+}
+
 interface Reference {
+  /** Of the resource in the input. */
   path: string[]
+  /** What the resource says the asset is. */
+  type: AssetType
   ref: PlatformRef
   /** Null when 0-0 does not know it. */
   asset: Asset | null
@@ -264,13 +277,13 @@ async function readReferences(
   { caller, loaders, ledger }: Context,
 ): Promise<Reference[]> {
   const { tenant } = caller()
-  const reading = resources.map(async ({ assetId, platform }, index) => {
+  const reading = resources.map(async ({ type, assetId, platform }, index) => {
     if (assetId === undefined) return []
     const ref = { platform, id: assetId }
     const known = await ledger.find({ tenant, kind: 'asset', key: keyOf(ref) })
     const asset =
       known?.snapshot.status === 'ACTIVE' ? assetOf(known) : await orNull(loaders.asset.load(ref))
-    return [{ path: ['resources', String(index), 'assetId'], ref, asset }]
+    return [{ path: ['resources', String(index)], type, ref, asset }]
   })
   return (await Promise.all(reading)).flat()
 }
@@ -283,11 +296,27 @@ function pendingOf(references: Reference[]): Asset[] {
   return [...new Map(pending).values()]
 }
 
-function refuseMissing(references: Reference[]): void {
-  const missing = references.find(({ asset }) => asset === null)
-  if (!missing) return
-  const message = unknownAsset(missing.ref)
-  throw new Refusal({ code: 'NOT_FOUND', message, retryable: false })
+function missingIssues(references: Reference[]): InputIssue[] {
+  return references
+    .filter(({ asset }) => asset === null)
+    .map(({ path, ref: { platform, id } }) => ({
+      path: [...path, 'assetId'],
+      message: `0-0 knows no asset ${id} on ${platform}.`,
+    }))
+}
+
+/** 0-0 would take the task, and fail it once it is paid for. */
+function typeIssues(references: Reference[]): InputIssue[] {
+  return references.flatMap(({ path, type, asset }) =>
+    asset?.type && asset.type !== type
+      ? [
+          {
+            path: [...path, 'type'],
+            message: `The asset ${asset.assetId} is of type ${asset.type}.`,
+          },
+        ]
+      : [],
+  )
 }
 
 /** Refuses before anything is sent; its own class, since only the creation of a task can fail so. */
@@ -309,8 +338,4 @@ function refuseNotReady(assets: Asset[]): void {
     retryable: assets.every(({ status }) => status !== 'FAILED'),
     assets,
   })
-}
-
-function unknownAsset({ platform, id }: PlatformRef): string {
-  return `0-0 knows no asset ${id} on ${platform}.`
 }

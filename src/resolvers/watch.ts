@@ -49,7 +49,11 @@ export async function watchVideoTasks(
     // It may be named by the id 0-0 gave it later.
     const known = await context.ledger.find({ tenant, kind: 'videoTask', key: id })
     const key = known?.key ?? id
-    const ref = { key, taskId: known?.snapshot.taskId ?? id, model: known?.origin?.model ?? model }
+    const ref = {
+      key,
+      taskId: known?.snapshot.taskId ?? id,
+      model: known?.origin?.model ?? model ?? known?.snapshot.model ?? null,
+    }
     const address = { tenant, kind: 'videoTask', key } as const
     return { address, read: () => context.reads.videoTask(ref, caller) }
   })
@@ -137,6 +141,7 @@ function changes<K extends Kind, T>(
 ): AsyncIterableIterator<T> {
   const { signal } = context.caller()
   const onAbort = () => void feed.return()
+  if (signal?.aborted) onAbort()
   signal?.addEventListener('abort', onAbort, { once: true })
   return {
     async next() {

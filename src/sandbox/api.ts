@@ -149,8 +149,8 @@ export function createApi({ routes, faults, calls, log, closing }: ApiOptions): 
         ? gatewayError.unknownTask(shape === 'edge' ? 'python' : shape)
         : gatewayError.unknownModel(shape, 'video')
     }
-    const body = req.method === 'POST' ? readObject(await req.text(), shape) : {}
-    if ('refused' in body) return body.refused as Reply
+    const { body, refusal } = req.method === 'POST' ? readBody(await req.text(), shape) : NO_BODY
+    if (refusal) return refusal
     const call: Call = {
       account: context.var.record.account as string,
       id: req.param('id') ?? '',
@@ -178,15 +178,25 @@ function limitRate(shape: ErrorShape, limit: Switches['rateLimit']): Reply {
     : reply
 }
 
-function readObject(text: string, shape: ErrorShape): Record<string, unknown> | { refused: Reply } {
+interface ReadBody {
+  body: Record<string, unknown>
+  /** What is answered instead when the body is no object. */
+  refusal: Reply | null
+}
+
+const NO_BODY: ReadBody = { body: {}, refusal: null }
+
+function readBody(text: string, shape: ErrorShape): ReadBody {
   let body: unknown
   try {
     body = JSON.parse(text)
   } catch {
-    return { refused: gatewayError.invalidJson(shape) }
+    return { body: {}, refusal: gatewayError.invalidJson(shape) }
   }
   const isObject = typeof body === 'object' && body !== null && !Array.isArray(body)
-  return isObject ? (body as Record<string, unknown>) : { refused: gatewayError.notAnObject(shape) }
+  return isObject
+    ? { body: body as Record<string, unknown>, refusal: null }
+    : { body: {}, refusal: gatewayError.notAnObject(shape) }
 }
 
 function showModel(id: string) {

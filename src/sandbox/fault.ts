@@ -26,7 +26,9 @@ const SWITCHES = {
     routes: ROUTES,
     value: z.union([
       z.literal(true),
-      z.strictObject({ retryAfter: z.union([z.int().min(0), z.string()]) }),
+      z.strictObject({
+        retryAfter: z.union([z.int().min(0), z.string().regex(/^[\x20-\x7e]+$/, 'a date')]),
+      }),
     ]),
   },
   duplicatePost: { routes: CREATES, value: z.literal(true) },

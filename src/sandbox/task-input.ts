@@ -34,8 +34,11 @@ export function normalizeTaskInput(body: Json, shape: ErrorShape): TaskInput {
   const audio = body.audio ?? body.need_audio ?? body.generate_audio ?? true
   return {
     prompt: textOf(body.prompt) || joinText(content),
-    duration: Number(body.duration ?? 5),
-    quality: String(body.quality ?? body.resolution ?? '720p').replace(/p$/i, ''),
+    duration: Number(scalarOf(body.duration) ?? 5),
+    quality: String(scalarOf(body.quality) ?? scalarOf(body.resolution) ?? '720p').replace(
+      /p$/i,
+      '',
+    ),
     ratio: textOf(body.ratio) || '16:9',
     needAudio: shape === 'rust' ? audio === true : Boolean(audio),
     resources: normalizeResources(resources.length > 0 ? resources : mediaParts(content), shape),
@@ -113,6 +116,11 @@ export function estimateTokens({ duration, quality }: Pick<TaskInput, 'duration'
   const height = Number(quality) || 720
   const tokens = Math.max(1, Math.round(seconds * 24 * 907.5 * (height / 720) ** 2))
   return { video_tokens: tokens, completion_tokens: tokens, total_tokens: tokens }
+}
+
+/** Null for what is neither text nor a number, such as an object. */
+function scalarOf(value: unknown): string | number | null {
+  return typeof value === 'string' || typeof value === 'number' ? value : null
 }
 
 function joinText(content: Json[]): string {

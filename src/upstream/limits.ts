@@ -104,7 +104,8 @@ function* frameIssues(resources: VideoResourceRequest[]): Issues {
 }
 
 const MAX_REFERENCES: Record<AssetType, number> = { IMAGE: 9, VIDEO: 3, AUDIO: 3 }
-const MAX_FILES = 12
+/** The most files any video takes. */
+export const MAX_FILES = 12
 
 /** References: never together with frames, only so many, and not of audio alone. */
 function* referenceIssues(resources: VideoResourceRequest[]): Issues {
@@ -128,10 +129,16 @@ function* referenceIssues(resources: VideoResourceRequest[]): Issues {
   }
 }
 
+/** More than any model makes: an hour. */
+const MAX_DURATION = 3_600
+
 /** Of other models it is known only that they take no assets (upstream-api 3.2). */
 function* otherModelIssues({ model, duration, resources }: CreateVideoTaskRequest): Issues {
-  if (duration !== undefined && duration !== -1 && !isIntegerIn(duration, 1, Infinity)) {
-    yield issue('The duration is neither -1 nor a positive whole number.', 'duration')
+  if (duration !== undefined && duration !== -1 && !isIntegerIn(duration, 1, MAX_DURATION)) {
+    yield issue(
+      `The duration is neither -1 nor a whole number from 1 to ${MAX_DURATION}.`,
+      'duration',
+    )
   }
   for (const [index, { assetId }] of resources.entries()) {
     if (assetId === undefined) continue

@@ -193,6 +193,12 @@ const number = z
   .nullable()
   .catch(null)
 
+/** Whole, and no larger than GraphQL's Int; anything else says nothing. */
+const count = number
+  .transform((value) => (value === null ? null : Math.round(value)))
+  .pipe(z.int32().nullable())
+  .catch(null)
+
 const timestamp = z.union([z.string(), z.number()]).nullable().catch(null)
 
 /** Numbers too large to be exact are refused: such an id would be another one. */
@@ -242,7 +248,7 @@ const VideoTaskBody = z.object({
     .catch(null),
   content: z.object({ video_url: text }).nullable().catch(null),
   usage: z
-    .object({ video_tokens: number, completion_tokens: number, total_tokens: number })
+    .object({ video_tokens: count, completion_tokens: count, total_tokens: count })
     .nullable()
     .catch(null),
   created_at: timestamp,
