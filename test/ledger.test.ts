@@ -235,7 +235,7 @@ test('the key to poll with is kept sealed, and forgotten when nothing is left to
 /** The sealed keys as they stand in the database. */
 async function storedCredentials(dataDir: string): Promise<string[]> {
   const { DATABASE_URL: databaseUrl } = await engineSettings(dataDir)
-  const database = openDatabase({ dataDir, databaseUrl, onError() {} })
+  const database = await openDatabase({ dataDir, databaseUrl, onError() {} })
   const rows = await database.selectFrom('credential').select('sealed').execute()
   await database.destroy()
   return rows.map(({ sealed }) => sealed)

@@ -1,7 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Kysely, PostgresAdapter, PostgresDialect, SqliteDialect } from 'kysely'
-import { Pool, types } from 'pg'
 import { openNodeSqlite } from './node-sqlite.ts'
 import type { Tables } from './tables.ts'
 
@@ -22,12 +21,14 @@ export interface DatabaseOptions {
 }
 
 /** The same queries run on both engines; nothing is connected before the first one. */
-export function openDatabase({ dataDir, databaseUrl, onError }: DatabaseOptions): Kysely<Tables> {
+export async function openDatabase(options: DatabaseOptions): Promise<Kysely<Tables>> {
+  const { dataDir, databaseUrl, onError } = options
   if (databaseUrl === undefined) {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 })
     const database = openNodeSqlite(join(dataDir, 'ledger.db'))
     return new Kysely<Tables>({ dialect: new SqliteDialect({ database }) })
   }
+  const { Pool, types } = await import('pg')
   const pool = new Pool({
     connectionString: databaseUrl,
     max: MAX_CONNECTIONS,

@@ -5,7 +5,6 @@ import { migrate } from './migrations.ts'
 import { createNudges, type Nudges } from './nudges.ts'
 import { findRow, insert, type Row, reopen, resourceOf, update } from './observe.ts'
 import { cursorOf, type Page, type PageRequest, pageBounds } from './page.ts'
-import { listenForNudges } from './postgres-listener.ts'
 import {
   type Address,
   isTerminal,
@@ -98,13 +97,19 @@ export interface Ledger {
 /** Opens the ledger, bringing its database to the newest shape first. */
 export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   const { dataDir, databaseUrl, secret, watch, onError } = options
-  const database = openDatabase({ dataDir, databaseUrl, onError })
+  const database = await openDatabase({ dataDir, databaseUrl, onError })
   const secrets = createSecrets(secret ?? loadOrMakeSecret(dataDir))
   await migrate(database)
   const nudges = createNudges()
   const watches = createWatches({ database, secrets, nudges })
-  const stopListening =
-    databaseUrl === undefined ? async () => {} : listenForNudges(databaseUrl, nudges, onError)
+  const stopListening = await listen()
+
+  /** Only PostgreSQL has others to hear from; its driver is not even loaded for SQLite. */
+  async function listen(): Promise<() => Promise<void>> {
+    if (databaseUrl === undefined) return async () => {}
+    const { listenForNudges } = await import('./postgres-listener.ts')
+    return listenForNudges(databaseUrl, nudges, onError)
+  }
 
   /** Tells this process at once; the other ones are told by the transaction itself. */
   function tell(row: Row): void {

@@ -1,5 +1,4 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { DatabaseError } from 'pg'
 
 /** The database is away or cannot do its work now. Nothing was written; the same call may succeed later. */
 export class LedgerUnavailable extends Error {
@@ -47,8 +46,8 @@ const AWAY = /^(08|53|57|58|40)/
 const SQLITE_AWAY = new Set([5, 6, 8, 10, 13, 14])
 
 function isUnavailable(error: unknown): boolean {
-  if (error instanceof DatabaseError) return AWAY.test(error.code ?? '')
   if (!(error instanceof Error)) return false
+  if ('severity' in error && 'code' in error) return AWAY.test(String(error.code))
   if ('errcode' in error) return SQLITE_AWAY.has(Number(error.errcode) & 0xff)
   if ('syscall' in error) return true
   // What the driver itself says has no code.
