@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import { createGraphiQLPage } from './graphiql.ts'
 import { createGraphQLHandler } from './graphql-handler.ts'
+import { createAuthenticate } from './identity.ts'
 import { openLedger } from './ledger/ledger.ts'
 import { createTurns } from './resolvers/in-turn.ts'
 import { createReads } from './resolvers/reads.ts'
@@ -92,6 +93,7 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
     const { corsOrigins } = config
     const server = createServer({
       graphql: createGraphQLHandler({
+        authenticate: createAuthenticate({ config: config.identity, tenantOf: ledger.tenantOf }),
         services: { ledger, upstream, reads, inTurn: createTurns(), seeThrough, onError },
         log,
         corsOrigins,

@@ -19,75 +19,165 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
 const port = z.coerce.number().int().min(0).max(65_535)
 const milliseconds = z.coerce.number().int().positive()
 const count = z.coerce.number().int().positive()
+const flag = z.enum(['0', '1'], 'Neither 0 nor 1.').transform((word) => word === '1')
 
-const ConfigShape = z
-  .object({
-    PORT: port.default(4000),
-    HOST: z.string().default('127.0.0.1'),
-    UPSTREAM_URL: z.url({ protocol: /^https?$/, error: 'Not an http or https URL.' }).optional(),
-    SANDBOX_PORT: port.default(4010),
-    DATA_DIR: z.string().default('.data'),
-    DATABASE_URL: z
-      .url({ protocol: /^postgres(ql)?$/, error: 'Not a postgres:// URL.' })
-      .optional(),
-    SECRET_KEY: z
-      .base64()
-      .transform((text) => Buffer.from(text, 'base64'))
-      .refine((bytes) => bytes.length === 32, 'Not 32 bytes in base64.')
-      .optional(),
-    CORS_ORIGINS: z
-      .string()
-      .transform((list) => list.split(',').map((origin) => origin.trim()))
-      .pipe(z.array(z.string().refine(isOrigin, 'Not an origin such as https://app.example.com.')))
-      .default([]),
-    ASSET_POLL_MIN_MS: milliseconds.default(2_000),
-    ASSET_POLL_MAX_MS: milliseconds.default(15_000),
-    TASK_POLL_MIN_MS: milliseconds.default(5_000),
-    TASK_POLL_MAX_MS: milliseconds.default(20_000),
-    WATCH_DEADLINE_MINUTES: z.coerce.number().positive().default(60),
-    POLL_MAX_RPS: count.default(20),
-    UPSTREAM_MAX_CONCURRENCY: z.coerce.number().int().min(2).default(64),
-    UPSTREAM_GET_TIMEOUT_MS: milliseconds.default(10_000),
-    UPSTREAM_POST_TIMEOUT_MS: milliseconds.default(120_000),
-    TERMINAL_TTL_SECONDS: z.coerce.number().positive().default(300),
-    LOG_LEVEL: z
-      .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
-      .default('info'),
-  })
-  .superRefine((config, { addIssue }) => {
-    if (config.DATABASE_URL !== undefined && config.SECRET_KEY === undefined) {
-      const message = 'Required with DATABASE_URL: every process that shares it needs the same.'
-      addIssue({ code: 'custom', path: ['SECRET_KEY'], message })
+const EnvironmentShape = z.object({
+  PORT: port.default(4000),
+  HOST: z.string().default('127.0.0.1'),
+  UPSTREAM_URL: z.url({ protocol: /^https?$/, error: 'Not an http or https URL.' }).optional(),
+  SANDBOX_PORT: port.default(4010),
+  DATA_DIR: z.string().default('.data'),
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'Not a postgres:// URL.' }).optional(),
+  SECRET_KEY: z
+    .base64()
+    .transform((text) => Buffer.from(text, 'base64'))
+    .refine((bytes) => bytes.length === 32, 'Not 32 bytes in base64.')
+    .optional(),
+  CORS_ORIGINS: z
+    .string()
+    .transform((list) => list.split(',').map((origin) => origin.trim()))
+    .pipe(z.array(z.string().refine(isOrigin, 'Not an origin such as https://app.example.com.')))
+    .default([]),
+  UPSTREAM_API_KEY: z.string().optional(),
+  JWKS_URL: z.url({ protocol: /^https?$/, error: 'Not an http or https URL.' }).optional(),
+  JWT_ISSUER: z.string().optional(),
+  JWT_AUDIENCE: z.string().optional(),
+  TENANT_CLAIM: z.string().default('sub'),
+  ALLOW_ANONYMOUS: flag.default(false),
+  PUBLIC_SCHEMA: flag.default(true),
+  PERSISTED_DOCUMENTS: z.string().optional(),
+  MAX_BODY_BYTES: count.default(256 * 1024),
+  MAX_MESSAGE_BYTES: count.default(64 * 1024),
+  MAX_TOKENS: count.default(2_000),
+  MAX_DEPTH: count.default(10),
+  MAX_ALIASES: count.default(60),
+  MAX_MUTATIONS: count.default(5),
+  MAX_COMPLEXITY: count.default(10_000),
+  MAX_PAGE_SIZE: count.default(100),
+  MAX_SUBSCRIPTION_IDS: count.default(500),
+  MAX_SOCKET_OPERATIONS: count.default(100),
+  MAX_TENANT_SOCKETS: count.default(200),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z
+    .url({ protocol: /^https?$/, error: 'Not an http or https URL.' })
+    .optional(),
+  ASSET_POLL_MIN_MS: milliseconds.default(2_000),
+  ASSET_POLL_MAX_MS: milliseconds.default(15_000),
+  TASK_POLL_MIN_MS: milliseconds.default(5_000),
+  TASK_POLL_MAX_MS: milliseconds.default(20_000),
+  WATCH_DEADLINE_MINUTES: z.coerce.number().positive().default(60),
+  POLL_MAX_RPS: count.default(20),
+  UPSTREAM_MAX_CONCURRENCY: z.coerce.number().int().min(2).default(64),
+  UPSTREAM_GET_TIMEOUT_MS: milliseconds.default(10_000),
+  UPSTREAM_POST_TIMEOUT_MS: milliseconds.default(120_000),
+  TERMINAL_TTL_SECONDS: z.coerce.number().positive().default(300),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+})
+
+const ConfigShape = EnvironmentShape.superRefine((config, { addIssue }) => {
+  for (const [name, message] of identityIssues(config)) {
+    addIssue({ code: 'custom', path: [name], message })
+  }
+  if (config.DATABASE_URL !== undefined && config.SECRET_KEY === undefined) {
+    const message = 'Required with DATABASE_URL: every process that shares it needs the same.'
+    addIssue({ code: 'custom', path: ['SECRET_KEY'], message })
+  }
+  for (const kind of ['ASSET', 'TASK'] as const) {
+    if (config[`${kind}_POLL_MIN_MS`] <= config[`${kind}_POLL_MAX_MS`]) continue
+    const message = `Longer than ${kind}_POLL_MAX_MS.`
+    addIssue({ code: 'custom', path: [`${kind}_POLL_MIN_MS`], message })
+  }
+}).transform((env) => ({
+  port: env.PORT,
+  host: env.HOST,
+  /** Absent: the sandbox is started and used. */
+  upstreamUrl: env.UPSTREAM_URL,
+  sandboxPort: env.SANDBOX_PORT,
+  dataDir: env.DATA_DIR,
+  /** Absent: SQLite in `dataDir`. */
+  databaseUrl: env.DATABASE_URL,
+  secret: env.SECRET_KEY,
+  corsOrigins: env.CORS_ORIGINS,
+  identity: identityOf(env),
+  publicSchema: env.PUBLIC_SCHEMA,
+  /** Path of a manifest; absent: any document is admitted. */
+  persistedDocuments: env.PERSISTED_DOCUMENTS,
+  limits: {
+    bodyBytes: env.MAX_BODY_BYTES,
+    messageBytes: env.MAX_MESSAGE_BYTES,
+    tokens: env.MAX_TOKENS,
+    depth: env.MAX_DEPTH,
+    aliases: env.MAX_ALIASES,
+    mutations: env.MAX_MUTATIONS,
+    complexity: env.MAX_COMPLEXITY,
+    pageSize: env.MAX_PAGE_SIZE,
+    subscriptionIds: env.MAX_SUBSCRIPTION_IDS,
+    socketOperations: env.MAX_SOCKET_OPERATIONS,
+    tenantSockets: env.MAX_TENANT_SOCKETS,
+  },
+  /** Absent: no traces. */
+  otlpEndpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT,
+  pace: {
+    asset: { minMs: env.ASSET_POLL_MIN_MS, maxMs: env.ASSET_POLL_MAX_MS },
+    videoTask: { minMs: env.TASK_POLL_MIN_MS, maxMs: env.TASK_POLL_MAX_MS },
+  },
+  watchDeadlineMs: env.WATCH_DEADLINE_MINUTES * 60_000,
+  pollMaxRps: env.POLL_MAX_RPS,
+  upstreamMaxConcurrency: env.UPSTREAM_MAX_CONCURRENCY,
+  upstreamGetTimeoutMs: env.UPSTREAM_GET_TIMEOUT_MS,
+  upstreamPostTimeoutMs: env.UPSTREAM_POST_TIMEOUT_MS,
+  settledTtlMs: env.TERMINAL_TTL_SECONDS * 1_000,
+  logLevel: env.LOG_LEVEL,
+}))
+
+/** How callers say who they are. */
+export type IdentityConfig =
+  /** Each brings a 0-0 key of its own. */
+  | { mode: 'PASS_THROUGH' }
+  /** The service holds the key; a caller's tenant is a claim of its JWT. */
+  | {
+      mode: 'JWT'
+      upstreamApiKey: string
+      jwksUrl: string
+      issuer: string
+      audience: string
+      tenantClaim: string
     }
-    for (const kind of ['ASSET', 'TASK'] as const) {
-      if (config[`${kind}_POLL_MIN_MS`] <= config[`${kind}_POLL_MAX_MS`]) continue
-      const message = `Longer than ${kind}_POLL_MAX_MS.`
-      addIssue({ code: 'custom', path: [`${kind}_POLL_MIN_MS`], message })
+  /** The service holds the key, and whoever reaches it may use it. */
+  | { mode: 'ANONYMOUS'; upstreamApiKey: string }
+
+const JWT_SETTINGS = ['JWKS_URL', 'JWT_ISSUER', 'JWT_AUDIENCE'] as const
+
+type Environment = z.infer<typeof EnvironmentShape>
+
+/** Only for an environment that passed `checkIdentity`. */
+function identityOf(env: Environment): IdentityConfig {
+  const { UPSTREAM_API_KEY: upstreamApiKey } = env
+  if (upstreamApiKey === undefined) return { mode: 'PASS_THROUGH' }
+  if (env.ALLOW_ANONYMOUS) return { mode: 'ANONYMOUS', upstreamApiKey }
+  return {
+    mode: 'JWT',
+    upstreamApiKey,
+    jwksUrl: env.JWKS_URL ?? '',
+    issuer: env.JWT_ISSUER ?? '',
+    audience: env.JWT_AUDIENCE ?? '',
+    tenantClaim: env.TENANT_CLAIM,
+  }
+}
+
+/** One mode, and that one whole: anything in between would let in whom nobody meant to let in. */
+function* identityIssues(env: Environment): Iterable<[string, string]> {
+  const isServerHeld = env.UPSTREAM_API_KEY !== undefined
+  for (const name of JWT_SETTINGS) {
+    const isSet = env[name] !== undefined
+    if (isSet && !isServerHeld) yield ['UPSTREAM_API_KEY', `Required with ${name}.`]
+    if (isSet && env.ALLOW_ANONYMOUS) yield ['ALLOW_ANONYMOUS', `Contradicts ${name}.`]
+    if (!isSet && isServerHeld && !env.ALLOW_ANONYMOUS) {
+      yield [name, 'Required with UPSTREAM_API_KEY, unless ALLOW_ANONYMOUS=1.']
     }
-  })
-  .transform((env) => ({
-    port: env.PORT,
-    host: env.HOST,
-    /** Absent: the sandbox is started and used. */
-    upstreamUrl: env.UPSTREAM_URL,
-    sandboxPort: env.SANDBOX_PORT,
-    dataDir: env.DATA_DIR,
-    /** Absent: SQLite in `dataDir`. */
-    databaseUrl: env.DATABASE_URL,
-    secret: env.SECRET_KEY,
-    corsOrigins: env.CORS_ORIGINS,
-    pace: {
-      asset: { minMs: env.ASSET_POLL_MIN_MS, maxMs: env.ASSET_POLL_MAX_MS },
-      videoTask: { minMs: env.TASK_POLL_MIN_MS, maxMs: env.TASK_POLL_MAX_MS },
-    },
-    watchDeadlineMs: env.WATCH_DEADLINE_MINUTES * 60_000,
-    pollMaxRps: env.POLL_MAX_RPS,
-    upstreamMaxConcurrency: env.UPSTREAM_MAX_CONCURRENCY,
-    upstreamGetTimeoutMs: env.UPSTREAM_GET_TIMEOUT_MS,
-    upstreamPostTimeoutMs: env.UPSTREAM_POST_TIMEOUT_MS,
-    settledTtlMs: env.TERMINAL_TTL_SECONDS * 1_000,
-    logLevel: env.LOG_LEVEL,
-  }))
+  }
+  if (env.ALLOW_ANONYMOUS && !isServerHeld)
+    yield ['UPSTREAM_API_KEY', 'Required with ALLOW_ANONYMOUS.']
+}
 
 function isOrigin(text: string): boolean {
   return URL.parse(text)?.origin === text

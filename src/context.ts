@@ -1,5 +1,6 @@
+import type { Identity } from './identity.ts'
 import type { Ledger } from './ledger/ledger.ts'
-import type { Caller, Context } from './resolvers/context.ts'
+import type { Context } from './resolvers/context.ts'
 import { Refusal } from './resolvers/failure.ts'
 import type { InTurn } from './resolvers/in-turn.ts'
 import { createLoaders } from './resolvers/loaders.ts'
@@ -18,8 +19,8 @@ export interface Services {
 
 /** How one operation came in. */
 export interface Arrival {
-  /** The value of `Authorization`, if any. */
-  authorization: string | null
+  /** Who sent it; null when it did not say, a Refusal when what it said is no good. */
+  identity: Identity | Refusal | null
   requestId: string
   /** Aborts when the caller has left. */
   signal: AbortSignal
@@ -27,23 +28,19 @@ export interface Arrival {
 
 /** What one operation receives. Nothing is asked of anyone before a field needs it. */
 export function createContext(services: Services, arrival: Arrival): Context {
-  const caller = callerOf(services.ledger, arrival)
-  const { reads } = services
-  const getCaller = () => {
-    if (caller) return caller
-    throw new Refusal({ code: 'UNAUTHENTICATED', message: MISSING_KEY, retryable: false })
+  const { identity, requestId, signal } = arrival
+  const caller = () => {
+    if (identity === null) throw new Refusal(MISSING_CREDENTIAL)
+    if (identity instanceof Refusal) throw identity
+    const { tenant, credential } = identity
+    return { tenant, credential, requestId, signal }
   }
-  return { ...services, caller: getCaller, loaders: createLoaders({ caller: getCaller, reads }) }
+  return { ...services, caller, loaders: createLoaders({ caller, reads: services.reads }) }
 }
 
-const MISSING_KEY =
-  'No 0-0 API key came with this operation. Send "Authorization: Bearer <key>" as a header, or in connection_init.'
-
-/** RFC 6750, 2.1; the scheme in any case (RFC 9110, 11.1). */
-const BEARER = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i
-
-function callerOf(ledger: Ledger, { authorization, requestId, signal }: Arrival): Caller | null {
-  const credential = BEARER.exec(authorization?.trim() ?? '')?.[1]
-  if (credential === undefined) return null
-  return { tenant: ledger.tenantOf(credential), credential, requestId, signal }
-}
+const MISSING_CREDENTIAL = {
+  code: 'UNAUTHENTICATED',
+  message:
+    'No credential came with this operation. Send "Authorization: Bearer …" as a header, or in connection_init.',
+  retryable: false,
+} as const

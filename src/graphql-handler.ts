@@ -2,11 +2,14 @@ import { createYoga, type YogaInitialContext } from 'graphql-yoga'
 import type { Logger } from 'pino'
 import { type Arrival, createContext, type Services } from './context.ts'
 import { createErrorMapper } from './error-mapping.ts'
+import type { Authenticate, Identity } from './identity.ts'
 import { useOperationLog } from './operation-log.ts'
+import { Refusal } from './resolvers/failure.ts'
 import { schema } from './schema/index.ts'
 
 export interface GraphQLHandlerOptions {
   services: Services
+  authenticate: Authenticate
   log: Logger
   /** Origins whose pages may read answers; none by default. */
   corsOrigins: string[]
@@ -15,20 +18,21 @@ export interface GraphQLHandlerOptions {
 /** What whoever received an operation, over HTTP or WebSocket, hands on with it. */
 export interface Received {
   requestId: string
-  /** From connection_init, over WebSocket; over HTTP it is a header. */
-  authorization?: string | null
+  /** Told by connection_init, over WebSocket; over HTTP a header tells it. */
+  identity?: Identity | Refusal | null
   signal?: AbortSignal
 }
 
 const MAX_BODY_BYTES = 256 * 1024
 
 /** Executes operations however they came, and speaks GraphQL over HTTP with server-sent events for subscriptions. */
-export function createGraphQLHandler({ services, log, corsOrigins }: GraphQLHandlerOptions) {
+export function createGraphQLHandler(options: GraphQLHandlerOptions) {
+  const { services, authenticate, log, corsOrigins } = options
   const maskError = createErrorMapper((err) => log.error({ err }, 'unexpected error'))
   const yoga = createYoga<Received, { arrival: Arrival }>({
     schema,
-    context(received) {
-      const arrival = arrivalOf(received)
+    async context(received) {
+      const arrival = await arrivalOf(received, authenticate)
       return { arrival, ...createContext(services, arrival) }
     },
     maskedErrors: { maskError },
@@ -41,20 +45,31 @@ export function createGraphQLHandler({ services, log, corsOrigins }: GraphQLHand
     landingPage: false,
     logging: false,
   })
-  return { yoga, maskError }
+  return { yoga, maskError, authenticate }
 }
 export type GraphQLHandler = ReturnType<typeof createGraphQLHandler>
 
-function arrivalOf({
-  requestId,
-  authorization,
-  signal,
-  request,
-}: Received & YogaInitialContext): Arrival {
+async function arrivalOf(
+  { requestId, identity, signal, request }: Received & YogaInitialContext,
+  authenticate: Authenticate,
+): Promise<Arrival> {
   return {
     requestId,
-    authorization:
-      authorization === undefined ? request.headers.get('authorization') : authorization,
+    identity:
+      identity === undefined
+        ? await identityOf(request.headers.get('authorization'), authenticate)
+        : identity,
     signal: signal ?? request.signal,
   }
+}
+
+/** A credential that is no good fails the fields that need one, as a missing one does. */
+export function identityOf(
+  authorization: string | null,
+  authenticate: Authenticate,
+): Promise<Identity | Refusal | null> {
+  return authenticate(authorization).catch((error) => {
+    if (error instanceof Refusal) return error
+    throw error
+  })
 }

@@ -6,8 +6,10 @@ import { type Extra, useServer } from 'graphql-ws/use/ws'
 import { createGraphQLError } from 'graphql-yoga'
 import { WebSocketServer } from 'ws'
 import { formatError, withCode } from './error-mapping.ts'
-import type { GraphQLHandler } from './graphql-handler.ts'
+import { type GraphQLHandler, identityOf } from './graphql-handler.ts'
+import type { Identity } from './identity.ts'
 import { requestIdOf } from './request-id.ts'
+import type { Refusal } from './resolvers/failure.ts'
 
 export interface WebSocketEndpoint {
   /** Takes over an upgrade request for the endpoint. */
@@ -19,7 +21,7 @@ export interface WebSocketEndpoint {
 /** What is kept of a socket from connection_init on. */
 interface Connection extends Record<PropertyKey, unknown> {
   id: string
-  authorization: string | null
+  identity: Identity | Refusal | null
   operations: number
   closed: AbortController
 }
@@ -28,7 +30,8 @@ type Socket = SocketContext<Record<string, unknown>, Extra & Partial<Connection>
 const MAX_MESSAGE_BYTES = 64 * 1024
 
 /** Speaks graphql-transport-ws. */
-export function createWebSocketEndpoint({ yoga, maskError }: GraphQLHandler): WebSocketEndpoint {
+export function createWebSocketEndpoint(graphql: GraphQLHandler): WebSocketEndpoint {
+  const { yoga, maskError, authenticate } = graphql
   const running = new Set<Promise<unknown>>()
   let draining = false
   const server = new WebSocketServer({
@@ -40,9 +43,9 @@ export function createWebSocketEndpoint({ yoga, maskError }: GraphQLHandler): We
 
   const { dispose } = useServer<Record<string, unknown>, Connection>(
     {
-      onConnect({ connectionParams, extra }) {
+      async onConnect({ connectionParams, extra }) {
         extra.id = requestIdOf(extra.request)
-        extra.authorization = authorizationOf(connectionParams)
+        extra.identity = await identityOf(authorizationOf(connectionParams), authenticate)
         extra.operations = 0
         extra.closed = new AbortController()
       },
@@ -100,7 +103,7 @@ async function prepare(
   extra.operations = (extra.operations ?? 0) + 1
   const received = {
     requestId: `${extra.id}.${extra.operations}`,
-    authorization: extra.authorization ?? null,
+    identity: extra.identity ?? null,
     signal: extra.closed?.signal,
     params,
   }
