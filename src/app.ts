@@ -6,6 +6,7 @@ import { createGraphiQLPage } from './graphiql.ts'
 import { createGraphQLHandler } from './graphql-handler.ts'
 import { createAuthenticate } from './identity.ts'
 import { openLedger } from './ledger/ledger.ts'
+import { readPersistedDocuments } from './persisted-documents.ts'
 import { createTurns } from './resolvers/in-turn.ts'
 import { createReads } from './resolvers/reads.ts'
 import { createServer } from './server.ts'
@@ -91,18 +92,35 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
 
     const reads = createReads({ upstream, ledger, settledTtlMs: config.settledTtlMs })
     const { corsOrigins } = config
+    const persisted = config.persistedDocuments
+      ? await readPersistedDocuments(config.persistedDocuments)
+      : null
     const server = createServer({
       graphql: createGraphQLHandler({
         authenticate: createAuthenticate({ config: config.identity, tenantOf: ledger.tenantOf }),
-        services: { ledger, upstream, reads, inTurn: createTurns(), seeThrough, onError },
+        limits: config.limits,
+        publicSchema: config.publicSchema,
+        persisted,
+        services: {
+          limits: config.limits,
+          ledger,
+          upstream,
+          reads,
+          inTurn: createTurns(),
+          seeThrough,
+          onError,
+        },
         log,
         corsOrigins,
       }),
-      page: createGraphiQLPage({
-        title: 'ZeroGraph',
-        subscriptionsProtocol: 'WS',
-        defaultTabs: tabs(sandboxUrl),
-      }),
+      page: config.publicSchema
+        ? createGraphiQLPage({
+            title: 'ZeroGraph',
+            subscriptionsProtocol: 'WS',
+            defaultTabs: tabs(sandboxUrl),
+          })
+        : null,
+      limits: config.limits,
       corsOrigins,
       isReady: () => ledger.isReachable(),
       drainTimeoutMs: config.upstreamPostTimeoutMs + DRAIN_MARGIN_MS,

@@ -1,6 +1,6 @@
 import type { Identity } from './identity.ts'
 import type { Ledger } from './ledger/ledger.ts'
-import type { Context } from './resolvers/context.ts'
+import type { Context, RequestLimits } from './resolvers/context.ts'
 import { Refusal } from './resolvers/failure.ts'
 import type { InTurn } from './resolvers/in-turn.ts'
 import { createLoaders } from './resolvers/loaders.ts'
@@ -13,6 +13,7 @@ export interface Services {
   upstream: UpstreamClient
   reads: Reads
   inTurn: InTurn
+  limits: RequestLimits
   seeThrough<T>(work: Promise<T>): Promise<T>
   onError(error: unknown): void
 }

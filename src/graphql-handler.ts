@@ -3,7 +3,14 @@ import type { Logger } from 'pino'
 import { type Arrival, createContext, type Services } from './context.ts'
 import { createErrorMapper } from './error-mapping.ts'
 import type { Authenticate, Identity } from './identity.ts'
+import { type OperationLimits, useLimits } from './limits.ts'
 import { useOperationLog } from './operation-log.ts'
+import {
+  DOCUMENT_ID_PARAMS,
+  type PersistedDocuments,
+  usePersistedDocuments,
+} from './persisted-documents.ts'
+import { useHiddenSchema } from './public-schema.ts'
 import { Refusal } from './resolvers/failure.ts'
 import { schema } from './schema/index.ts'
 
@@ -13,6 +20,11 @@ export interface GraphQLHandlerOptions {
   log: Logger
   /** Origins whose pages may read answers; none by default. */
   corsOrigins: string[]
+  limits: OperationLimits & { bodyBytes: number }
+  /** Whether introspection and suggestions are for everybody. */
+  publicSchema: boolean
+  /** The only documents that are admitted; null: any. */
+  persisted: PersistedDocuments | null
 }
 
 /** What whoever received an operation, over HTTP or WebSocket, hands on with it. */
@@ -23,11 +35,9 @@ export interface Received {
   signal?: AbortSignal
 }
 
-const MAX_BODY_BYTES = 256 * 1024
-
 /** Executes operations however they came, and speaks GraphQL over HTTP with server-sent events for subscriptions. */
 export function createGraphQLHandler(options: GraphQLHandlerOptions) {
-  const { services, authenticate, log, corsOrigins } = options
+  const { services, authenticate, log, corsOrigins, limits, publicSchema, persisted } = options
   const maskError = createErrorMapper((err) => log.error({ err }, 'unexpected error'))
   const yoga = createYoga<Received, { arrival: Arrival }>({
     schema,
@@ -36,16 +46,22 @@ export function createGraphQLHandler(options: GraphQLHandlerOptions) {
       return { arrival, ...createContext(services, arrival) }
     },
     maskedErrors: { maskError },
-    plugins: [useOperationLog(log)],
+    plugins: [
+      useLimits(limits),
+      ...(publicSchema ? [] : [useHiddenSchema()]),
+      ...(persisted ? [usePersistedDocuments(persisted)] : []),
+      useOperationLog(log),
+    ],
     cors: corsOrigins.length > 0 && { origin: corsOrigins, credentials: false },
-    maxRequestBodySize: MAX_BODY_BYTES,
+    maxRequestBodySize: limits.bodyBytes,
     multipart: false,
+    extraParamNames: persisted ? DOCUMENT_ID_PARAMS : [],
     // The page and health are the server's.
     graphiql: false,
     landingPage: false,
     logging: false,
   })
-  return { yoga, maskError, authenticate }
+  return { yoga, maskError, authenticate, persisted }
 }
 export type GraphQLHandler = ReturnType<typeof createGraphQLHandler>
 

@@ -8,11 +8,13 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { GraphiQLPage } from './graphiql.ts'
 import type { GraphQLHandler } from './graphql-handler.ts'
 import { requestIdOf } from './request-id.ts'
-import { createWebSocketEndpoint } from './websocket.ts'
+import { createWebSocketEndpoint, type WebSocketLimits } from './websocket.ts'
 
 export interface ServerOptions {
   graphql: GraphQLHandler
-  page: GraphiQLPage
+  /** Null: there is none to be seen. */
+  page: GraphiQLPage | null
+  limits: WebSocketLimits
   /** Origins of other sites whose pages may come in. */
   corsOrigins: string[]
   /** Whether operations can be served now; decides `/ready`. */
@@ -35,8 +37,8 @@ const ENDPOINT = '/graphql'
 const DRAIN_LOOK_MS = 20
 
 export function createServer(options: ServerOptions): Server {
-  const { graphql, page, corsOrigins, isReady, drainTimeoutMs } = options
-  const webSockets = createWebSocketEndpoint(graphql)
+  const { graphql, page, limits, corsOrigins, isReady, drainTimeoutMs } = options
+  const webSockets = createWebSocketEndpoint({ graphql, limits })
   const responses = new Set<ServerResponse>()
   let draining = false
 
@@ -71,7 +73,7 @@ export function createServer(options: ServerOptions): Server {
     response: ServerResponse,
     requestId: string,
   ) {
-    if (page.wants(request)) return page.serve(request, response)
+    if (page?.wants(request)) return page.serve(request, response)
     if (draining) {
       response.setHeader('connection', 'close')
       return fail(response, 503, 'SERVICE_UNAVAILABLE', 'The service is shutting down.')

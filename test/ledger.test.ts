@@ -129,6 +129,31 @@ test('a tenant that has spent its budget does not take the place of one that has
   expect(claimed.map(({ tenant }) => tenant)).toEqual([other.tenant])
 })
 
+test('a tenant that 0-0 asks for fewer calls is polled half as often, and then ever more often again', async () => {
+  const ledger = await open()
+  for (let index = 0; index < 40; index += 1) {
+    await ledger.register(assetIn(ledger, `Asset-${index}`), registration(seen('PROCESSING')))
+  }
+  const { tenant } = assetIn(ledger)
+  let now = Date.now() + 1_000
+  /** How many are claimed a second later, of the ten that a tenant may have. */
+  const claimedASecondLater = async () => {
+    now += 1_000
+    const claim = { now: new Date(now), limit: 100, leaseMs: 1, maxRps: 10 }
+    return (await ledger.watches.claim(claim)).length
+  }
+
+  const usual = await claimedASecondLater()
+  await ledger.watches.slowDown(tenant, 10)
+  const halved = await claimedASecondLater()
+  await ledger.watches.slowDown(tenant, 10)
+  const quartered = await claimedASecondLater()
+  for (let step = 0; step < 100; step += 1) await ledger.watches.speedUp(tenant, 10)
+  const recovered = await claimedASecondLater()
+
+  expect([usual, halved, quartered, recovered]).toEqual([10, 5, 2, 10])
+})
+
 test.for<[AssetStatus | VideoTaskStatus, AssetStatus | VideoTaskStatus, boolean]>([
   ['PROCESSING', 'ACTIVE', false],
   ['PROCESSING', 'UNKNOWN', false],

@@ -76,12 +76,13 @@ export interface Ledger {
    */
   observe<K extends Kind>(address: Address<K>, seen: Snapshot<K>): Promise<Resource<K> | null>
   find<K extends Kind>(address: Address<K>): Promise<Resource<K> | null>
-  /** Newest first. Throws PageError when there can be no such page. */
+  /** Newest first, at most `maxSize` a page. Throws PageError when there can be no such page. */
   list<K extends Kind>(
     tenant: string,
     kind: K,
     filter: ResourceFilter,
     request: PageRequest,
+    maxSize: number,
   ): Promise<Page<Resource<K>>>
   /** Every resource whose parent has this key, oldest first. */
   children<K extends Kind>(tenant: string, kind: K, parent: string): Promise<Resource<K>[]>
@@ -160,8 +161,9 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
       kind: K,
       { parent, status, type }: ResourceFilter,
       request: PageRequest,
+      maxSize: number,
     ): Promise<Page<Resource<K>>> {
-      const { limit, backward, after, before } = pageBounds(request)
+      const { limit, backward, after, before } = pageBounds(request, maxSize)
       const matching = database
         .selectFrom('resource')
         .where('tenant', '=', tenant)

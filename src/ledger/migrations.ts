@@ -128,5 +128,11 @@ const migrations = (isPostgres: boolean): Record<string, Migration> => {
         await schema.createIndex('creation_age').on('creation').columns(['created_at']).execute()
       },
     },
+    '0003-poll-rate': {
+      async up(database: Kysely<unknown>) {
+        const { schema } = database
+        await schema.alterTable('poll_budget').addColumn('rate', 'double precision').execute()
+      },
+    },
   }
 }

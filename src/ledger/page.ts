@@ -25,7 +25,6 @@ export class PageError extends Error {
 }
 
 export const DEFAULT_PAGE_SIZE = 20
-export const MAX_PAGE_SIZE = 100
 
 /** A page request in terms of positions; positions fall from the first item of a list to its last. */
 export interface PageBounds {
@@ -39,16 +38,16 @@ export interface PageBounds {
 }
 
 /** Throws PageError when an argument is out of range, not a cursor of ours, or contradicts another. */
-export function pageBounds(request: PageRequest): PageBounds {
+export function pageBounds(request: PageRequest, maxSize: number): PageBounds {
   const first = request.first ?? null
   const last = request.last ?? null
   if (first !== null && last !== null) {
     throw new PageError('last', 'Give either first or last, not both.')
   }
-  const limit = first ?? last ?? DEFAULT_PAGE_SIZE
-  if (limit < 0 || limit > MAX_PAGE_SIZE) {
+  const limit = first ?? last ?? Math.min(DEFAULT_PAGE_SIZE, maxSize)
+  if (limit < 0 || limit > maxSize) {
     const argument = first === null ? 'last' : 'first'
-    throw new PageError(argument, `${argument} must be between 0 and ${MAX_PAGE_SIZE}.`)
+    throw new PageError(argument, `${argument} must be between 0 and ${maxSize}.`)
   }
   return {
     limit,

@@ -82,6 +82,8 @@ export interface PollBudgetTable {
   tenant: string
   tokens: number
   refilled_at: number
+  /** Tokens a second, below what all may have, because 0-0 asked this tenant for fewer calls; null: as many as all. */
+  rate: number | null
 }
 
 export interface Tables {

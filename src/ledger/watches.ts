@@ -61,6 +61,10 @@ export interface Watches {
     seen: Snapshot<WatchedKind> | null,
     then: AfterPoll,
   ): Promise<boolean>
+  /** Halves the rate at which a tenant is polled: 0-0 asked for fewer calls. */
+  slowDown(tenant: string, maxRps: number): Promise<void>
+  /** Raises a rate that was halved, step by step, back to what all have. */
+  speedUp(tenant: string, maxRps: number): Promise<void>
   /** When the next watch can be claimed, or null when there is none. */
   nextDueAt(): Promise<Date | null>
   /** Calls `listener` when a watch was added or may be due earlier. Gives the function that ends it. */
@@ -131,6 +135,26 @@ export function createWatches({ database, secrets, nudges }: Parts): Watches {
       return row !== null
     },
 
+    async slowDown(tenant, maxRps) {
+      await database
+        .updateTable('poll_budget')
+        .set(({ fn, val }) => ({
+          rate: sql<number>`case when ${fn.coalesce('rate', val(maxRps))} / 2 > ${MIN_RPS}
+            then ${fn.coalesce('rate', val(maxRps))} / 2 else ${MIN_RPS} end`,
+        }))
+        .where('tenant', '=', tenant)
+        .execute()
+    },
+
+    async speedUp(tenant, maxRps) {
+      await database
+        .updateTable('poll_budget')
+        .set({ rate: sql`case when rate + ${RPS_STEP} < ${maxRps} then rate + ${RPS_STEP} end` })
+        .where('tenant', '=', tenant)
+        .where('rate', 'is not', null)
+        .execute()
+    },
+
     async nextDueAt() {
       const row = await database
         .selectFrom('watch')
@@ -160,6 +184,11 @@ export function createWatches({ database, secrets, nudges }: Parts): Watches {
     },
   }
 }
+
+/** However often 0-0 limits a tenant, it is polled once in ten seconds. */
+const MIN_RPS = 0.1
+/** What each answered poll adds to a rate that was halved. */
+const RPS_STEP = 0.1
 
 type WatchRow = Selectable<WatchTable>
 
@@ -214,7 +243,8 @@ function dueTenants(
     .where(({ or, eb }) =>
       or([
         eb('poll_budget.tokens', 'is', null),
-        sql<boolean>`poll_budget.tokens + (${at} - poll_budget.refilled_at) * ${maxRps} / 1000.0 >= 1`,
+        sql<boolean>`poll_budget.tokens
+          + (${at} - poll_budget.refilled_at) / 1000.0 * coalesce(poll_budget.rate, ${maxRps}) >= 1`,
       ]),
     )
     .groupBy('watch.tenant')
@@ -232,7 +262,7 @@ async function lockTokens(
 ): Promise<number> {
   await trx
     .insertInto('poll_budget')
-    .values({ tenant, tokens: maxRps, refilled_at: at })
+    .values({ tenant, tokens: maxRps, refilled_at: at, rate: null })
     .onConflict((conflict) => conflict.column('tenant').doNothing())
     .execute()
   const budget = await trx
@@ -243,8 +273,9 @@ async function lockTokens(
     .executeTakeFirst()
   // Another process is spending it now.
   if (!budget) return 0
-  const refilled = budget.tokens + ((at - budget.refilled_at) / 1000) * maxRps
-  return Math.min(maxRps, refilled)
+  const rate = Math.min(maxRps, budget.rate ?? maxRps)
+  const refilled = budget.tokens + ((at - budget.refilled_at) / 1000) * rate
+  return Math.min(Math.max(1, rate), refilled)
 }
 
 async function storeTokens(

@@ -15,6 +15,12 @@ export interface Caller {
   signal?: AbortSignal | undefined
 }
 
+/** The most one field may ask for. */
+export interface RequestLimits {
+  pageSize: number
+  subscriptionIds: number
+}
+
 /** What one operation receives. */
 export interface Context {
   /** Throws UNAUTHENTICATED when the operation came without a key. */
@@ -24,6 +30,7 @@ export interface Context {
   upstream: UpstreamClient
   reads: Reads
   inTurn: InTurn
+  limits: RequestLimits
   /** Gives `work` back, and lets the service not end before it has. */
   seeThrough<T>(work: Promise<T>): Promise<T>
   /** Takes note of what went wrong on our side without failing the operation. */

@@ -10,10 +10,10 @@ export async function listOf<K extends Kind, T>(
   filter: ResourceFilter,
   request: PageRequest,
   view: (resource: Resource<K>) => T,
-  { caller, ledger }: Context,
+  { caller, ledger, limits }: Context,
 ): Promise<Page<T>> {
   try {
-    const page = await ledger.list(caller().tenant, kind, filter, request)
+    const page = await ledger.list(caller().tenant, kind, filter, request, limits.pageSize)
     return {
       ...page,
       items: page.items.map(({ cursor, item }) => ({ cursor, item: view(item) })),

@@ -17,8 +17,6 @@ export interface StatusChange<S> {
 export type AssetStatusChange = StatusChange<AssetStatus> & { asset: Asset }
 export type VideoTaskStatusChange = StatusChange<VideoTaskStatus> & { videoTask: VideoTask }
 
-const MAX_IDS = 500
-
 /** Streams the named assets until all have settled. Throws NOT_FOUND when 0-0 does not know one. */
 export async function watchAssets(
   ids: readonly string[],
@@ -26,7 +24,7 @@ export async function watchAssets(
   context: Context,
 ): Promise<AsyncIterable<AssetStatusChange>> {
   const caller = context.caller()
-  const refs = checkIds(ids).map((id, index) =>
+  const refs = checkIds(ids, context).map((id, index) =>
     getPlatformId('Asset', id, platform, ['ids', String(index)]),
   )
   const targets = refs.map((ref) => {
@@ -44,7 +42,9 @@ export async function watchVideoTasks(
 ): Promise<AsyncIterable<VideoTaskStatusChange>> {
   const caller = context.caller()
   const { tenant } = caller
-  const taskIds = checkIds(ids).map((id, index) => getVideoTaskId(id, ['ids', String(index)]))
+  const taskIds = checkIds(ids, context).map((id, index) =>
+    getVideoTaskId(id, ['ids', String(index)]),
+  )
   const targets = taskIds.map(async (id) => {
     // It may be named by the id 0-0 gave it later.
     const known = await context.ledger.find({ tenant, kind: 'videoTask', key: id })
@@ -117,9 +117,10 @@ async function watchEach<K extends Kind>(targets: Target<K>[], context: Context)
   })
 }
 
-function checkIds(ids: readonly string[]): readonly string[] {
-  if (ids.length > 0 && ids.length <= MAX_IDS) return ids
-  throw refuseInput([{ path: ['ids'], message: `Give between 1 and ${MAX_IDS} ids.` }])
+function checkIds(ids: readonly string[], { limits }: Context): readonly string[] {
+  const { subscriptionIds } = limits
+  if (ids.length > 0 && ids.length <= subscriptionIds) return ids
+  throw refuseInput([{ path: ['ids'], message: `Give between 1 and ${subscriptionIds} ids.` }])
 }
 
 function asAssetChange(change: StatusChange<AssetStatus>, resource: Resource<'asset'>) {

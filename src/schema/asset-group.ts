@@ -4,7 +4,7 @@ import {
   findAssetGroup,
   listAssetGroups,
 } from '../resolvers/asset-group.ts'
-import { builder } from './builder.ts'
+import { builder, pageComplexity, UPSTREAM_CALL } from './builder.ts'
 import { connectionOf } from './connection.ts'
 import { CREATE_ERROR_REFS, resultTypeOf } from './errors.ts'
 import { PlatformRef } from './platform.ts'
@@ -59,6 +59,7 @@ const AssetGroupConnectionRef = builder.connectionObject(
 builder.queryFields((t) => ({
   assetGroup: t.field({
     type: AssetGroupRef,
+    complexity: UPSTREAM_CALL,
     nullable: true,
     description: 'A group as 0-0 has it now; null when 0-0 does not know it.',
     args: {
@@ -75,6 +76,7 @@ builder.queryFields((t) => ({
   assetGroups: t.connection(
     {
       type: AssetGroupRef,
+      complexity: pageComplexity,
       description: 'The groups registered through this service with the same key, newest first.',
       resolve: async (_root, page, context) => connectionOf(await listAssetGroups(page, context)),
     },

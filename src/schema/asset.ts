@@ -9,7 +9,7 @@ import {
 } from '../resolvers/asset.ts'
 import { type AssetStatusChange, watchAssetGroup, watchAssets } from '../resolvers/watch.ts'
 import { AssetGroupRef } from './asset-group.ts'
-import { builder } from './builder.ts'
+import { builder, pageComplexity, UPSTREAM_CALL } from './builder.ts'
 import { connectionOf } from './connection.ts'
 import { CREATE_ERROR_REFS, resultTypeOf } from './errors.ts'
 import { PlatformRef } from './platform.ts'
@@ -78,6 +78,7 @@ builder.node(AssetRef, {
     // Its own upstream call, hence nullable: a failed link must not take the asset down with it.
     group: t.field({
       type: AssetGroupRef,
+      complexity: UPSTREAM_CALL,
       nullable: true,
       description: 'The group it is in, read once for all assets of an operation.',
       resolve: (asset, _args, context) => findGroupOf(asset, context),
@@ -94,6 +95,7 @@ builder.objectField(AssetGroupRef, 'assets', (t) =>
   t.connection(
     {
       type: AssetRef,
+      complexity: pageComplexity,
       description: "The group's assets that were registered through this service, newest first.",
       args: { status: t.arg({ type: AssetStatusRef, description: 'Only those in this state.' }) },
       resolve: async (group, { status, ...page }, context) =>
@@ -106,6 +108,7 @@ builder.objectField(AssetGroupRef, 'assets', (t) =>
 builder.queryFields((t) => ({
   asset: t.field({
     type: AssetRef,
+    complexity: UPSTREAM_CALL,
     nullable: true,
     description: 'An asset as 0-0 has it now; null when 0-0 does not know it.',
     args: {
@@ -122,6 +125,7 @@ builder.queryFields((t) => ({
   assets: t.connection(
     {
       type: AssetRef,
+      complexity: pageComplexity,
       description:
         'The assets registered through this service with the same key, newest first, as last observed.',
       args: {

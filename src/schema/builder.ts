@@ -1,5 +1,7 @@
 import SchemaBuilder from '@pothos/core'
+import ComplexityPlugin from '@pothos/plugin-complexity'
 import RelayPlugin from '@pothos/plugin-relay'
+import { DEFAULT_PAGE_SIZE, type PageRequest } from '../ledger/page.ts'
 import type { Context } from '../resolvers/context.ts'
 
 export const builder = new SchemaBuilder<{
@@ -16,7 +18,7 @@ export const builder = new SchemaBuilder<{
   Connection: { totalCount(): Promise<number> }
 }>({
   defaultFieldNullability: false,
-  plugins: [RelayPlugin],
+  plugins: [RelayPlugin, ComplexityPlugin],
   relay: {
     cursorType: 'String',
     encodeGlobalID: (typename, id) => `${typename}:${id}`,
@@ -28,12 +30,17 @@ export const builder = new SchemaBuilder<{
     // Ours: they refuse an id that cannot be one without failing its neighbours (schema/node.ts).
     nodeQueryOptions: false,
     nodesQueryOptions: false,
-    nodesOnConnection: { description: 'The items themselves, for those who need no cursors.' },
+    // The connection has counted its items already.
+    nodesOnConnection: {
+      complexity: { multiplier: 1 },
+      description: 'The items themselves, for those who need no cursors.',
+    },
     defaultConnectionTypeOptions: {
       description: 'A page of a list, newest first (Relay Cursor Connections).',
     },
     defaultEdgeTypeOptions: { description: 'An item of a list and its place in it.' },
     edgesFieldOptions: {
+      complexity: { multiplier: 1 },
       nullable: { list: false, items: false },
       description: 'The items with their cursors.',
     },
@@ -74,4 +81,12 @@ builder.subscriptionType({
 function typeNameOf(node: object): string {
   if ('assetId' in node) return 'Asset'
   return 'taskId' in node ? 'VideoTask' : 'AssetGroup'
+}
+
+/** What a field weighs that calls 0-0. */
+export const UPSTREAM_CALL = 5
+
+/** What a list weighs: its items as many times as there may be of them. */
+export function pageComplexity({ first, last }: PageRequest) {
+  return { field: 1, multiplier: first ?? last ?? DEFAULT_PAGE_SIZE }
 }

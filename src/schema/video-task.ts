@@ -11,7 +11,7 @@ import {
 } from '../resolvers/video-task.ts'
 import { type VideoTaskStatusChange, watchVideoTasks } from '../resolvers/watch.ts'
 import { AssetRef } from './asset.ts'
-import { builder } from './builder.ts'
+import { builder, pageComplexity, UPSTREAM_CALL } from './builder.ts'
 import { connectionOf } from './connection.ts'
 import {
   CREATE_ERROR_REFS,
@@ -69,6 +69,7 @@ const VideoResourceRef = builder.objectRef<VideoResourceRequest>('VideoResource'
     // Its own upstream call, hence nullable, as a link of an asset is.
     asset: t.field({
       type: AssetRef,
+      complexity: UPSTREAM_CALL,
       nullable: true,
       description: 'The asset, when it was given by its id; read once for all of an operation.',
       resolve: (resource, _args, context) => findResourceAsset(resource, context),
@@ -284,6 +285,7 @@ const VideoTaskPreviewRef = builder.objectRef<VideoTaskPreview>('VideoTaskPrevie
 builder.queryFields((t) => ({
   videoTask: t.field({
     type: VideoTaskRef,
+    complexity: UPSTREAM_CALL,
     nullable: true,
     description: 'A video task as 0-0 has it now; null when nobody knows it.',
     args: {
@@ -297,6 +299,7 @@ builder.queryFields((t) => ({
   videoTasks: t.connection(
     {
       type: VideoTaskRef,
+      complexity: pageComplexity,
       description:
         'The tasks created through this service with the same key, newest first, as last observed.',
       args: {

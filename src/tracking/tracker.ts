@@ -105,12 +105,14 @@ export function startTracker(options: TrackerOptions): Tracker {
     try {
       const seen = await read(watch, watch.credential)
       await conclude(watch, seen, afterAnswer(watch))
+      await ledger.watches.speedUp(watch.tenant, maxRps)
     } catch (error) {
       if (stopping.signal.aborted) {
         return conclude(watch, null, { nextPollAt: new Date(), gapMs: watch.gapMs })
       }
       if (!(error instanceof UpstreamError)) throw error
       await conclude(watch, null, afterFailure(watch, error))
+      if (error.code === 'RATE_LIMITED') await ledger.watches.slowDown(watch.tenant, maxRps)
     }
   }
 

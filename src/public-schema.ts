@@ -1,0 +1,14 @@
+import { NoSchemaIntrospectionCustomRule, validate } from 'graphql'
+import type { Plugin } from 'graphql-yoga'
+
+/** Keeps the schema from those who do not know it: no introspection, and no suggestions in errors. */
+export function useHiddenSchema(): Plugin {
+  return {
+    onValidate({ addValidationRule, setValidationFn }) {
+      addValidationRule(NoSchemaIntrospectionCustomRule)
+      setValidationFn((schema, document, rules) =>
+        validate(schema, document, rules, { hideSuggestions: true }),
+      )
+    },
+  }
+}
