@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { LRUCache } from 'lru-cache'
 
 /** What is derived from the service's secret: who a key belongs to, and how a key is kept. */
 export interface Secrets {
@@ -12,6 +13,8 @@ export interface Secrets {
   open(sealed: string, tenant: string): string
 }
 
+/** How many owners are not worked out anew for each operation. */
+const MAX_TENANTS = 1_000
 const IV_BYTES = 12
 const TAG_BYTES = 16
 
@@ -20,8 +23,15 @@ export function createSecrets(secret: Buffer): Secrets {
   const derive = (purpose: string) => Buffer.from(hkdfSync('sha256', secret, '', purpose, 32))
   const tenantKey = derive('zerograph tenant')
   const sealKey = derive('zerograph credential')
+  const tenants = new LRUCache<string, string>({ max: MAX_TENANTS })
   return {
-    tenantOf: (credential) => createHmac('sha256', tenantKey).update(credential).digest('hex'),
+    tenantOf(credential) {
+      const known = tenants.get(credential)
+      if (known) return known
+      const tenant = createHmac('sha256', tenantKey).update(credential).digest('hex')
+      tenants.set(credential, tenant)
+      return tenant
+    },
     seal(credential, tenant) {
       const iv = randomBytes(IV_BYTES)
       const cipher = createCipheriv('aes-256-gcm', sealKey, iv).setAAD(Buffer.from(tenant))
