@@ -142,6 +142,31 @@ describe('when 0-0 has a bad day', () => {
         create: 'OUTCOME_UNKNOWN',
         reads: 1,
       },
+      'answers with JSON nested half a million deep': {
+        handler: (_request, response) => {
+          const depth = 500_000
+          response.end(`{"code":200,"data":${'['.repeat(depth)}${']'.repeat(depth)}}`)
+        },
+        read: 'UPSTREAM_PROTOCOL',
+        create: 'OUTCOME_UNKNOWN',
+        reads: 1,
+      },
+      'answers with values of other types': {
+        handler: (_request, response) => {
+          response.end('{"code":"200","data":{"asset_id":{},"status":[1]},"id":["x"],"video":7}')
+        },
+        read: 'UPSTREAM_PROTOCOL',
+        create: 'OUTCOME_UNKNOWN',
+        reads: 1,
+      },
+      'answers with more headers than anybody needs': {
+        handler: (_request, response) => {
+          response.writeHead(200, { 'x-long': 'x'.repeat(100_000) }).end(ASSET)
+        },
+        read: 'UPSTREAM_UNAVAILABLE',
+        create: 'OUTCOME_UNKNOWN',
+        reads: 3,
+      },
       'answers 503 before any work': {
         handler: (_request, response) => {
           response.writeHead(503).end('{"error":{"message":"busy","type":"local_overload"}}')
@@ -186,13 +211,42 @@ describe('when 0-0 has a bad day', () => {
 
   test.each<[string, Handler]>([
     ['never answers', () => {}],
+    [
+      'never ends its headers',
+      ({ socket }) => {
+        socket.write('HTTP/1.1 200 OK\r\nx-long: ')
+        const timer = setInterval(() => socket.write('x'), 5)
+        socket.once('close', () => clearInterval(timer))
+      },
+    ],
     ['never ends its answer', (_request, response) => drip(response)],
   ])('and %s, the deadline ends a call', async (_day, handler) => {
     const client = startClient(await serve(handler), { getTimeoutMs: 100, postTimeoutMs: 100 })
+    const startedMs = performance.now()
 
     const failures = await Promise.all([failureOf(get(client)), failureOf(post(client))])
 
+    expect(performance.now() - startedMs).toBeLessThan(1000)
     expect(failures.map(({ code }) => code)).toEqual(['UPSTREAM_UNAVAILABLE', 'OUTCOME_UNKNOWN'])
+  })
+
+  test('and answers with 100 MB, memory hardly grows', async () => {
+    const url = await serve((_request, response) => pour(response, 1600, { bytes: 0 }))
+    const client = startClient(url)
+    const beforeBytes = process.memoryUsage.rss()
+    let mostBytes = beforeBytes
+    const sample = () => {
+      mostBytes = Math.max(mostBytes, process.memoryUsage.rss())
+    }
+    const sampling = setInterval(sample, 1)
+    onTestFinished(() => clearInterval(sampling))
+
+    for (const ask of [get, post]) {
+      await failureOf(ask(client))
+      sample()
+    }
+
+    expect(mostBytes - beforeBytes).toBeLessThan(32 * 1024 * 1024)
   })
 
   test.each([
@@ -252,15 +306,21 @@ describe('when 0-0 has a bad day', () => {
     expect(sockets.size).toBe(1)
   })
 
-  test('and redirects, nobody follows, and no header goes there', async () => {
+  test.each([
+    [301, 'OUTCOME_UNKNOWN'],
+    [302, 'OUTCOME_UNKNOWN'],
+    [303, 'OUTCOME_UNKNOWN'],
+    [307, 'UPSTREAM_PROTOCOL'],
+    [308, 'UPSTREAM_PROTOCOL'],
+  ])('and redirects with %i, nobody follows, and no header goes there', async (status, created) => {
     const elsewhere = vi.fn()
     const location = await serve(elsewhere)
-    const url = await serve((_request, response) => response.writeHead(302, { location }).end())
+    const url = await serve((_request, response) => response.writeHead(status, { location }).end())
     const client = startClient(url)
 
     const failures = await Promise.all([failureOf(get(client)), failureOf(post(client))])
 
-    expect(failures.map(({ code }) => code)).toEqual(['UPSTREAM_PROTOCOL', 'OUTCOME_UNKNOWN'])
+    expect(failures.map(({ code }) => code)).toEqual(['UPSTREAM_PROTOCOL', created])
     expect(elsewhere).not.toHaveBeenCalled()
   })
 })
@@ -318,21 +378,36 @@ describe('a read is tried again', () => {
   })
 
   test.each([
-    ['the pause upstream asked for', { 'retry-after': '60' }, {}],
-    ['the back-off', {}, { retryBaseDelayMs: 1e12 }],
-  ])('not at all when %s would outlast the deadline', async (_what, headers, options) => {
+    [429, 'RATE_LIMITED'],
+    [503, 'UPSTREAM_UNAVAILABLE'],
+  ])('not at all when the pause of a %i would outlast the deadline', async (status, code) => {
+    const pauses = ['60', new Date(Date.now() + 60_000).toUTCString()]
     const handler = vi.fn<Handler>((_request, response) => {
-      response.writeHead(429, headers).end()
+      response.writeHead(status, { 'retry-after': pauses.shift() }).end()
     })
-    const client = startClient(await serve(handler), options)
+    const client = startClient(await serve(handler))
     const startedMs = performance.now()
+
+    const [seconds, date] = [await failureOf(get(client)), await failureOf(get(client))]
+
+    expect([seconds.code, date.code]).toEqual([code, code])
+    expect(seconds.retryAfterMs).toBe(60_000)
+    // A date has whole seconds.
+    expect(date.retryAfterMs).toBeGreaterThan(57_000)
+    expect(date.retryAfterMs).toBeLessThanOrEqual(60_000)
+    expect(handler).toHaveBeenCalledTimes(2)
+    expect(performance.now() - startedMs).toBeLessThan(1000)
+  })
+
+  test('not at all when the back-off would outlast the deadline', async () => {
+    const handler = vi.fn<Handler>((_request, response) => void response.writeHead(429).end())
+    const client = startClient(await serve(handler), { retryBaseDelayMs: 1e12 })
 
     const failure = await failureOf(get(client))
 
     expect(failure.code).toBe('RATE_LIMITED')
-    expect(failure.retryAfterMs).toBe('retry-after' in headers ? 60_000 : null)
+    expect(failure.retryAfterMs).toBeNull()
     expect(handler).toHaveBeenCalledTimes(1)
-    expect(performance.now() - startedMs).toBeLessThan(1000)
   })
 
   test('only within its one deadline', async () => {

@@ -1,5 +1,8 @@
-import { expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { createUpstreamClient, type UpstreamOptions } from '../src/upstream/client.ts'
 import { parseRetryAfter, retryDelayMs } from '../src/upstream/retry.ts'
+import { createRetryBudget } from '../src/upstream/retry-budget.ts'
+import { serve } from './support/serve.ts'
 
 const NOW = Date.parse('2026-01-02T03:04:05Z')
 
@@ -27,4 +30,76 @@ test.each([
   { retry: 0, retryAfterMs: 3000, random: 0, expected: 3000 },
 ])('retry $retry after $retryAfterMs with luck $random waits $expected ms', (row) => {
   expect(retryDelayMs(row.retry, 100, row.retryAfterMs, row.random)).toBe(row.expected)
+})
+
+describe('retries are at most a tenth of the requests', () => {
+  const NEVER_OPEN = { minCalls: Number.POSITIVE_INFINITY }
+
+  /** How many requests reach 0-0 for `requests` reads, `before` of which it answers well and the others with 500. */
+  async function countAttempts(
+    { before = 0, requests }: { before?: number; requests: number },
+    breaker: UpstreamOptions['breaker'],
+  ) {
+    let isUp = true
+    let attempts = 0
+    const url = await serve((_request, response) => {
+      attempts++
+      response.writeHead(isUp ? 200 : 500).end('{"id":"cgt-1"}')
+    })
+    const client = createUpstreamClient({
+      url,
+      maxConcurrency: 8,
+      getTimeoutMs: 5000,
+      postTimeoutMs: 5000,
+      retryBaseDelayMs: 1,
+      breaker,
+    })
+    onTestFinished(() => void client.close())
+    const read = () =>
+      client.getVideoTask(
+        { taskId: 'cgt-1', model: null },
+        { credential: 'sk-test', requestId: 'request-1' },
+      )
+
+    for (let request = 0; request < before; request++) await read()
+    isUp = false
+    attempts = 0
+    for (let sent = 0; sent < requests; sent += 10) {
+      await Promise.allSettled(Array.from({ length: 10 }, read))
+    }
+    return attempts
+  }
+
+  test.each([
+    { before: 0, requests: 100 },
+    { before: 0, requests: 200 },
+    { before: 500, requests: 100 },
+  ])('of $requests in an outage after $before good ones', async (load) => {
+    const attempts = await countAttempts(load, NEVER_OPEN)
+
+    expect(attempts).toBeGreaterThan(1.05 * load.requests)
+    expect(attempts).toBeLessThanOrEqual(1.1 * load.requests)
+  })
+
+  test('also where a breaker opens in the meantime', async () => {
+    const attempts = await countAttempts({ requests: 200 }, {})
+
+    expect(attempts).toBeLessThanOrEqual(220)
+  })
+
+  test('five are at hand, and each twenty requests earn another', () => {
+    const budget = createRetryBudget()
+    const spendAll = () => {
+      let spent = 0
+      while (budget.spend()) spent++
+      return spent
+    }
+
+    const spent = [0, 19, 1, 40, 1000].map((requests) => {
+      for (let request = 0; request < requests; request++) budget.addRequest()
+      return spendAll()
+    })
+
+    expect(spent).toEqual([5, 0, 1, 2, 5])
+  })
 })

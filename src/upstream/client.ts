@@ -9,12 +9,20 @@ import type {
   Platform,
   VideoTaskSnapshot,
 } from '../model.ts'
+import {
+  type Breaker,
+  type BreakerOptions,
+  type BreakerState,
+  createBreaker,
+  type Verdict,
+} from './breaker.ts'
 import { startDeadline } from './deadline.ts'
 import { UpstreamError } from './errors.ts'
 import { ExchangeError, exchange, type Method } from './exchange.ts'
 import { buildRequest, checkedId, type RequestOutline } from './request.ts'
-import { parseResponse, type Route, unanswered, unreadable } from './response-parser.ts'
+import { isOutage, parseResponse, type Route, unanswered, unreadable } from './response-parser.ts'
 import { withRetries } from './retry.ts'
+import { createRetryBudget } from './retry-budget.ts'
 import * as wire from './wire.ts'
 
 export interface UpstreamOptions {
@@ -26,7 +34,9 @@ export interface UpstreamOptions {
   getTimeoutMs: number
   postTimeoutMs: number
   retryBaseDelayMs?: number | undefined
-  /** Told of every attempt when it has ended, for logs and metrics. */
+  /** Of the breaker that each route group has; see BREAKER_DEFAULTS. */
+  breaker?: Partial<BreakerOptions> | undefined
+  /** Told of every attempt when it has ended, also of those an open breaker answered, for logs and metrics. */
   onCall?: ((call: UpstreamCallReport) => void) | undefined
 }
 
@@ -37,9 +47,9 @@ export interface UpstreamCallReport {
   status: number | null
   durationMs: number
   requestId: string
-  /** From 1. */
+  /** From 1; those beyond it are retries. */
   attempt: number
-  /** Null on success; `ABORTED` when the caller had left. */
+  /** Null on success; `ABORTED` when the caller had left, `BREAKER_OPEN` when nothing was sent because others had failed. */
   errorCode: string | null
 }
 
@@ -74,6 +84,8 @@ export interface UpstreamClient {
     call: UpstreamCall,
   ): Promise<VideoTaskSnapshot>
   createVideoTask(request: CreateVideoTaskRequest, call: UpstreamCall): Promise<AcceptedVideoTask>
+  /** Whether the routes are open to calls, for metrics: CLOSED is the good state. */
+  breakers(): { group: Route; state: BreakerState }[]
   /** Takes no more calls, and ends when those it has are done. */
   close(): Promise<void>
 }
@@ -90,12 +102,19 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
   const basePath = pathname.replace(/\/+$/, '').replace(/\/v1$/, '')
   // HTTP/1.1 with one request to a connection: the number of connections bounds the calls in flight.
   const pool = new Pool(origin, { connections: options.maxConcurrency, allowH2: false })
+  const breakers = {
+    '/v1/asset-groups': createBreaker(options.breaker),
+    '/v1/assets': createBreaker(options.breaker),
+    '/v1/video/tasks': createBreaker(options.breaker),
+  } satisfies Record<Route, Breaker>
+  const retryBudget = createRetryBudget()
   let closed: Promise<void> | null = null
 
   async function run<T>(call: UpstreamCall, operation: Operation<T>): Promise<T> {
     call.signal?.throwIfAborted()
     const request = buildRequest(basePath, operation, call)
     const { method, route, read } = operation
+    const breaker = breakers[route]
     const isGet = method === 'GET'
     const deadline = startDeadline(
       isGet ? options.getTimeoutMs : options.postTimeoutMs,
@@ -109,6 +128,20 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
 
     const send = async (attempt: number): Promise<T> => {
       const startedMs = performance.now()
+      const report = (status: number | null, errorCode: string | null) => {
+        const durationMs = performance.now() - startedMs
+        const { requestId } = call
+        options.onCall?.({ method, route, status, durationMs, requestId, attempt, errorCode })
+      }
+      const leave = breaker.enter()
+      if (leave === null) {
+        report(null, 'BREAKER_OPEN')
+        throw new UpstreamError('UPSTREAM_UNAVAILABLE', {
+          retryAfterMs: breaker.retryAfterMs(),
+          cause: `the breaker of ${route} is open`,
+        })
+      }
+      if (attempt === 1) retryBudget.addRequest()
       let status: number | null = null
       let errorCode: string | null = null
       try {
@@ -120,9 +153,8 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
         errorCode = deadline.isCallerGone() ? 'ABORTED' : failure.code
         throw failure
       } finally {
-        const durationMs = performance.now() - startedMs
-        const { requestId } = call
-        options.onCall?.({ method, route, status, durationMs, requestId, attempt, errorCode })
+        leave(verdictOn(status, deadline.isCallerGone()))
+        report(status, errorCode)
       }
     }
 
@@ -132,6 +164,8 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
         baseDelayMs: options.retryBaseDelayMs ?? 200,
         deadlineMs: deadline.endsAtMs,
         signal: deadline.signal,
+        // Of a breaker that is not closed, only the probe may pass, and its failure is the answer that was sought.
+        mayRetry: () => breaker.state === 'CLOSED' && retryBudget.spend(),
       })
     } catch (error) {
       throw deadline.isCallerGone() ? call.signal?.reason : error
@@ -196,6 +230,9 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
         read: wire.readCreatedVideoTask,
       }),
 
+    breakers: () =>
+      Object.entries(breakers).map(([group, { state }]) => ({ group: group as Route, state })),
+
     close: () => (closed ??= pool.close()),
   }
 }
@@ -204,4 +241,14 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
 function toUpstreamError(method: Method, error: unknown): UpstreamError {
   if (error instanceof UpstreamError) return error
   return error instanceof ExchangeError ? unanswered(method, error) : unreadable(method, error)
+}
+
+/**
+ * To be silent, or to say that one cannot work, is to fail; any other answer shows that 0-0 works. What is said about a key
+ * shows nothing: the edge says it whether or not anything behind it works, so a bad key neither opens nor closes a breaker.
+ */
+function verdictOn(status: number | null, isCallerGone: boolean): Verdict {
+  if (status === null) return isCallerGone ? 'NOTHING' : 'FAILED'
+  if (isOutage(status)) return 'FAILED'
+  return status >= 401 && status <= 403 ? 'NOTHING' : 'ANSWERED'
 }

@@ -100,7 +100,7 @@ function classify(
       return NO_BALANCE.test(reason) ? 'PAYMENT_REQUIRED' : 'RATE_LIMITED'
   }
   if (status < 400) return classifyRedirect(method, status)
-  if (status >= 500 || status === 408 || status === 499) {
+  if (isOutage(status)) {
     const mayBeDone = method === 'POST' && !isTurnedAway(status, json)
     return mayBeDone ? 'OUTCOME_UNKNOWN' : 'UPSTREAM_UNAVAILABLE'
   }
@@ -108,6 +108,11 @@ function classify(
   if (status !== 404 || NO_PROVIDER.test(reason)) return 'UPSTREAM_REJECTED'
   // Nothing but "Not Found" is what a missing route says too; a create names no resource that could be meant.
   return method === 'POST' && NO_ROUTE.test(reason) ? 'UPSTREAM_REJECTED' : 'NOT_FOUND'
+}
+
+/** Whether a status tells that 0-0 could not do its work, rather than what it thinks of the request. */
+export function isOutage(status: number): boolean {
+  return status >= 500 || status === 408 || status === 499
 }
 
 /**

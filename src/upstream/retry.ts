@@ -9,12 +9,14 @@ export interface RetryOptions {
   deadlineMs: number
   /** Ends a pause at once; the failure before it is then thrown. */
   signal: AbortSignal
+  /** Asked before each retry that is otherwise due; the failure before it is thrown when the answer is no. */
+  mayRetry: () => boolean
 }
 
 /** What `attempt` gives, tried again at most twice while it fails with something that may pass. */
 export async function withRetries<T>(
   attempt: (number: number) => Promise<T>,
-  { baseDelayMs, deadlineMs, signal }: RetryOptions,
+  { baseDelayMs, deadlineMs, signal, mayRetry }: RetryOptions,
 ): Promise<T> {
   for (let retry = 0; ; retry++) {
     try {
@@ -22,7 +24,7 @@ export async function withRetries<T>(
     } catch (error) {
       if (retry === MAX_RETRIES || !mayPass(error)) throw error
       const delayMs = retryDelayMs(retry, baseDelayMs, error.retryAfterMs, Math.random())
-      if (performance.now() + delayMs >= deadlineMs) throw error
+      if (performance.now() + delayMs >= deadlineMs || !mayRetry()) throw error
       await sleep(delayMs, undefined, { signal }).catch(() => {
         throw error
       })

@@ -1,0 +1,359 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { type Breaker, createBreaker } from '../src/upstream/breaker.ts'
+import {
+  createUpstreamClient,
+  type UpstreamCall,
+  type UpstreamCallReport,
+  type UpstreamClient,
+  type UpstreamOptions,
+} from '../src/upstream/client.ts'
+import { UpstreamError } from '../src/upstream/errors.ts'
+import { serve } from './support/serve.ts'
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void
+
+const call = { credential: 'sk-test', requestId: 'request-1' }
+const ASSET = JSON.stringify({ code: 200, data: { asset_id: 'Asset-1', status: 'Active' } })
+const ASSETS_OPEN = { group: '/v1/assets', state: 'OPEN' }
+const ASSETS_CLOSED = { group: '/v1/assets', state: 'CLOSED' }
+
+const respond = (status: number) => (_request: IncomingMessage, response: ServerResponse) =>
+  void response.writeHead(status).end(ASSET)
+
+function startClient(url: string, options: Partial<UpstreamOptions> = {}): UpstreamClient {
+  const client = createUpstreamClient({
+    url,
+    maxConcurrency: 20,
+    getTimeoutMs: 5000,
+    postTimeoutMs: 5000,
+    retryBaseDelayMs: 1,
+    ...options,
+  })
+  onTestFinished(() => void client.close())
+  return client
+}
+
+const read = (client: UpstreamClient, more: Partial<UpstreamCall> = {}) =>
+  client.getAsset({ platform: 'JIMENG', assetId: 'Asset-1' }, { ...call, ...more })
+
+const create = (client: UpstreamClient, more: Partial<UpstreamCall> = {}) =>
+  client.createAsset(
+    { platform: 'JIMENG', groupId: 'group-1', url: 'https://example.com/a.png', type: 'IMAGE' },
+    { ...call, ...more },
+  )
+
+async function failureOf(result: Promise<unknown>): Promise<UpstreamError> {
+  const error = await result.then(
+    () => new Error('the call succeeded'),
+    (reason: unknown) => reason,
+  )
+  if (error instanceof UpstreamError) return error
+  throw error
+}
+
+/** A 0-0 whose handler can be changed, a client of it with quick breakers, and what opens the one of `/v1/assets`. */
+async function startOutage(options: Partial<UpstreamOptions> = {}) {
+  const upstream = { handle: vi.fn<Handler>(respond(500)) }
+  const url = await serve((request, response) => upstream.handle(request, response))
+  const client = startClient(url, { breaker: { minCalls: 4, openMs: 200 }, ...options })
+  for (let calls = 0; calls < 4; calls++) await failureOf(create(client))
+  const becomes = (handler: Handler) => {
+    upstream.handle = vi.fn<Handler>(handler)
+    return upstream.handle
+  }
+  return { client, becomes }
+}
+
+/** Waits until the next call is the probe. */
+async function untilProbe(client: UpstreamClient): Promise<void> {
+  const { retryAfterMs } = await failureOf(read(client))
+  await sleep((retryAfterMs ?? 0) + 5)
+}
+
+describe('the breaker of a route group opens when ten calls were answered', () => {
+  const fast = { getTimeoutMs: 50, postTimeoutMs: 50 }
+
+  test.each<[string, Handler, Partial<UpstreamOptions>]>([
+    ['with 500', respond(500), {}],
+    ['with 503', respond(503), {}],
+    ['with 408', respond(408), {}],
+    ['with 499', respond(499), {}],
+    ['by a reset', (request) => void request.socket.resetAndDestroy(), {}],
+    ['not within their deadline', () => {}, fast],
+    ['with words that do not end', (_request, response) => void response.write(' '), fast],
+  ])('%s', async (_how, handler, options) => {
+    const client = startClient(await serve(handler), options)
+
+    await Promise.all(Array.from({ length: 10 }, () => failureOf(create(client))))
+
+    expect(client.breakers()).toContainEqual(ASSETS_OPEN)
+  })
+})
+
+describe('it stays closed however many calls', () => {
+  test.each<[string, Handler]>([
+    ...[400, 401, 402, 403, 404, 409, 422, 429].map((status): [string, Handler] => [
+      `are answered with ${status}`,
+      respond(status),
+    ]),
+    ['are redirected', respond(302)],
+    ['are answered with a page', (_request, response) => void response.end('<h1>Hello</h1>')],
+    ['succeed', respond(200)],
+  ])('%s', async (_how, handler) => {
+    const client = startClient(await serve(handler))
+
+    await Promise.allSettled(Array.from({ length: 30 }, () => create(client)))
+
+    expect(client.breakers()).toContainEqual(ASSETS_CLOSED)
+  })
+
+  test('are left by their callers', async () => {
+    const handler = vi.fn<Handler>()
+    const client = startClient(await serve(handler))
+    const caller = new AbortController()
+    const reads = Array.from({ length: 20 }, () => read(client, { signal: caller.signal }))
+    await vi.waitUntil(() => handler.mock.calls.length === 20, { interval: 5 })
+
+    caller.abort('gone')
+    await Promise.allSettled(reads)
+
+    expect(client.breakers()).toContainEqual(ASSETS_CLOSED)
+  })
+})
+
+describe('while it is open', () => {
+  test('calls are answered at once, and nothing is sent', async () => {
+    const { client, becomes } = await startOutage({ breaker: { minCalls: 4 } })
+    const handler = becomes(respond(200))
+    const onSent = vi.fn()
+    const startedMs = performance.now()
+
+    const failures = [
+      await failureOf(read(client)),
+      await failureOf(create(client, { onSent })),
+      await failureOf(read(client)),
+    ]
+
+    expect(performance.now() - startedMs).toBeLessThan(100)
+    for (const { code, retryAfterMs } of failures) {
+      expect(code).toBe('UPSTREAM_UNAVAILABLE')
+      expect(retryAfterMs).toBeGreaterThan(4000)
+      expect(retryAfterMs).toBeLessThanOrEqual(5000)
+    }
+    expect(handler).not.toHaveBeenCalled()
+    expect(onSent).not.toHaveBeenCalled()
+  })
+
+  test('each such answer is reported', async () => {
+    const reports: UpstreamCallReport[] = []
+    const { client } = await startOutage({
+      breaker: { minCalls: 4 },
+      onCall: (report) => reports.push(report),
+    })
+    reports.length = 0
+
+    await failureOf(read(client))
+
+    expect(reports).toEqual([
+      {
+        method: 'GET',
+        route: '/v1/assets',
+        status: null,
+        durationMs: expect.any(Number),
+        requestId: 'request-1',
+        attempt: 1,
+        errorCode: 'BREAKER_OPEN',
+      },
+    ])
+  })
+
+  test('the other groups go on', async () => {
+    const { client, becomes } = await startOutage()
+    becomes((_request, response) => void response.end('{"id":"cgt-1"}'))
+
+    const task = await client.getVideoTask({ taskId: 'cgt-1', model: null }, call)
+
+    expect(task.taskId).toBe('cgt-1')
+    expect(client.breakers()).toEqual([
+      { group: '/v1/asset-groups', state: 'CLOSED' },
+      ASSETS_OPEN,
+      { group: '/v1/video/tasks', state: 'CLOSED' },
+    ])
+  })
+})
+
+describe('when it has been open long enough', () => {
+  test('one call goes out to probe, the others are answered at once', async () => {
+    const { client, becomes } = await startOutage()
+    await untilProbe(client)
+    const held = Promise.withResolvers<ServerResponse>()
+    const handler = becomes((_request, response) => held.resolve(response))
+
+    const [probe, ...others] = Array.from({ length: 10 }, () => read(client))
+    const failures = await Promise.all(others.map(failureOf))
+    const response = await held.promise
+
+    expect(failures.map(({ code }) => code)).toEqual(Array(9).fill('UPSTREAM_UNAVAILABLE'))
+    expect(handler).toHaveBeenCalledTimes(1)
+    expect(client.breakers()).toContainEqual({ group: '/v1/assets', state: 'HALF_OPEN' })
+
+    response.end(ASSET)
+    await probe
+    becomes(respond(200))
+    await Promise.all([read(client), create(client)])
+
+    expect(client.breakers()).toContainEqual(ASSETS_CLOSED)
+  })
+
+  test('a probe that fails is not tried again and opens it for longer', async () => {
+    const { client, becomes } = await startOutage()
+    await untilProbe(client)
+    const handler = becomes(respond(500))
+
+    await failureOf(read(client))
+    const { retryAfterMs } = await failureOf(read(client))
+
+    expect(handler).toHaveBeenCalledTimes(1)
+    expect(retryAfterMs).toBeGreaterThan(200)
+    expect(client.breakers()).toContainEqual(ASSETS_OPEN)
+  })
+
+  test('a probe that its caller leaves tells nothing, and the next call is the probe', async () => {
+    const { client, becomes } = await startOutage()
+    await untilProbe(client)
+    const caller = new AbortController()
+    becomes(() => caller.abort('gone'))
+
+    const left = read(client, { signal: caller.signal })
+
+    await expect(left).rejects.toBe('gone')
+    expect(client.breakers()).toContainEqual(ASSETS_OPEN)
+    becomes(respond(200))
+    await expect(read(client)).resolves.toMatchObject({ status: 'ACTIVE' })
+  })
+
+  test.each([401, 402, 403])('a probe answered with %i tells nothing either', async (status) => {
+    const { client, becomes } = await startOutage()
+    await untilProbe(client)
+    becomes(respond(status))
+
+    await failureOf(read(client))
+
+    expect(client.breakers()).toContainEqual(ASSETS_OPEN)
+    becomes(respond(200))
+    await expect(read(client)).resolves.toMatchObject({ status: 'ACTIVE' })
+  })
+
+  test.each([404, 422, 429])('a probe answered with %i closes it', async (status) => {
+    const { client, becomes } = await startOutage()
+    await untilProbe(client)
+    becomes(respond(status))
+
+    await failureOf(create(client))
+
+    expect(client.breakers()).toContainEqual(ASSETS_CLOSED)
+  })
+})
+
+describe('a breaker', () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }))
+  afterEach(() => void vi.useRealTimers())
+
+  function enter(breaker: Breaker) {
+    const leave = breaker.enter()
+    if (leave === null) throw new Error('it lets nobody through')
+    return leave
+  }
+
+  function give(breaker: Breaker, verdict: 'ANSWERED' | 'FAILED', times: number): void {
+    for (let calls = 0; calls < times; calls++) enter(breaker)(verdict)
+  }
+
+  test.each([
+    { answered: 0, failed: 9, state: 'CLOSED' },
+    { answered: 0, failed: 10, state: 'OPEN' },
+    { answered: 50, failed: 49, state: 'CLOSED' },
+    { answered: 50, failed: 50, state: 'OPEN' },
+  ])('after $answered answers and $failed failures is $state', ({ answered, failed, state }) => {
+    const breaker = createBreaker()
+
+    give(breaker, 'ANSWERED', answered)
+    give(breaker, 'FAILED', failed)
+
+    expect(breaker.state).toBe(state)
+  })
+
+  test('forgets what is more than ten seconds ago', () => {
+    const breaker = createBreaker()
+
+    give(breaker, 'FAILED', 9)
+    vi.advanceTimersByTime(10_000)
+    give(breaker, 'FAILED', 9)
+
+    expect(breaker.state).toBe('CLOSED')
+  })
+
+  test('remembers what is less than nine seconds ago', () => {
+    const breaker = createBreaker()
+
+    for (let second = 0; second < 10; second++) {
+      give(breaker, 'FAILED', 1)
+      vi.advanceTimersByTime(900)
+    }
+
+    expect(breaker.state).toBe('OPEN')
+  })
+
+  test('stays open for twice as long after each failed probe, for 30 s at most, and begins anew', () => {
+    const breaker = createBreaker()
+    const pausesMs: number[] = []
+    const waitForProbe = () => {
+      pausesMs.push(breaker.retryAfterMs())
+      vi.advanceTimersByTime(breaker.retryAfterMs() - 1)
+      expect(breaker.enter()).toBeNull()
+      vi.advanceTimersByTime(1)
+      return enter(breaker)
+    }
+
+    give(breaker, 'FAILED', 10)
+    for (let probes = 0; probes < 4; probes++) waitForProbe()('FAILED')
+    waitForProbe()('ANSWERED')
+    give(breaker, 'FAILED', 10)
+    waitForProbe()
+
+    expect(pausesMs).toEqual([5_000, 10_000, 20_000, 30_000, 30_000, 5_000])
+  })
+
+  test('does not count how calls end that began before it opened', () => {
+    const breaker = createBreaker()
+    const late = Array.from({ length: 30 }, () => enter(breaker))
+    give(breaker, 'FAILED', 10)
+
+    late.splice(0, 10).forEach((leave) => void leave('ANSWERED'))
+    expect(breaker.state).toBe('OPEN')
+    vi.advanceTimersByTime(5_000)
+    const leaveProbe = enter(breaker)
+    late.splice(0, 10).forEach((leave) => void leave('FAILED'))
+    expect(breaker.state).toBe('HALF_OPEN')
+    leaveProbe('ANSWERED')
+    late.forEach((leave) => void leave('FAILED'))
+
+    expect(breaker.state).toBe('CLOSED')
+  })
+
+  test('probes again when a probe has had no outcome for 30 s', () => {
+    const breaker = createBreaker()
+    give(breaker, 'FAILED', 10)
+    vi.advanceTimersByTime(5_000)
+    enter(breaker)
+
+    vi.advanceTimersByTime(29_999)
+    expect(breaker.enter()).toBeNull()
+    vi.advanceTimersByTime(1)
+    enter(breaker)('ANSWERED')
+
+    expect(breaker.state).toBe('CLOSED')
+  })
+})
