@@ -28,6 +28,8 @@ async function sharedSettings(upstream: ScriptedUpstream): Promise<Record<string
     ASSET_POLL_MAX_MS: String(GAP_MS),
     TASK_POLL_MIN_MS: String(GAP_MS),
     TASK_POLL_MAX_MS: String(GAP_MS),
+    MAX_SOCKET_OPERATIONS: '500',
+    MAX_TENANT_SOCKETS: '1000',
   }
 }
 

@@ -71,6 +71,7 @@ test('a thousand subscribers of one asset cause the polls of one, and each sees 
     UPSTREAM_URL: upstream.url,
     ASSET_POLL_MIN_MS: '200',
     ASSET_POLL_MAX_MS: '200',
+    MAX_SOCKET_OPERATIONS: '1001',
   })
   const { client } = app.subscribe(WATCH, { ids: ['Asset-1'] })
   const query = WATCH.replace('group { name }', '')

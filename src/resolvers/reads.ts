@@ -41,7 +41,7 @@ export interface Reads {
   registered<K extends Kind>(
     address: Address<K>,
     caller: Caller,
-    read: () => Promise<Resource<K>>,
+    read: (signal: AbortSignal) => Promise<Resource<K>>,
   ): Promise<Resource<K>>
   transitionsAfter<K extends Kind>(address: Address<K>, seq: number): Promise<Transition<K>[]>
 }
@@ -93,12 +93,12 @@ export function createReads({ upstream, ledger, settledTtlMs }: ReadsOptions): R
       const fetch = (call: UpstreamCall) => upstream.getVideoTask({ taskId, model }, call)
       return read(address, caller, fetch, { model, request: null })
     },
-    registered(address, { credential }, read) {
+    registered(address, { credential, signal }, read) {
       const name = JSON.stringify(['registered', address, ledger.nudges.count])
-      return inFlight.share(name, undefined, async () => {
+      return inFlight.share(name, signal, async (signal) => {
         const known = await ledger.find(address)
         if (known && known.note === null) return known
-        const { snapshot, origin } = await read()
+        const { snapshot, origin } = await read(signal)
         return ledger.register(address, { snapshot, origin, credential })
       })
     },

@@ -170,7 +170,9 @@ async function accept(request: CreateVideoTaskRequest, _call: UpstreamCall, cont
   refuseNotReady(pendingOf(references).filter(({ status }) => status === 'FAILED'))
   for (const { ref } of references) {
     const address = { tenant: caller.tenant, kind: 'asset', key: keyOf(ref) } as const
-    await context.reads.registered(address, caller, () => context.reads.asset(ref, caller))
+    await context.reads.registered(address, caller, (signal) =>
+      context.reads.asset(ref, { ...caller, signal }),
+    )
   }
   return { key: `zg-${randomUUID().replaceAll('-', '')}`, snapshot: waitingTask(request) }
 }

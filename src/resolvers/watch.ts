@@ -29,7 +29,8 @@ export async function watchAssets(
   )
   const targets = refs.map((ref) => {
     const address = { tenant: caller.tenant, kind: 'asset', key: keyOf(ref) } as const
-    return { address, read: () => context.reads.asset(ref, caller) }
+    const read = (signal: AbortSignal) => context.reads.asset(ref, { ...caller, signal })
+    return { address, read }
   })
   return changes(await watchEach(targets, context), asAssetChange, context)
 }
@@ -55,7 +56,8 @@ export async function watchVideoTasks(
       model: known?.origin?.model ?? model ?? known?.snapshot.model ?? null,
     }
     const address = { tenant, kind: 'videoTask', key } as const
-    return { address, read: () => context.reads.videoTask(ref, caller) }
+    const read = (signal: AbortSignal) => context.reads.videoTask(ref, { ...caller, signal })
+    return { address, read }
   })
   return changes(await watchEach(await Promise.all(targets), context), asVideoTaskChange, context)
 }
@@ -74,7 +76,7 @@ export async function watchAssetGroup(
   const ref = getPlatformId('AssetGroup', id, platform)
   const key = keyOf(ref)
   const address = { tenant, kind: 'assetGroup', key } as const
-  const read = () => context.reads.assetGroup(ref, caller)
+  const read = (signal: AbortSignal) => context.reads.assetGroup(ref, { ...caller, signal })
   const feed = await openFeed<'asset'>({
     nudges: context.ledger.nudges,
     targets: [address],
@@ -95,7 +97,8 @@ export async function watchAssetGroup(
 /** Something to watch, and how to read it from 0-0 when it is not registered here. */
 interface Target<K extends Kind> {
   address: Address<K>
-  read(): Promise<Resource<K>>
+  /** The signal aborts when the last of those who asked together has left. */
+  read(signal: AbortSignal): Promise<Resource<K>>
 }
 
 async function watchEach<K extends Kind>(targets: Target<K>[], context: Context): Promise<Feed<K>> {

@@ -1,0 +1,247 @@
+import type { GraphQLError } from 'graphql'
+import {
+  CloseCode,
+  type CompleteMessage,
+  type ConnectionInitMessage,
+  GRAPHQL_TRANSPORT_WS_PROTOCOL,
+  type Message,
+  MessageType,
+  parseMessage,
+  type SubscribeMessage,
+} from 'graphql-ws'
+import { createGraphQLError } from 'graphql-yoga'
+import type { RawData, WebSocket } from 'ws'
+import { formatError } from './error-mapping.ts'
+import { type GraphQLHandler, identityOf } from './graphql-handler.ts'
+import type { Identity } from './identity.ts'
+import { Refusal } from './resolvers/failure.ts'
+import type { WebSocketLimits } from './websocket.ts'
+import { runOperation } from './websocket-operation.ts'
+
+export interface ConnectionOptions {
+  graphql: GraphQLHandler
+  /** The request id of the upgrade. */
+  id: string
+  limits: WebSocketLimits
+  initWaitMs: number
+  keepAliveMs: number
+  /** Gives the function that frees the tenant's place, or null when there is none left; null stands for whoever is not known. */
+  takePlace(tenant: string | null): (() => void) | null
+  isDraining(): boolean
+  /** Told of what answers once and should be waited for. */
+  track(work: Promise<unknown>): void
+}
+
+interface Operation {
+  abort: AbortController
+  /** Known once it is executed. */
+  answersOnce: boolean
+}
+
+export interface Connection {
+  /** Ends the operations at once and tells the client. */
+  close(code: number, reason: string): void
+}
+
+/** Tells a client to come again later, as 4429, which it takes for its own fault, would not. */
+const TRY_AGAIN_LATER = 1013
+/** What may wait to be read by a client that still sends: more, and it is not listened to. */
+const MAX_BUFFERED_BYTES = 256 * 1024
+const MAX_REASON_BYTES = 123
+
+/**
+ * Speaks graphql-transport-ws over one socket, to the letter
+ * (https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md).
+ *
+ * Not with graphql-ws's own server: there an operation is only its id, so one that winds down answers in the name
+ * of the next with that id and ends it; it also sends after a complete, takes binary messages, and closes with internal errors.
+ */
+export function serveConnection(socket: WebSocket, options: ConnectionOptions): Connection {
+  const { graphql, limits, initWaitMs, keepAliveMs, takePlace, isDraining, track } = options
+  /** By the ids that are taken. */
+  const operations = new Map<string, Operation>()
+  /** Those and the ones that go on although the client completed them. */
+  const running = new Set<Operation>()
+  let started = 0
+  let initiated = false
+  /** Undefined before the connection is acknowledged. */
+  let identity: Identity | Refusal | null | undefined
+  let freePlace: (() => void) | undefined
+  let alive = true
+
+  const silence = setTimeout(
+    () => close(CloseCode.ConnectionInitialisationTimeout, 'Connection initialisation timeout'),
+    initWaitMs,
+  )
+  const keepAlive = setInterval(() => {
+    if (!alive) return socket.terminate()
+    if (hasExpired(identity)) close(CloseCode.Forbidden, EXPIRED)
+    alive = false
+    socket.ping()
+  }, keepAliveMs)
+
+  socket.on('message', receive)
+  socket.on('pong', () => {
+    alive = true
+  })
+  // What the client did wrong is told by the code that ws closes with; a broken connection needs no word.
+  socket.on('error', () => {})
+  socket.once('close', () => {
+    clearTimeout(silence)
+    clearInterval(keepAlive)
+    abortAll()
+    freePlace?.()
+  })
+  if (socket.protocol !== GRAPHQL_TRANSPORT_WS_PROTOCOL) {
+    close(CloseCode.SubprotocolNotAcceptable, 'Subprotocol not acceptable')
+  }
+
+  function receive(data: RawData, isBinary: boolean) {
+    // What came in together with the message that closed the socket.
+    if (socket.readyState !== socket.OPEN) return
+    const message = isBinary ? null : messageOf(String(data))
+    switch (message?.type) {
+      case MessageType.ConnectionInit:
+        return void initiate(message)
+      case MessageType.Ping:
+        return void send({ type: MessageType.Pong, payload: message.payload ?? undefined })
+      case MessageType.Pong:
+        return
+      case MessageType.Subscribe:
+        return subscribe(message)
+      case MessageType.Complete:
+        return complete(message)
+      default:
+        close(CloseCode.BadRequest, 'Invalid message received')
+    }
+  }
+
+  async function initiate({ payload }: ConnectionInitMessage): Promise<void> {
+    if (initiated) {
+      return close(CloseCode.TooManyInitialisationRequests, 'Too many initialisation requests')
+    }
+    initiated = true
+    clearTimeout(silence)
+    let found: Identity | Refusal | null
+    try {
+      found = await identityOf(authorizationOf(payload), graphql.authenticate)
+    } catch (error) {
+      graphql.maskError(error, '')
+      return close(CloseCode.InternalServerError, 'Internal server error')
+    }
+    if (socket.readyState !== socket.OPEN) return
+    if (found instanceof Refusal && found.failure.retryable) {
+      return close(TRY_AGAIN_LATER, 'Try again later')
+    }
+    const place = takePlace(found === null || found instanceof Refusal ? null : found.tenant)
+    if (!place) return close(TRY_AGAIN_LATER, tooManySockets(limits.tenantSockets))
+    freePlace = place
+    identity = found
+    await send({ type: MessageType.ConnectionAck })
+  }
+
+  function subscribe({ id, payload }: SubscribeMessage) {
+    if (identity === undefined) return close(CloseCode.Unauthorized, 'Unauthorized')
+    if (operations.has(id)) return close(CloseCode.SubscriberAlreadyExists, duplicate(id))
+    if (hasExpired(identity)) return close(CloseCode.Forbidden, EXPIRED)
+    if (isDraining()) return refuse(id, SHUTTING_DOWN)
+    if (running.size >= limits.socketOperations) return refuse(id, tooMany(limits.socketOperations))
+
+    const operation: Operation = { abort: new AbortController(), answersOnce: false }
+    const { signal } = operation.abort
+    operations.set(id, operation)
+    running.add(operation)
+    started += 1
+    const ended = runOperation(graphql, {
+      received: { requestId: `${options.id}.${started}`, identity, signal },
+      params: payload,
+      track(answering) {
+        operation.answersOnce = true
+        track(answering)
+      },
+      send(answer) {
+        // To the client, the id is not this operation's any more.
+        if (signal.aborted) return Promise.resolve()
+        if (answer.type !== 'next') operations.delete(id)
+        return send({ id, ...answer })
+      },
+    })
+    void ended.then(() => running.delete(operation))
+  }
+
+  function refuse(id: string, error: GraphQLError) {
+    void send({ id, type: MessageType.Error, payload: [formatError(error)] })
+  }
+
+  function complete({ id }: CompleteMessage) {
+    const operation = operations.get(id)
+    if (!operation) return
+    operations.delete(id)
+    operation.abort.abort()
+    // A subscription ends at once, but what was sent to be paid for is seen through.
+    if (!operation.answersOnce) running.delete(operation)
+  }
+
+  /** Resolves when the message has left this process, or never will. */
+  function send(message: object): Promise<void> {
+    return new Promise((resolve) => {
+      socket.send(JSON.stringify(message), () => {
+        if (socket.isPaused && socket.bufferedAmount <= MAX_BUFFERED_BYTES) socket.resume()
+        resolve()
+      })
+      if (socket.bufferedAmount > MAX_BUFFERED_BYTES) socket.pause()
+    })
+  }
+
+  function close(code: number, reason: string): void {
+    abortAll()
+    socket.close(code, reason)
+  }
+
+  function abortAll(): void {
+    for (const { abort } of operations.values()) abort.abort()
+    operations.clear()
+  }
+
+  return { close }
+}
+
+const EXPIRED = 'The credential has expired'
+
+const SHUTTING_DOWN = createGraphQLError('The service is shutting down.', {
+  extensions: { code: 'SERVICE_UNAVAILABLE', retryable: true },
+})
+
+function tooMany(limit: number): GraphQLError {
+  const message = `At most ${limit} operations may run at once on one socket (socketOperations).`
+  return createGraphQLError(message, {
+    extensions: { code: 'INVALID_INPUT', retryable: true, bound: 'socketOperations', limit },
+  })
+}
+
+function tooManySockets(limit: number): string {
+  return `At most ${limit} sockets of one tenant may be open at once (tenantSockets).`
+}
+
+function messageOf(text: string): Message | null {
+  try {
+    return parseMessage(text)
+  } catch {
+    return null
+  }
+}
+
+function authorizationOf(params: ConnectionInitMessage['payload']): string | null {
+  const value = params?.Authorization ?? params?.authorization
+  return typeof value === 'string' ? value : null
+}
+
+function hasExpired(identity: Identity | Refusal | null | undefined): boolean {
+  if (!identity || identity instanceof Refusal || identity.expiresAt === null) return false
+  return identity.expiresAt <= Date.now()
+}
+
+function duplicate(id: string): string {
+  const reason = `Subscriber for ${id} already exists`
+  return Buffer.byteLength(reason) <= MAX_REASON_BYTES ? reason : 'Subscriber already exists'
+}

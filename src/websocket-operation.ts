@@ -1,0 +1,129 @@
+import {
+  type DocumentNode,
+  type ExecutionResult,
+  type FormattedExecutionResult,
+  GraphQLError,
+  getOperationAST,
+} from 'graphql'
+import type { SubscribePayload } from 'graphql-ws'
+import { createGraphQLError, type GraphQLParams, isAsyncIterable } from 'graphql-yoga'
+import { formatError, withCode } from './error-mapping.ts'
+import type { GraphQLHandler, Received } from './graphql-handler.ts'
+import { admitPersisted } from './persisted-documents.ts'
+
+export interface OperationOptions {
+  received: Received & { signal: AbortSignal }
+  params: SubscribePayload
+  /** Sends one answer; resolves when it has left this process. After an `error` or a `complete` there is none. */
+  send(answer: Answer): Promise<void>
+  /** Told of what answers once, and not of subscriptions. */
+  track(answering: Promise<void>): void
+}
+
+export type Answer =
+  | { type: 'next'; payload: FormattedExecutionResult }
+  | { type: 'error'; payload: readonly object[] }
+  | { type: 'complete' }
+
+/**
+ * Runs one operation as over HTTP; each answer has been sent before the next is asked for.
+ * Never rejects: whatever is wrong with the operation is its own `error`, masked.
+ */
+export async function runOperation(
+  graphql: GraphQLHandler,
+  { received, params, send, track }: OperationOptions,
+): Promise<void> {
+  try {
+    const prepared = await prepare(graphql, received, params)
+    if (prepared.errors) return await fail(prepared.errors)
+    const answering = answer(prepared.start)
+    if (!prepared.isSubscription) track(answering)
+    await answering
+  } catch (error) {
+    await fail([error])
+  }
+
+  async function answer(start: () => Result | Promise<Result>): Promise<void> {
+    const result = await start()
+    if (isAsyncIterable(result)) await forward(result, received.signal, next)
+    else await next(result)
+    await send({ type: 'complete' })
+  }
+
+  function next({ errors, ...result }: ExecutionResult): Promise<void> {
+    const payload = errors ? { ...result, errors: errors.map(formatError) } : result
+    return send({ type: 'next', payload })
+  }
+
+  function fail(errors: readonly unknown[]): Promise<void> {
+    const masked = errors.map((error) => graphql.maskError(error, 'Unexpected error.'))
+    return send({ type: 'error', payload: masked.map(formatError) })
+  }
+}
+
+type Result = ExecutionResult | AsyncIterable<ExecutionResult>
+
+type Prepared =
+  | { errors: readonly GraphQLError[] }
+  | { errors?: never; isSubscription: boolean; start(): Result | Promise<Result> }
+
+/** Parses and validates. */
+async function prepare(
+  { yoga, persisted }: GraphQLHandler,
+  received: Received,
+  sent: SubscribePayload,
+): Promise<Prepared> {
+  const params = persisted ? admitPersisted(persisted, sent as GraphQLParams) : sent
+  const { schema, parse, validate, contextFactory, execute, subscribe } = yoga.getEnveloped({
+    ...received,
+    params,
+  } as never)
+  const { operationName, variables: variableValues } = params
+
+  let document: DocumentNode
+  try {
+    document = parse(params.query)
+  } catch (error) {
+    if (error instanceof GraphQLError) return { errors: [withCode(error, 'GRAPHQL_PARSE_FAILED')] }
+    throw error
+  }
+  const errors = validate(schema, document) as GraphQLError[]
+  if (errors.length > 0) {
+    return { errors: errors.map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED')) }
+  }
+
+  const operation = getOperationAST(document, operationName)
+  if (!operation) return { errors: [UNRESOLVED] }
+
+  const contextValue = await contextFactory()
+  const args = { schema, document, operationName, variableValues, contextValue }
+  const isSubscription = operation.operation === 'subscription'
+  return { isSubscription, start: () => (isSubscription ? subscribe(args) : execute(args)) }
+}
+
+/** As Yoga says it over HTTP. */
+const UNRESOLVED = createGraphQLError('Could not determine what operation to execute.', {
+  extensions: { code: 'OPERATION_RESOLUTION_FAILURE' },
+})
+
+/** Passes results on one at a time, until there are no more or the signal aborts. */
+async function forward(
+  results: AsyncIterable<ExecutionResult>,
+  signal: AbortSignal,
+  next: (result: ExecutionResult) => Promise<void>,
+): Promise<void> {
+  const iterator = results[Symbol.asyncIterator]()
+  // Not `for await`: it would call `return` only after the next result, which may never come.
+  const leave = () => void iterator.return?.().catch(() => {})
+  signal.addEventListener('abort', leave, { once: true })
+  try {
+    while (!signal.aborted) {
+      const { done, value } = await iterator.next()
+      if (done) return
+      await next(value)
+    }
+  } finally {
+    signal.removeEventListener('abort', leave)
+    leave()
+  }
+}

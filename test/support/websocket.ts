@@ -1,0 +1,255 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { type AddressInfo, connect as connectTcp, type Socket } from 'node:net'
+import { pino } from 'pino'
+import { onTestFinished } from 'vitest'
+import WebSocket, { type ClientOptions } from 'ws'
+import { readConfig } from '../../src/config.ts'
+import type { Services } from '../../src/context.ts'
+import { createGraphQLHandler } from '../../src/graphql-handler.ts'
+import { type Authenticate, createAuthenticate } from '../../src/identity.ts'
+import { type Ledger, openLedger } from '../../src/ledger/ledger.ts'
+import { createOperations, logOperations } from '../../src/operation-log.ts'
+import { createTurns } from '../../src/resolvers/in-turn.ts'
+import { createReads } from '../../src/resolvers/reads.ts'
+import { createUpstreamClient } from '../../src/upstream/client.ts'
+import { createWebSocketEndpoint } from '../../src/websocket.ts'
+import { type Data, KEY, temporaryFolder } from './app.ts'
+import { type ScriptedUpstream, scriptUpstream } from './upstream.ts'
+
+export const PROTOCOL = 'graphql-transport-ws'
+export const INIT = { type: 'connection_init', payload: { authorization: `Bearer ${KEY}` } }
+
+export interface Message {
+  type: string
+  id?: string
+  // biome-ignore lint/suspicious/noExplicitAny: tests say what they expect of it, and fail when it is otherwise.
+  payload?: any
+}
+
+/** One end of a socket that says what the test tells it to and understands nothing. */
+export interface Peer {
+  socket: WebSocket
+  /** All that has come. */
+  messages: Message[]
+  /** A text is sent as it is. */
+  send(message: unknown): void
+  /** The next message, of those not given yet, whose fields are these; fails when the socket closes first. */
+  next(fields?: Partial<Message>): Promise<Message>
+  /**
+   * Sends these, and resolves when they have been taken in and what they caused at once has come. They leave in one
+   * packet with a ping, so what they cause later comes after its pong.
+   */
+  inTurn(...messages: unknown[]): Promise<void>
+  /** Runs one operation to its end and gives its messages. */
+  run(query: string, id?: string): Promise<Message[]>
+  closed: Promise<{ code: number; reason: string }>
+}
+
+/** A socket that has sent nothing yet. */
+export async function open(url: string, options: ClientOptions = {}): Promise<Peer> {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, PROTOCOL, options)
+  onTestFinished(() => socket.terminate())
+  const messages: Message[] = []
+  const untaken: Message[] = []
+  const waiting = new Set<() => void>()
+  let pings = 0
+  const wake = () => {
+    for (const look of [...waiting]) look()
+  }
+  socket.on('message', (data) => {
+    const message = JSON.parse(String(data))
+    messages.push(message)
+    untaken.push(message)
+    wake()
+  })
+  const closed = once(socket, 'close').then(([code, reason]) => ({ code, reason: String(reason) }))
+  void closed.then(wake)
+  const peer: Peer = {
+    socket,
+    messages,
+    closed,
+    send: (message) => socket.send(typeof message === 'string' ? message : JSON.stringify(message)),
+    next: (fields = {}) =>
+      new Promise((resolve, reject) => {
+        const look = () => {
+          const index = untaken.findIndex((message) => fits(message, fields))
+          const [message] = index < 0 ? [] : untaken.splice(index, 1)
+          if (message) resolve(message)
+          else if (socket.readyState === socket.CLOSED) reject(new Error('The socket has closed.'))
+          else return waiting.add(look)
+          return waiting.delete(look)
+        }
+        look()
+      }),
+    async inTurn(...last) {
+      const turn = ++pings
+      const { _socket: tcp } = socket as unknown as { _socket: Socket }
+      tcp.cork()
+      for (const message of [...last, { type: 'ping', payload: { turn } }]) peer.send(message)
+      tcp.uncork()
+      while ((await peer.next({ type: 'pong' })).payload?.turn !== turn);
+    },
+    async run(query, id = 'run') {
+      const answers: Message[] = []
+      peer.send({ type: 'subscribe', id, payload: { query } })
+      do answers.push(await peer.next({ id }))
+      while (answers.at(-1)?.type === 'next')
+      return answers
+    },
+  }
+  await once(socket, 'open')
+  return peer
+}
+
+/** A socket that may subscribe. */
+export async function initiate(url: string, init: Message = INIT): Promise<Peer> {
+  const peer = await open(url)
+  peer.send(init)
+  await peer.next({ type: 'connection_ack' })
+  return peer
+}
+
+function fits(message: Message, fields: Partial<Message>): boolean {
+  return Object.entries(fields).every(([name, value]) => message[name as 'id'] === value)
+}
+
+/** A connection of which the test sends every byte; it answers no ping. */
+export interface Wire {
+  socket: Socket
+  /** What has come after the head of the answer to the upgrade. */
+  received(): Buffer
+  send(message: unknown): void
+}
+
+export async function dial(url: string, protocol: string | null = PROTOCOL): Promise<Wire> {
+  const socket = connectTcp(Number(new URL(url).port), '127.0.0.1')
+  onTestFinished(() => void socket.destroy())
+  socket.on('error', () => {})
+  socket.write(
+    [
+      'GET /graphql HTTP/1.1',
+      'Host: 127.0.0.1',
+      'Connection: Upgrade',
+      'Upgrade: websocket',
+      'Sec-WebSocket-Version: 13',
+      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+      ...(protocol === null ? [] : [`Sec-WebSocket-Protocol: ${protocol}`]),
+      '\r\n',
+    ].join('\r\n'),
+  )
+  let bytes = Buffer.alloc(0)
+  const headEnd = () => bytes.indexOf('\r\n\r\n') + 4
+  await new Promise<void>((resolve) =>
+    socket.on('data', (chunk: Buffer) => {
+      bytes = Buffer.concat([bytes, chunk])
+      if (headEnd() > 3) resolve()
+    }),
+  )
+  return {
+    socket,
+    received: () => bytes.subarray(headEnd()),
+    send: (message) => socket.write(frame(JSON.stringify(message))),
+  }
+}
+
+/** A text frame (RFC 6455, 5.2), masked with zeros, which leaves the text as it is. */
+function frame(text: string): Buffer {
+  const payload = Buffer.from(text)
+  const size = payload.length
+  const length = size < 126 ? [0x80 | size] : [0x80 | 126, size >> 8, size & 255]
+  return Buffer.concat([Buffer.from([0x81, ...length, 0, 0, 0, 0]), payload])
+}
+
+/** The endpoint with everything below it, except that nothing is polled: the test says what is observed. */
+export interface TestEndpoint {
+  url: string
+  upstream: ScriptedUpstream
+  ledger: Ledger
+  /** Has the status of an asset of the usual caller observed. */
+  observe(assetId: string, status: 'PROCESSING' | 'UNKNOWN' | 'ACTIVE'): Promise<void>
+  /** How many resources are being listened to. */
+  listeners(): number
+  sockets(): number
+  /** The service's ends of the connections, oldest first. */
+  connections: Socket[]
+  /** The lines it has logged. */
+  log: Data[]
+}
+
+export interface EndpointOptions {
+  authenticate?: Authenticate
+  initWaitMs?: number
+  keepAliveMs?: number
+  /** Replaces some of what is below. */
+  services?: (usual: Services) => Partial<Services>
+}
+
+export async function startEndpoint(options: EndpointOptions = {}): Promise<TestEndpoint> {
+  const { services: replace, authenticate, ...times } = options
+  const upstream = await scriptUpstream()
+  const { limits, identity } = readConfig({})
+  const onError = () => {}
+  const ledger = await openLedger({
+    dataDir: temporaryFolder(),
+    onError,
+    watch: { firstPollMs: { asset: 60_000, videoTask: 60_000 }, deadlineMs: 60_000 },
+  })
+  const client = createUpstreamClient({
+    url: upstream.url,
+    maxConcurrency: 64,
+    getTimeoutMs: 10_000,
+    postTimeoutMs: 10_000,
+  })
+  const usual: Services = {
+    ledger,
+    limits,
+    upstream: client,
+    reads: createReads({ upstream: client, ledger, settledTtlMs: 1 }),
+    inTurn: createTurns(),
+    seeThrough: (work) => work,
+    onError,
+  }
+  const log: Data[] = []
+  const logger = pino({}, { write: (line) => log.push(JSON.parse(line)) })
+  const graphql = createGraphQLHandler({
+    services: { ...usual, ...replace?.(usual) },
+    authenticate:
+      authenticate ?? createAuthenticate({ config: identity, tenantOf: ledger.tenantOf }),
+    log: logger,
+    operations: createOperations([logOperations(logger)]),
+    corsOrigins: [],
+    limits,
+    publicSchema: true,
+    persisted: null,
+  })
+  const endpoint = createWebSocketEndpoint({ graphql, limits, ...times })
+  const http = createServer()
+  const connections: Socket[] = []
+  http.on('connection', (socket) => connections.push(socket))
+  http.on('upgrade', endpoint.upgrade)
+  http.listen(0, '127.0.0.1')
+  await once(http, 'listening')
+  onTestFinished(async () => {
+    await endpoint.drain(AbortSignal.timeout(1_000))
+    http.close()
+    await client.close()
+    await ledger.close()
+  })
+  return {
+    url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
+    upstream,
+    ledger,
+    async observe(assetId, status) {
+      const key = `JIMENG:${assetId}`
+      const address = { tenant: ledger.tenantOf(KEY), kind: 'asset', key } as const
+      const known = await ledger.find(address)
+      if (!known) throw new Error(`${assetId} is not registered.`)
+      await ledger.observe(address, { ...known.snapshot, status } as typeof known.snapshot)
+    },
+    listeners: () => ledger.nudges.size,
+    sockets: endpoint.sockets,
+    connections,
+    log,
+  }
+}

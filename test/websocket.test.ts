@@ -1,0 +1,681 @@
+import { once } from 'node:events'
+import { setImmediate as turn } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import type { Services } from '../src/context.ts'
+import type { Identity } from '../src/identity.ts'
+import { Refusal } from '../src/resolvers/failure.ts'
+import { KEY, startApp, until } from './support/app.ts'
+import { scriptUpstream } from './support/upstream.ts'
+import { dial, INIT, initiate, type Message, open, startEndpoint } from './support/websocket.ts'
+
+const NOWHERE = { UPSTREAM_URL: 'http://127.0.0.1:1' }
+
+const watch = (ids: string[], id: string, fields = 'current') => ({
+  type: 'subscribe',
+  id,
+  payload: {
+    query: `subscription ($ids: [ID!]!) { assetStatusChanged(ids: $ids) { ${fields} } }`,
+    variables: { ids },
+  },
+})
+const read = (assetId: string, id: string) => ({
+  type: 'subscribe',
+  id,
+  payload: { query: `{ asset(id: "${assetId}") { assetId } }` },
+})
+const TYPENAME = { query: '{ __typename }' }
+const CREATE =
+  'mutation { createAsset(input: { groupId: "group-1", url: "https://example.com/a.png" }) { __typename } }'
+
+test.for<[what: string, messages: unknown[], code: number]>([
+  ['no JSON', ['{'], 4400],
+  ['an empty text', [''], 4400],
+  ['null', ['null'], 4400],
+  ['a list', ['[]'], 4400],
+  ['a string', ['"ping"'], 4400],
+  ['a message without a type', [{}], 4400],
+  ['an empty type', [{ type: '' }], 4400],
+  ['a type that is no string', [{ type: 1 }], 4400],
+  ['an unknown type', [{ type: 'start' }], 4400],
+  ['the name of a property of every object as type', [{ type: '__proto__' }], 4400],
+  ['connection_init with a text as payload', [{ ...INIT, payload: KEY }], 4400],
+  ['connection_init with a list as payload', [{ ...INIT, payload: [KEY] }], 4400],
+  ['ping with a number as payload', [{ type: 'ping', payload: 1 }], 4400],
+  ['pong with a list as payload', [{ type: 'pong', payload: [] }], 4400],
+  ['connection_ack, which only servers send', [{ type: 'connection_ack' }], 4400],
+  ['next, which only servers send', [INIT, { type: 'next', id: '1', payload: {} }], 4400],
+  [
+    'error, which only servers send',
+    [INIT, { type: 'error', id: '1', payload: [{ message: '' }] }],
+    4400,
+  ],
+  ['error with numbers as errors', [INIT, { type: 'error', id: '1', payload: [1] }], 4400],
+  ['a binary message', [Buffer.from(JSON.stringify(INIT))], 4400],
+  ['subscribe without id', [INIT, { type: 'subscribe', payload: TYPENAME }], 4400],
+  ['subscribe with an empty id', [INIT, { type: 'subscribe', id: '', payload: TYPENAME }], 4400],
+  ['subscribe with a number as id', [INIT, { type: 'subscribe', id: 1, payload: TYPENAME }], 4400],
+  ['subscribe without payload', [INIT, { type: 'subscribe', id: '1' }], 4400],
+  ['subscribe with null as payload', [INIT, { type: 'subscribe', id: '1', payload: null }], 4400],
+  [
+    'subscribe with a text as payload',
+    [INIT, { type: 'subscribe', id: '1', payload: '{ a }' }],
+    4400,
+  ],
+  ['subscribe without query', [INIT, { type: 'subscribe', id: '1', payload: {} }], 4400],
+  [
+    'subscribe with a document as query',
+    [INIT, { type: 'subscribe', id: '1', payload: { query: {} } }],
+    4400,
+  ],
+  [
+    'subscribe with a list of variables',
+    [INIT, { type: 'subscribe', id: '1', payload: { ...TYPENAME, variables: [] } }],
+    4400,
+  ],
+  [
+    'subscribe with a number as operationName',
+    [INIT, { type: 'subscribe', id: '1', payload: { ...TYPENAME, operationName: 1 } }],
+    4400,
+  ],
+  [
+    'subscribe with a text as extensions',
+    [INIT, { type: 'subscribe', id: '1', payload: { ...TYPENAME, extensions: '' } }],
+    4400,
+  ],
+  ['complete without id', [INIT, { type: 'complete' }], 4400],
+  ['complete with an empty id', [INIT, { type: 'complete', id: '' }], 4400],
+  ['complete with a number as id', [INIT, { type: 'complete', id: 1 }], 4400],
+  ['subscribe before connection_init', [{ type: 'subscribe', id: '1', payload: TYPENAME }], 4401],
+  ['a second connection_init', [INIT, INIT], 4429],
+  ['a message of more than 64 KiB', [{ type: 'ping', payload: { x: 'x'.repeat(65_536) } }], 1009],
+])('%s closes the socket with its code', async ([, messages, code]) => {
+  const app = await startApp(NOWHERE)
+  const peer = await open(app.url)
+
+  for (const message of messages) {
+    if (message instanceof Buffer) peer.socket.send(message)
+    else peer.send(message)
+  }
+  const closed = await peer.closed
+
+  expect(closed.code).toBe(code)
+  expect(closed.reason).not.toContain(KEY)
+  expect(app.log.filter(({ level }) => level >= 50)).toEqual([])
+})
+
+test('a subscribe that comes while the credential is still looked at closes with 4401', async () => {
+  const endpoint = await startEndpoint({ authenticate: () => new Promise(() => {}) })
+  const peer = await open(endpoint.url)
+
+  peer.send(INIT)
+  peer.send({ type: 'subscribe', id: '1', payload: TYPENAME })
+
+  expect((await peer.closed).code).toBe(4401)
+  expect(peer.messages).toEqual([])
+})
+
+test.for([
+  ['1', 'Subscriber for 1 already exists'],
+  ['é'.repeat(100), 'Subscriber already exists'],
+])('an id that is taken, %s, closes with 4409 and ends what ran', async ([id = '', reason]) => {
+  const endpoint = await startEndpoint()
+  endpoint.upstream.assets.set('Asset-1', { status: 'Processing' })
+  const peer = await initiate(endpoint.url)
+  peer.send(watch(['Asset-1'], id))
+  await peer.next({ type: 'next' })
+
+  peer.send(watch(['Asset-1'], id))
+
+  expect(await peer.closed).toEqual({ code: 4409, reason })
+  expect(endpoint.listeners()).toBe(0)
+})
+
+test('what comes after the message that closed the socket is not run', async () => {
+  const endpoint = await startEndpoint()
+  const peer = await initiate(endpoint.url)
+
+  peer.send('{')
+  peer.send(read('Asset-1', '1'))
+
+  expect((await peer.closed).code).toBe(4400)
+  expect(endpoint.upstream.calls).toEqual([])
+})
+
+test('an id is taken from its subscribe on, also before anything is known of the operation', async () => {
+  const app = await startApp(NOWHERE)
+  const peer = await initiate(app.url)
+
+  peer.send({ type: 'subscribe', id: '__proto__', payload: TYPENAME })
+  peer.send({ type: 'subscribe', id: '__proto__', payload: TYPENAME })
+
+  expect((await peer.closed).code).toBe(4409)
+})
+
+test('silence after the upgrade closes with 4408; whoever began stays', async () => {
+  const endpoint = await startEndpoint({ initWaitMs: 50 })
+  const begun = await initiate(endpoint.url)
+  const silent = await open(endpoint.url)
+
+  expect(await silent.closed).toEqual({ code: 4408, reason: 'Connection initialisation timeout' })
+  await begun.inTurn()
+  expect(endpoint.sockets()).toBe(1)
+})
+
+test.for([[null], ['graphql-ws'], ['graphql-transport-ws2, soap']] as const)(
+  'the subprotocol %s closes with 4406',
+  async ([protocol]) => {
+    const app = await startApp(NOWHERE)
+
+    const wire = await dial(app.url, protocol)
+    await until(() => wire.received().length >= 4)
+
+    expect([wire.received()[0], wire.received().readUInt16BE(2)]).toEqual([0x88, 4406])
+  },
+)
+
+test('the subprotocol is found among others, and compression is never agreed to', async () => {
+  const app = await startApp(NOWHERE)
+
+  const wire = await dial(app.url, 'graphql-ws, graphql-transport-ws')
+  wire.send(INIT)
+  await until(() => wire.received().includes('connection_ack'))
+  const peer = await open(app.url, { perMessageDeflate: true })
+
+  expect(peer.socket.extensions).toBe('')
+})
+
+test('a ping is answered with its payload, also before connection_init; a pong is not', async () => {
+  const app = await startApp(NOWHERE)
+  const peer = await open(app.url)
+
+  peer.send({ type: 'pong' })
+  peer.send({ type: 'pong', payload: { a: 1 } })
+  peer.send({ type: 'ping' })
+  peer.send({ type: 'ping', payload: { at: [1, null] } })
+  peer.send(INIT)
+  await peer.next({ type: 'connection_ack' })
+  peer.send({ type: 'ping', payload: null })
+  await peer.inTurn()
+
+  expect(peer.messages.slice(0, 4)).toEqual([
+    { type: 'pong' },
+    { type: 'pong', payload: { at: [1, null] } },
+    { type: 'connection_ack' },
+    { type: 'pong' },
+  ])
+})
+
+test('what is wrong with one operation ends that one alone', async () => {
+  const endpoint = await startEndpoint()
+  endpoint.upstream.assets.set('Asset-1', { status: 'Processing' })
+  const peer = await initiate(endpoint.url)
+  peer.send(watch(['Asset-1'], 'stands'))
+  await peer.next({ id: 'stands' })
+
+  const syntax = await peer.run('{ asset(')
+  const validation = await peer.run('subscription { nothing }')
+  const twoOperations = await peer.run('query A { __typename } query B { __typename }')
+  await endpoint.observe('Asset-1', 'ACTIVE')
+
+  expect(syntax).toMatchObject([
+    { type: 'error', payload: [{ extensions: { code: 'GRAPHQL_PARSE_FAILED' } }] },
+  ])
+  expect(validation).toMatchObject([
+    { type: 'error', payload: [{ extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } }] },
+  ])
+  expect(twoOperations).toMatchObject([
+    { type: 'error', payload: [{ extensions: { code: 'OPERATION_RESOLUTION_FAILURE' } }] },
+  ])
+  expect(await peer.next({ id: 'stands' })).toMatchObject({ type: 'next' })
+  expect(await peer.next({ id: 'stands' })).toEqual({ id: 'stands', type: 'complete' })
+})
+
+test('a field that fails in mid-stream is null in its event, and the stream goes on', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Processing' })
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const peer = await initiate(app.url)
+  upstream.intercept = ({ path }) =>
+    path.includes('asset-groups') ? { status: 403, body: 'secret' } : undefined
+
+  peer.send(watch(['Asset-1'], '1', 'current asset { group { name } }'))
+  const first = await peer.next({ id: '1' })
+  upstream.intercept = () => undefined
+  upstream.assets.set('Asset-1', { status: 'Active' })
+  const second = await peer.next({ id: '1' })
+
+  expect(first.payload.data.assetStatusChanged).toEqual({
+    current: 'PROCESSING',
+    asset: { group: null },
+  })
+  expect(first.payload.errors).toMatchObject([{ path: ['assetStatusChanged', 'asset', 'group'] }])
+  expect(JSON.stringify(first)).not.toContain('secret')
+  expect(second.payload.data.assetStatusChanged.asset.group).toEqual({ name: 'Group group-1' })
+  expect(await peer.next({ id: '1' })).toEqual({ id: '1', type: 'complete' })
+})
+
+test('a source that throws in mid-stream ends that operation with a masked error, and nothing else', async () => {
+  let broken = false
+  const services = ({ reads }: Services) => ({
+    reads: {
+      ...reads,
+      transitionsAfter: ((address, seq) => {
+        if (broken && address.key.endsWith('-1')) throw new Error('secret of the database')
+        return reads.transitionsAfter(address, seq)
+      }) satisfies typeof reads.transitionsAfter,
+    },
+  })
+  const endpoint = await startEndpoint({ services })
+  for (const id of ['Asset-1', 'Asset-2'])
+    endpoint.upstream.assets.set(id, { status: 'Processing' })
+  const peer = await initiate(endpoint.url)
+  for (const id of ['1', '2']) peer.send(watch([`Asset-${id}`], id))
+  await peer.next({ id: '1' })
+  await peer.next({ id: '2' })
+
+  broken = true
+  await endpoint.observe('Asset-1', 'ACTIVE')
+  const error = await peer.next({ id: '1' })
+  await endpoint.observe('Asset-2', 'ACTIVE')
+
+  expect(error).toMatchObject({ type: 'error', payload: [{ message: 'Unexpected error.' }] })
+  expect(JSON.stringify(peer.messages)).not.toContain('secret')
+  expect(await peer.next({ id: '2' })).toMatchObject({ type: 'next' })
+  expect(await peer.next({ id: '2' })).toMatchObject({ type: 'complete' })
+  expect(endpoint.listeners()).toBe(0)
+  expect(endpoint.log.filter(({ level }) => level >= 50)).toMatchObject([
+    { err: { message: 'secret of the database' } },
+  ])
+})
+
+test('an id may be used again once its operation has ended, however it ended', async () => {
+  const app = await startApp(NOWHERE)
+  const peer = await initiate(app.url)
+
+  const answers = [
+    await peer.run('{ __typename }'),
+    await peer.run('{ asset('),
+    await peer.run('{ __typename }'),
+  ]
+
+  expect(answers.map((answer) => answer.map(({ type }) => type))).toEqual([
+    ['next', 'complete'],
+    ['error'],
+    ['next', 'complete'],
+  ])
+})
+
+test('a completed operation takes its upstream read with it and says nothing in the name of the next', async () => {
+  const upstream = await scriptUpstream()
+  for (const id of ['Asset-1', 'Asset-2']) upstream.assets.set(id, { status: 'Active' })
+  const gate = Promise.withResolvers<undefined>()
+  upstream.intercept = ({ path }) => (path.endsWith('Asset-1') ? gate.promise : undefined)
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const peer = await initiate(app.url)
+  const asked = upstream.nextCall('GET /v1/assets/Asset-1')
+
+  peer.send(read('Asset-1', '1'))
+  await asked
+  peer.send({ type: 'complete', id: '1' })
+  peer.send(read('Asset-2', '1'))
+  const answers = [await peer.next({ id: '1' }), await peer.next({ id: '1' })]
+  await until(() => app.log.some(({ errorCode }) => errorCode === 'ABORTED'), 500)
+  gate.resolve(undefined)
+  await peer.inTurn()
+
+  expect(answers).toEqual([
+    { id: '1', type: 'next', payload: { data: { asset: { assetId: 'Asset-2' } } } },
+    { id: '1', type: 'complete' },
+  ])
+  expect(peer.messages.filter(({ id }) => id)).toEqual(answers)
+})
+
+test('after a complete nothing more comes for its id, however it races the last event', async () => {
+  const endpoint = await startEndpoint()
+  const peer = await initiate(endpoint.url)
+  const late: Message[] = []
+  const assetOf = ({ payload }: Message) => payload.data.assetStatusChanged.asset.assetId
+
+  for (let round = 0; round < 200; round += 1) {
+    const asset = `Asset-${round}`
+    endpoint.upstream.assets.set(asset, { status: 'Processing' })
+    peer.send(watch([asset], '1', 'current asset { assetId group { name } }'))
+    while (assetOf(await peer.next({ id: '1', type: 'next' })) !== asset);
+
+    const observing = endpoint.observe(asset, 'ACTIVE')
+    for (let wait = round % 10; wait > 0; wait -= 1) await turn()
+    await peer.inTurn({ type: 'complete', id: '1' })
+    const completed = peer.messages.findLastIndex(({ type }) => type === 'pong')
+    await observing
+    await peer.inTurn()
+    late.push(...peer.messages.slice(completed).filter(({ id }) => id === '1'))
+  }
+
+  expect(late).toEqual([])
+  expect(endpoint.listeners()).toBe(0)
+})
+
+test('a complete for an id that is not known is ignored', async () => {
+  const app = await startApp(NOWHERE)
+  const peer = await initiate(app.url)
+
+  peer.send({ type: 'complete', id: 'never' })
+  peer.send({ type: 'complete', id: '__proto__' })
+  await peer.inTurn()
+
+  expect(await peer.run('{ __typename }')).toHaveLength(2)
+})
+
+test.for([
+  ['says goodbye', ({ socket }: { socket: { close(): void } }) => socket.close()],
+  ['vanishes', ({ socket }: { socket: { terminate(): void } }) => socket.terminate()],
+  ['breaks the protocol', (peer: { send(text: string): void }) => peer.send('{')],
+] as const)('a client that %s ends all its operations', async ([, leave]) => {
+  const endpoint = await startEndpoint()
+  const ids = Array.from({ length: 5 }, (_, index) => `Asset-${index}`)
+  for (const id of ids) endpoint.upstream.assets.set(id, { status: 'Processing' })
+  const peer = await initiate(endpoint.url)
+  for (const id of ids) peer.send(watch([id], id))
+  await Promise.all(ids.map((id) => peer.next({ id })))
+  const present = endpoint.listeners()
+
+  leave(peer as never)
+
+  await until(() => endpoint.listeners() === 0, 500)
+  await until(() => endpoint.sockets() === 0)
+  expect(present).toBe(5)
+})
+
+test('a client that answers no ping is reaped within two keep-alives, with its work; others are not', async () => {
+  const keepAliveMs = 150
+  const endpoint = await startEndpoint({ keepAliveMs })
+  endpoint.upstream.assets.set('Asset-1', { status: 'Processing' })
+  const alive = await initiate(endpoint.url)
+  const startedAt = performance.now()
+  const dead = await dial(endpoint.url)
+  dead.send(INIT)
+  dead.send(watch(['Asset-1'], '1'))
+  await until(() => endpoint.listeners() === 1)
+  dead.socket.pause()
+
+  await until(() => endpoint.listeners() === 0)
+  const took = performance.now() - startedAt
+  await once(alive.socket, 'ping')
+
+  expect(took).toBeGreaterThan(keepAliveMs)
+  expect(took).toBeLessThan(2 * keepAliveMs + 100)
+  expect(endpoint.sockets()).toBe(1)
+})
+
+test('a subscriber that stops reading costs one event, delays nobody, and misses nothing', async () => {
+  const endpoint = await startEndpoint()
+  const ids = Array.from({ length: 60 }, (_, index) => `Asset-${index}`)
+  const name = 'n'.repeat(1_000)
+  for (const id of ids) endpoint.upstream.assets.set(id, { status: 'Processing', name })
+  const reader = await initiate(endpoint.url)
+  const sleeper = await initiate(endpoint.url)
+  const aliases = Array.from({ length: 30 }, (_, index) => `n${index}: name`).join(' ')
+  const big = watch(ids, '1', `current asset { assetId ${aliases} }`)
+  reader.send(watch(ids, '1', 'current asset { assetId }'))
+  await reader.next({ id: '1' })
+  sleeper.send(big)
+  await sleeper.next({ id: '1' })
+  const end = endpoint.connections[1]
+
+  sleeper.socket.pause()
+  let buffered = 0
+  reader.socket.on('message', () => {
+    buffered = Math.max(buffered, end?.writableLength ?? Number.NaN)
+  })
+  for (let round = 0; round < 10; round += 1) {
+    for (const status of ['UNKNOWN', 'PROCESSING'] as const) {
+      await Promise.all(ids.map((id) => endpoint.observe(id, status)))
+    }
+  }
+  await Promise.all(ids.map((id) => endpoint.observe(id, 'ACTIVE')))
+  await reader.next({ id: '1', type: 'complete' })
+  const whileAsleep = sleeper.messages.length
+  sleeper.socket.resume()
+  await sleeper.next({ id: '1', type: 'complete' })
+
+  const eventBytes = JSON.stringify(sleeper.messages[1]).length
+  const statuses = ({ messages }: { messages: Message[] }) =>
+    Object.groupBy(
+      messages
+        .filter(({ type }) => type === 'next')
+        .map(({ payload }) => payload.data.assetStatusChanged),
+      ({ asset }) => asset.assetId,
+    )
+  expect(whileAsleep).toBeLessThan(200)
+  expect(buffered).toBeGreaterThan(0)
+  expect(buffered).toBeLessThan(2 * eventBytes)
+  for (const peer of [reader, sleeper]) {
+    for (const changes of Object.values(statuses(peer))) {
+      expect(changes?.map(({ current }) => current)).toEqual([
+        'PROCESSING',
+        ...Array.from({ length: 10 }, () => ['UNKNOWN', 'PROCESSING']).flat(),
+        'ACTIVE',
+      ])
+    }
+    expect(Object.keys(statuses(peer))).toHaveLength(60)
+  }
+})
+
+test('a client that sends without reading is not listened to, and then reaped', async () => {
+  const endpoint = await startEndpoint({ keepAliveMs: 500 })
+  const wire = await dial(endpoint.url)
+  wire.socket.pause()
+  const [end] = endpoint.connections
+  let buffered = 0
+  const ping = { type: 'ping', payload: { x: 'x'.repeat(60_000) } }
+
+  for (let sent = 0; sent < 1_000; sent += 1) wire.send(ping)
+  const look = () => {
+    buffered = Math.max(buffered, end?.writableLength ?? Number.NaN)
+  }
+  end?.on('data', look)
+  await until(() => endpoint.sockets() === 0)
+
+  expect(buffered).toBeGreaterThan(0)
+  expect(buffered).toBeLessThan(1024 * 1024)
+  expect(end?.bytesRead).toBeLessThan(30_000_000)
+})
+
+test('more operations at once than the bound are refused, by name and without a call; the socket stays', async () => {
+  const upstream = await scriptUpstream()
+  for (const id of ['Asset-1', 'Asset-2']) upstream.assets.set(id, { status: 'Processing' })
+  const app = await startApp({ UPSTREAM_URL: upstream.url, MAX_SOCKET_OPERATIONS: '2' })
+  const peer = await initiate(app.url)
+  for (const id of ['Asset-1', 'Asset-2']) {
+    peer.send(watch([id], id))
+    await peer.next({ id })
+  }
+
+  const refused = await peer.run('{ asset(id: "Asset-9") { status } }')
+  peer.send({ type: 'complete', id: 'Asset-1' })
+  const admitted = await peer.run('{ __typename }')
+
+  expect(refused).toEqual([
+    {
+      id: 'run',
+      type: 'error',
+      payload: [
+        {
+          message: 'At most 2 operations may run at once on one socket (socketOperations).',
+          extensions: {
+            code: 'INVALID_INPUT',
+            retryable: true,
+            bound: 'socketOperations',
+            limit: 2,
+          },
+        },
+      ],
+    },
+  ])
+  expect(upstream.callsTo('GET /v1/assets/Asset-9')).toEqual([])
+  expect(admitted).toMatchObject([{ type: 'next' }, { type: 'complete' }])
+})
+
+test('a completed operation counts for as long as it goes on', async () => {
+  const upstream = await scriptUpstream()
+  const gate = Promise.withResolvers<undefined>()
+  upstream.intercept = ({ method }) => (method === 'POST' ? gate.promise : undefined)
+  const app = await startApp({ UPSTREAM_URL: upstream.url, MAX_SOCKET_OPERATIONS: '1' })
+  const peer = await initiate(app.url)
+  const asked = upstream.nextCall('POST /v1/assets')
+
+  peer.send({ type: 'subscribe', id: '1', payload: { query: CREATE } })
+  await asked
+  peer.send({ type: 'complete', id: '1' })
+  const refused = await peer.run('{ __typename }')
+  gate.resolve(undefined)
+
+  expect(refused).toMatchObject([{ type: 'error' }])
+  await until(async () => (await peer.run('{ __typename }')).length === 2)
+  expect(peer.messages.filter(({ id }) => id === '1')).toEqual([])
+})
+
+test('more sockets of one tenant than the bound are told to come later; a place is freed by leaving', async () => {
+  const app = await startApp({ ...NOWHERE, MAX_TENANT_SOCKETS: '2' })
+  await open(app.url)
+  const first = await initiate(app.url)
+  await initiate(app.url)
+  const newest = await open(app.url)
+
+  newest.send(INIT)
+  const closed = await newest.closed
+  await initiate(app.url, {
+    type: 'connection_init',
+    payload: { authorization: 'Bearer sk-other' },
+  })
+  first.socket.close()
+  await first.closed
+
+  expect(closed).toEqual({
+    code: 1013,
+    reason: 'At most 2 sockets of one tenant may be open at once (tenantSockets).',
+  })
+  expect(newest.messages).toEqual([])
+  expect((await initiate(app.url)).messages).toEqual([{ type: 'connection_ack' }])
+})
+
+test('sockets without an identity share the places of one tenant', async () => {
+  const app = await startApp({ ...NOWHERE, MAX_TENANT_SOCKETS: '1' })
+  await initiate(app.url, { type: 'connection_init' })
+  const second = await open(app.url)
+
+  second.send({ type: 'connection_init', payload: { authorization: 'Basic x' } })
+
+  expect((await second.closed).code).toBe(1013)
+})
+
+const expiring = (ms: number) => async (): Promise<Identity> => ({
+  tenant: 't',
+  credential: KEY,
+  expiresAt: Date.now() + ms,
+})
+
+test('a credential that expires closes its socket with 4403 at the next keep-alive, with its work', async () => {
+  const endpoint = await startEndpoint({ authenticate: expiring(100), keepAliveMs: 50 })
+  endpoint.upstream.assets.set('Asset-1', { status: 'Processing' })
+  const peer = await initiate(endpoint.url)
+  peer.send(watch(['Asset-1'], '1'))
+  await peer.next({ id: '1' })
+
+  const closed = await peer.closed
+
+  expect(closed).toEqual({ code: 4403, reason: 'The credential has expired' })
+  expect(endpoint.listeners()).toBe(0)
+})
+
+test('an expired credential starts nothing more, also before the next keep-alive', async () => {
+  const endpoint = await startEndpoint({ authenticate: expiring(0) })
+  const peer = await initiate(endpoint.url)
+
+  peer.send(read('Asset-1', '1'))
+
+  expect((await peer.closed).code).toBe(4403)
+  expect(endpoint.upstream.calls).toEqual([])
+})
+
+test('a credential that is no good leaves the socket open, with UNAUTHENTICATED for every operation', async () => {
+  const failure = { code: 'UNAUTHENTICATED', message: 'No good.', retryable: false } as const
+  const endpoint = await startEndpoint({
+    authenticate: async () => {
+      throw new Refusal(failure)
+    },
+  })
+  const peer = await initiate(endpoint.url)
+
+  for (let round = 0; round < 2; round += 1) {
+    const [answer] = await peer.run('{ asset(id: "Asset-1") { status } }')
+    expect(answer?.payload.errors).toMatchObject([
+      { message: 'No good.', extensions: { code: 'UNAUTHENTICATED' } },
+    ])
+  }
+})
+
+test('a credential that cannot be looked at now closes with 1013, a fault of ours with 4500, neither with a reason to tell', async () => {
+  const unavailable = new Refusal({
+    code: 'SERVICE_UNAVAILABLE',
+    message: 'secret',
+    retryable: true,
+  })
+  const closes = async (error: Error) => {
+    const endpoint = await startEndpoint({ authenticate: () => Promise.reject(error) })
+    const peer = await open(endpoint.url)
+    peer.send(INIT)
+    return peer.closed
+  }
+
+  expect(await closes(unavailable)).toEqual({ code: 1013, reason: 'Try again later' })
+  expect(await closes(new Error('secret'))).toEqual({ code: 4500, reason: 'Internal server error' })
+})
+
+test('draining sends the answers that are under way before it closes, and waits for no client that is gone', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Active' })
+  const gate = Promise.withResolvers<undefined>()
+  upstream.intercept = () => gate.promise
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const peer = await initiate(app.url)
+  const gone = await dial(app.url)
+  gone.send(INIT)
+  const asked = upstream.nextCall('GET /v1/assets/Asset-1')
+  peer.send(read('Asset-1', '1'))
+  await asked
+
+  const stopping = app.stop()
+  const refused = await peer.run('{ __typename }')
+  gate.resolve(undefined)
+  const closed = await peer.closed
+  await stopping
+
+  expect(refused).toMatchObject([
+    { type: 'error', payload: [{ extensions: { code: 'SERVICE_UNAVAILABLE' } }] },
+  ])
+  expect(peer.messages.slice(-2)).toMatchObject([{ type: 'next' }, { type: 'complete' }])
+  expect(closed).toEqual({ code: 1001, reason: 'Going away' })
+})
+
+test('a subscriber that leaves while an asset is looked up takes nobody with it', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Active' })
+  const gate = Promise.withResolvers<undefined>()
+  upstream.intercept = () => gate.promise
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const peer = await initiate(app.url)
+  const asked = upstream.nextCall('GET /v1/assets/Asset-1')
+  for (const id of ['leaves', 'stays']) peer.send(watch(['Asset-1'], id))
+  await asked
+  await until(() => app.listeners() === 2)
+
+  peer.send({ type: 'complete', id: 'leaves' })
+  await until(() => app.listeners() === 1)
+  gate.resolve(undefined)
+
+  expect(await peer.next({ id: 'stays' })).toMatchObject({
+    payload: { data: { assetStatusChanged: { current: 'ACTIVE' } } },
+  })
+  expect(upstream.callsTo('GET /v1/assets/')).toHaveLength(1)
+})
