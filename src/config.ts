@@ -19,6 +19,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
 const port = z.coerce.number().int().min(0).max(65_535)
 const milliseconds = z.coerce.number().int().positive()
 const count = z.coerce.number().int().positive()
+const unpadded = z.string().regex(/^\S(.*\S)?$/, 'Begins or ends with white space.')
 const flag = z.enum(['0', '1'], 'Neither 0 nor 1.').transform((word) => word === '1')
 
 const EnvironmentShape = z.object({
@@ -38,11 +39,17 @@ const EnvironmentShape = z.object({
     .transform((list) => list.split(',').map((origin) => origin.trim()))
     .pipe(z.array(z.string().refine(isOrigin, 'Not an origin such as https://app.example.com.')))
     .default([]),
-  UPSTREAM_API_KEY: z.string().optional(),
-  JWKS_URL: z.url({ protocol: /^https?$/, error: 'Not an http or https URL.' }).optional(),
-  JWT_ISSUER: z.string().optional(),
-  JWT_AUDIENCE: z.string().optional(),
-  TENANT_CLAIM: z.string().default('sub'),
+  UPSTREAM_API_KEY: z
+    .string()
+    .regex(/^[A-Za-z0-9\-._~+/]+=*$/, 'Not a bare bearer key.')
+    .optional(),
+  JWKS_URL: z
+    .url({ protocol: /^https?$/, error: 'Not an http or https URL.' })
+    .refine(hasNoPassword, 'A URL with a user or password cannot be fetched.')
+    .optional(),
+  JWT_ISSUER: unpadded.optional(),
+  JWT_AUDIENCE: unpadded.optional(),
+  TENANT_CLAIM: unpadded.optional(),
   ALLOW_ANONYMOUS: flag.default(false),
   PUBLIC_SCHEMA: flag.default(true),
   PERSISTED_DOCUMENTS: z.string().optional(),
@@ -145,38 +152,45 @@ export type IdentityConfig =
   /** The service holds the key, and whoever reaches it may use it. */
   | { mode: 'ANONYMOUS'; upstreamApiKey: string }
 
-const JWT_SETTINGS = ['JWKS_URL', 'JWT_ISSUER', 'JWT_AUDIENCE'] as const
-
 type Environment = z.infer<typeof EnvironmentShape>
 
-/** Only for an environment that passed `checkIdentity`. */
+/** Only for an environment that `identityIssues` has nothing to say of. */
 function identityOf(env: Environment): IdentityConfig {
-  const { UPSTREAM_API_KEY: upstreamApiKey } = env
-  if (upstreamApiKey === undefined) return { mode: 'PASS_THROUGH' }
-  if (env.ALLOW_ANONYMOUS) return { mode: 'ANONYMOUS', upstreamApiKey }
+  const { UPSTREAM_API_KEY, JWKS_URL, JWT_ISSUER, JWT_AUDIENCE, TENANT_CLAIM = 'sub' } = env
+  if (UPSTREAM_API_KEY === undefined) return { mode: 'PASS_THROUGH' }
+  if (env.ALLOW_ANONYMOUS) return { mode: 'ANONYMOUS', upstreamApiKey: UPSTREAM_API_KEY }
   return {
     mode: 'JWT',
-    upstreamApiKey,
-    jwksUrl: env.JWKS_URL ?? '',
-    issuer: env.JWT_ISSUER ?? '',
-    audience: env.JWT_AUDIENCE ?? '',
-    tenantClaim: env.TENANT_CLAIM,
+    upstreamApiKey: UPSTREAM_API_KEY,
+    jwksUrl: JWKS_URL ?? '',
+    issuer: JWT_ISSUER ?? '',
+    audience: JWT_AUDIENCE ?? '',
+    tenantClaim: TENANT_CLAIM,
   }
 }
 
+const JWT_REQUIRED = ['JWKS_URL', 'JWT_ISSUER', 'JWT_AUDIENCE'] as const
+const JWT_SETTINGS = [...JWT_REQUIRED, 'TENANT_CLAIM'] as const
+
 /** One mode, and that one whole: anything in between would let in whom nobody meant to let in. */
-function* identityIssues(env: Environment): Iterable<[string, string]> {
-  const isServerHeld = env.UPSTREAM_API_KEY !== undefined
-  for (const name of JWT_SETTINGS) {
-    const isSet = env[name] !== undefined
-    if (isSet && !isServerHeld) yield ['UPSTREAM_API_KEY', `Required with ${name}.`]
-    if (isSet && env.ALLOW_ANONYMOUS) yield ['ALLOW_ANONYMOUS', `Contradicts ${name}.`]
-    if (!isSet && isServerHeld && !env.ALLOW_ANONYMOUS) {
-      yield [name, 'Required with UPSTREAM_API_KEY, unless ALLOW_ANONYMOUS=1.']
-    }
+function identityIssues(env: Environment): [name: string, message: string][] {
+  const isSet = (name: keyof Environment) => env[name] !== undefined
+  const jwt = JWT_SETTINGS.filter(isSet)
+  if (env.ALLOW_ANONYMOUS) {
+    const issues: [string, string][] = jwt.map((name) => [name, 'Contradicts ALLOW_ANONYMOUS=1.'])
+    if (isSet('UPSTREAM_API_KEY')) return issues
+    return [['UPSTREAM_API_KEY', 'Required with ALLOW_ANONYMOUS=1.'], ...issues]
   }
-  if (env.ALLOW_ANONYMOUS && !isServerHeld)
-    yield ['UPSTREAM_API_KEY', 'Required with ALLOW_ANONYMOUS.']
+  const serverHeld = ['UPSTREAM_API_KEY', ...JWT_REQUIRED] as const
+  const given = (['UPSTREAM_API_KEY', ...jwt] as const).filter(isSet)
+  if (given.length === 0) return []
+  const missing = serverHeld.filter((name) => !isSet(name))
+  return missing.map((name) => [name, `Required with ${given.join(', ')}.`])
+}
+
+function hasNoPassword(text: string): boolean {
+  const url = URL.parse(text)
+  return url === null || url.username + url.password === ''
 }
 
 function isOrigin(text: string): boolean {

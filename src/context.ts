@@ -33,8 +33,7 @@ export function createContext(services: Services, arrival: Arrival): Context {
   const caller = () => {
     if (identity === null) throw new Refusal(MISSING_CREDENTIAL)
     if (identity instanceof Refusal) throw identity
-    const { tenant, credential } = identity
-    return { tenant, credential, requestId, signal }
+    return { ...identity, requestId, signal }
   }
   return { ...services, caller, loaders: createLoaders({ caller, reads: services.reads }) }
 }

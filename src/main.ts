@@ -5,6 +5,9 @@ import { type Config, ConfigError, readConfig } from './config.ts'
 const startedAt = performance.now()
 const config = readConfigOrExit()
 const log = await createLogger(config.logLevel)
+if (config.identity.mode === 'ANONYMOUS') {
+  log.warn('ALLOW_ANONYMOUS=1: anybody who reaches the port spends the money of UPSTREAM_API_KEY')
+}
 const app = await startOrExit()
 log.info(
   {

@@ -1,5 +1,8 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { ConfigError, readConfig } from '../src/config.ts'
+import { temporaryFolder } from './support/app.ts'
 
 test('an empty environment gives the documented defaults', () => {
   expect(readConfig({})).toMatchObject({
@@ -40,3 +43,98 @@ test('a first gap longer than the longest is refused', () => {
 
   expect(() => readConfig(environment)).toThrow(/TASK_POLL_MIN_MS: Longer than TASK_POLL_MAX_MS/)
 })
+
+const KEY = { UPSTREAM_API_KEY: 'sk-held' }
+const JWKS = { JWKS_URL: 'https://login.example.com/jwks.json' }
+const ISSUER = { JWT_ISSUER: 'https://login.example.com/' }
+const AUDIENCE = { JWT_AUDIENCE: 'zerograph' }
+const CLAIM = { TENANT_CLAIM: 'org' }
+const ANYBODY = { ALLOW_ANONYMOUS: '1' }
+
+test.for([
+  [{}, { mode: 'PASS_THROUGH' }],
+  [{ ALLOW_ANONYMOUS: '0', JWKS_URL: '' }, { mode: 'PASS_THROUGH' }],
+  [
+    { ...KEY, ...ANYBODY },
+    { mode: 'ANONYMOUS', upstreamApiKey: 'sk-held' },
+  ],
+  [
+    { ...KEY, ...JWKS, ...ISSUER, ...AUDIENCE },
+    {
+      mode: 'JWT',
+      upstreamApiKey: 'sk-held',
+      jwksUrl: JWKS.JWKS_URL,
+      issuer: ISSUER.JWT_ISSUER,
+      audience: 'zerograph',
+      tenantClaim: 'sub',
+    },
+  ],
+  [
+    { ...KEY, ...JWKS, ...ISSUER, ...AUDIENCE, ...CLAIM },
+    { mode: 'JWT', tenantClaim: 'org' },
+  ],
+] as const)('%o is the mode %o', ([environment, identity]) => {
+  expect(readConfig(environment).identity).toMatchObject(identity)
+})
+
+test.for([
+  [KEY, ['JWKS_URL', 'JWT_ISSUER', 'JWT_AUDIENCE']],
+  [{ ...KEY, ALLOW_ANONYMOUS: '0' }, ['JWKS_URL', 'JWT_ISSUER', 'JWT_AUDIENCE']],
+  [{ ...KEY, ...JWKS }, ['JWT_ISSUER', 'JWT_AUDIENCE']],
+  [{ ...KEY, ...ISSUER }, ['JWKS_URL', 'JWT_AUDIENCE']],
+  [{ ...KEY, ...AUDIENCE }, ['JWKS_URL', 'JWT_ISSUER']],
+  [{ ...KEY, ...JWKS, ...ISSUER }, ['JWT_AUDIENCE']],
+  [{ ...KEY, ...JWKS, ...AUDIENCE }, ['JWT_ISSUER']],
+  [{ ...KEY, ...ISSUER, ...AUDIENCE }, ['JWKS_URL']],
+  [{ ...KEY, ...CLAIM }, ['JWKS_URL', 'JWT_ISSUER', 'JWT_AUDIENCE']],
+  [JWKS, ['UPSTREAM_API_KEY', 'JWT_ISSUER', 'JWT_AUDIENCE']],
+  [ISSUER, ['UPSTREAM_API_KEY', 'JWKS_URL', 'JWT_AUDIENCE']],
+  [AUDIENCE, ['UPSTREAM_API_KEY', 'JWKS_URL', 'JWT_ISSUER']],
+  [CLAIM, ['UPSTREAM_API_KEY', 'JWKS_URL', 'JWT_ISSUER', 'JWT_AUDIENCE']],
+  [{ ...JWKS, ...ISSUER }, ['UPSTREAM_API_KEY', 'JWT_AUDIENCE']],
+  [{ ...JWKS, ...AUDIENCE }, ['UPSTREAM_API_KEY', 'JWT_ISSUER']],
+  [{ ...ISSUER, ...AUDIENCE }, ['UPSTREAM_API_KEY', 'JWKS_URL']],
+  [{ ...JWKS, ...ISSUER, ...AUDIENCE }, ['UPSTREAM_API_KEY']],
+  [ANYBODY, ['UPSTREAM_API_KEY']],
+  [{ ...ANYBODY, ...JWKS }, ['UPSTREAM_API_KEY', 'JWKS_URL']],
+  [{ ...KEY, ...ANYBODY, ...JWKS }, ['JWKS_URL']],
+  [{ ...KEY, ...ANYBODY, ...CLAIM }, ['TENANT_CLAIM']],
+  [
+    { ...KEY, ...ANYBODY, ...JWKS, ...ISSUER, ...AUDIENCE },
+    ['JWKS_URL', 'JWT_ISSUER', 'JWT_AUDIENCE'],
+  ],
+  [{ ...KEY, ALLOW_ANONYMOUS: 'true' }, ['ALLOW_ANONYMOUS']],
+  [{ ...ANYBODY, UPSTREAM_API_KEY: 'Bearer sk-held' }, ['UPSTREAM_API_KEY']],
+  [{ ...ANYBODY, UPSTREAM_API_KEY: 'sk-held\n' }, ['UPSTREAM_API_KEY']],
+  [{ ...KEY, ...ISSUER, ...AUDIENCE, JWKS_URL: 'file:///keys.json' }, ['JWKS_URL']],
+  [{ ...KEY, ...ISSUER, ...AUDIENCE, JWKS_URL: 'https://me:sk-held@example.com' }, ['JWKS_URL']],
+  [{ ...KEY, ...ISSUER, ...JWKS, JWT_AUDIENCE: ' ' }, ['JWT_AUDIENCE']],
+  [{ ...KEY, ...AUDIENCE, ...JWKS, JWT_ISSUER: 'https://a.example ' }, ['JWT_ISSUER']],
+] as const)('%o is refused, naming %o and no key', ([environment, names]) => {
+  const message = messageOf(() => readConfig(environment))
+
+  expect(message.match(/^ {2}\w+(?=: )/gm)?.map((name) => name.trim())).toEqual(names)
+  expect(message).not.toContain('sk-held')
+})
+
+test('a half-configured process does not start: it says what is missing and ends with 1', async () => {
+  const env = { PATH: process.env.PATH, DATA_DIR: temporaryFolder(), PORT: '0', ...KEY, ...JWKS }
+
+  const starting = promisify(execFile)(process.execPath, ['src/main.ts'], { env, timeout: 15_000 })
+
+  await expect(starting).rejects.toMatchObject({
+    code: 1,
+    stdout: '',
+    stderr: expect.stringMatching(/^The configuration .*\n {2}JWT_ISSUER: .*\n {2}JWT_AUDIENCE: /),
+  })
+})
+
+function messageOf(read: () => unknown): string {
+  try {
+    read()
+    return 'It was accepted.'
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message
+    throw error
+  }
+}

@@ -572,6 +572,7 @@ test('sockets without an identity share the places of one tenant', async () => {
 const expiring = (ms: number) => async (): Promise<Identity> => ({
   tenant: 't',
   credential: KEY,
+  isShared: false,
   expiresAt: Date.now() + ms,
 })
 

@@ -6,7 +6,7 @@ import type { AssetGroup } from './asset-group.ts'
 import { completed } from './completed.ts'
 import type { Context } from './context.ts'
 import { createOnce } from './create-once.ts'
-import { type CreateFailure, failureOf, orFailure, refuseInput } from './failure.ts'
+import { type CreateFailure, failureOf, orFailure, Refusal, refuseInput } from './failure.ts'
 import { checkIdempotencyKey } from './idempotency-key.ts'
 import { getPlatformId, keyOf, notAnId, parsePlatformId } from './ids.ts'
 import { orNull } from './or-null.ts'
@@ -81,7 +81,7 @@ export async function createAsset(
   { groupId, idempotencyKey, ...input }: CreateAssetInput,
   context: Context,
 ): Promise<Asset | CreateFailure> {
-  const { tenant } = context.caller()
+  const { tenant, isShared } = context.caller()
   return orFailure(async () => {
     const group = parsePlatformId('AssetGroup', groupId, input.platform)
     const { platform, id } = group ?? { platform: input.platform, id: '' }
@@ -97,6 +97,7 @@ export async function createAsset(
         origin: { sourceUrl: request.url },
         send: (call) =>
           context.inTurn(tenant, async () => {
+            if (isShared) await refuseForeignGroup(keyOf({ platform, id }), context)
             const said = await context.upstream.createAsset(request, call)
             const { groupId, type, url, name = null } = request
             const snapshot = completed(said, { groupId, type, url, name })
@@ -107,6 +108,14 @@ export async function createAsset(
     )
     return assetOf(created)
   })
+}
+
+/** Among tenants who share a key, a group belongs to whoever registered it. */
+async function refuseForeignGroup(key: string, { caller, ledger }: Context): Promise<void> {
+  const { tenant } = caller()
+  if (await ledger.find({ tenant, kind: 'assetGroup', key })) return
+  const message = 'No group with this id is registered here.'
+  throw new Refusal({ code: 'NOT_FOUND', message, retryable: false })
 }
 
 /** One create after another, as 0-0's upstream wants it; one result for each input, in order. */

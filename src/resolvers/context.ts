@@ -10,6 +10,10 @@ export interface Caller {
   tenant: string
   /** The bare bearer key. */
   credential: string
+  /** Whether other tenants use the key too, so that only what is registered for this one is its own. */
+  isShared: boolean
+  /** When the caller's credential expires, in milliseconds since the epoch; null when it does not. */
+  expiresAt: number | null
   requestId: string
   /** Aborts when the caller has left. */
   signal?: AbortSignal | undefined

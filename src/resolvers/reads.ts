@@ -10,6 +10,7 @@ import {
   type Transition,
 } from '../ledger/resource.ts'
 import type { UpstreamCall, UpstreamClient } from '../upstream/client.ts'
+import { UpstreamError } from '../upstream/errors.ts'
 import type { Caller } from './context.ts'
 import { keyOf, type PlatformRef } from './ids.ts'
 import { unlessAway } from './or-null.ts'
@@ -27,7 +28,7 @@ export interface TaskRef {
 /**
  * Reads from 0-0, above the loaders of single operations: identical reads in flight with the same key are one call,
  * what was read is observed, and what can no longer change is remembered for a while.
- * Each read throws UpstreamError (NOT_FOUND among them).
+ * Each read throws UpstreamError: NOT_FOUND also for what a tenant who shares a key has not registered.
  */
 export interface Reads {
   assetGroup(ref: PlatformRef, caller: Caller): Promise<Resource<'assetGroup'>>
@@ -61,13 +62,14 @@ export function createReads({ upstream, ledger, settledTtlMs }: ReadsOptions): R
 
   async function read<K extends Kind>(
     address: Address<K>,
-    { credential, requestId, signal }: Caller,
+    { credential, isShared, requestId, signal }: Caller,
     fetch: (call: UpstreamCall) => Promise<Snapshot<K>>,
     origin: Origin<K> = null,
   ): Promise<Resource<K>> {
     const name = JSON.stringify([address, origin])
     const remembered = settled.get(name)
     if (remembered) return remembered as Resource<K>
+    if (isShared && !(await ledger.find(address))) throw new UpstreamError('NOT_FOUND')
     return inFlight.share(name, signal, async (signal) => {
       const snapshot = await fetch({ credential, requestId, signal })
       const registered = await ledger.observe(address, snapshot).catch(unlessAway)

@@ -143,15 +143,21 @@ function changes<K extends Kind, T>(
   view: (change: StatusChange<Status<K>>, resource: Resource<K>) => T,
   context: Context,
 ): AsyncIterableIterator<T> {
-  const { signal } = context.caller()
+  const { signal, expiresAt } = context.caller()
   const onAbort = () => void feed.return()
   if (signal?.aborted) onAbort()
   signal?.addEventListener('abort', onAbort, { once: true })
+  // Where there is no socket to close, a stream ends with the credential it was asked for with.
+  const expiry = expiresAt === null ? undefined : setTimeout(onAbort, untilMs(expiresAt))
+  const stopWaiting = () => {
+    signal?.removeEventListener('abort', onAbort)
+    clearTimeout(expiry)
+  }
   return {
     async next() {
       const { done, value } = await feed.next()
       if (done) {
-        signal?.removeEventListener('abort', onAbort)
+        stopWaiting()
         return { done: true, value: undefined }
       }
       context.loaders = createLoaders(context)
@@ -160,7 +166,7 @@ function changes<K extends Kind, T>(
       return { done: false, value: view(change, resource) }
     },
     async return() {
-      signal?.removeEventListener('abort', onAbort)
+      stopWaiting()
       await feed.return()
       return { done: true, value: undefined }
     },
@@ -168,4 +174,11 @@ function changes<K extends Kind, T>(
       return this
     },
   }
+}
+
+/** The longest a timer of Node lasts: 24 days. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
+function untilMs(time: number): number {
+  return Math.min(MAX_TIMER_MS, Math.max(0, time - Date.now()))
 }

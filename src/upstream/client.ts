@@ -18,7 +18,7 @@ import {
 } from './breaker.ts'
 import { startDeadline } from './deadline.ts'
 import { UpstreamError } from './errors.ts'
-import { ExchangeError, exchange, type Method } from './exchange.ts'
+import { ExchangeError, exchange, type HttpResponse, type Method } from './exchange.ts'
 import { buildRequest, checkedId, type RequestOutline } from './request.ts'
 import { isOutage, parseResponse, type Route, unanswered, unreadable } from './response-parser.ts'
 import { withRetries } from './retry.ts'
@@ -145,7 +145,10 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
       let status: number | null = null
       let errorCode: string | null = null
       try {
-        const response = await exchange(pool, request, deadline.signal, onSent)
+        const response = withoutKey(
+          await exchange(pool, request, deadline.signal, onSent),
+          call.credential,
+        )
         status = response.status
         return read(parseResponse(method, route, response))
       } catch (error) {
@@ -235,6 +238,13 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
 
     close: () => (closed ??= pool.close()),
   }
+}
+
+/** The answer, should it say the key back, without it: its words may reach callers who do not hold it. */
+function withoutKey(response: HttpResponse, credential: string): HttpResponse {
+  const { body } = response
+  if (!body.includes(credential)) return response
+  return { ...response, body: body.replaceAll(credential, '[key]') }
 }
 
 /** What is neither a refusal nor an exchange without an answer is an answer that could not be read. */

@@ -222,6 +222,7 @@ export async function startEndpoint(options: EndpointOptions = {}): Promise<Test
     limits,
     publicSchema: true,
     persisted: null,
+    holdsKey: false,
   })
   const endpoint = createWebSocketEndpoint({ graphql, limits, ...times })
   const http = createServer()
