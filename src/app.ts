@@ -6,11 +6,14 @@ import { createGraphiQLPage } from './graphiql.ts'
 import { createGraphQLHandler } from './graphql-handler.ts'
 import { createAuthenticate } from './identity.ts'
 import { openLedger } from './ledger/ledger.ts'
+import { createMetrics } from './metrics.ts'
+import { createOperations, logOperations } from './operation-log.ts'
 import { readPersistedDocuments } from './persisted-documents.ts'
 import { createTurns } from './resolvers/in-turn.ts'
 import { createReads } from './resolvers/reads.ts'
 import { createServer } from './server.ts'
-import { tabs } from './tabs.ts'
+import { exampleHeaders, tabs } from './tabs.ts'
+import type { Tracing } from './tracing.ts'
 import { startTracker } from './tracking/tracker.ts'
 import { createUpstreamClient } from './upstream/client.ts'
 
@@ -46,11 +49,27 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
     const sandboxUrl = config.upstreamUrl ? null : await startSandbox()
     const onError = (err: unknown) => log.error({ err }, 'something failed on our side')
 
+    const metrics = createMetrics({
+      watches: () => ledger.countWatches(),
+      subscribers: () => ledger.nudges.size,
+      sockets: () => server.sockets(),
+      breakers: () => upstream.breakers(),
+    })
+    closers.push(async () => metrics.stop())
+    const tracing = config.otlpEndpoint ? await startTracing(config.otlpEndpoint) : null
+    if (tracing) closers.push(() => tracing.stop())
+    const operations = createOperations([
+      logOperations(log),
+      metrics.observe,
+      ...(tracing ? [tracing.observe] : []),
+    ])
+
     const ledger = await openLedger({
       dataDir: config.dataDir,
       databaseUrl: config.databaseUrl,
       secret: config.secret,
       onError,
+      onCall: metrics.onLedgerCall,
       watch: {
         firstPollMs: { asset: config.pace.asset.minMs, videoTask: config.pace.videoTask.minMs },
         deadlineMs: config.watchDeadlineMs,
@@ -63,13 +82,19 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
       maxConcurrency: config.upstreamMaxConcurrency,
       getTimeoutMs: config.upstreamGetTimeoutMs,
       postTimeoutMs: config.upstreamPostTimeoutMs,
-      onCall: (call) => log.debug(call, 'upstream call'),
+      onCall(call) {
+        log.debug(call, 'upstream call')
+        metrics.onCall(call)
+        operations.onCall(call)
+      },
     })
     closers.push(() => upstream.close())
 
+    const heldKey = 'upstreamApiKey' in config.identity ? config.identity.upstreamApiKey : null
     const tracker = startTracker({
       ledger,
       upstream,
+      heldKey,
       pace: config.pace,
       maxInFlight: Math.floor(config.upstreamMaxConcurrency / 2),
       maxRps: config.pollMaxRps,
@@ -78,6 +103,7 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
       retentionMs: RETENTION_MS,
       onError,
       onLeaseLost: ({ kind, key }) => log.info({ kind, key }, 'lease lost'),
+      onPoll: metrics.onPoll,
     })
     closers.push(() => tracker.stop())
 
@@ -97,7 +123,12 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
       : null
     const server = createServer({
       graphql: createGraphQLHandler({
-        authenticate: createAuthenticate({ config: config.identity, tenantOf: ledger.tenantOf }),
+        authenticate: createAuthenticate({
+          config: config.identity,
+          tenantOf: ledger.tenantOf,
+          onError,
+        }),
+        holdsKey: heldKey !== null,
         limits: config.limits,
         publicSchema: config.publicSchema,
         persisted,
@@ -111,6 +142,7 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
           onError,
         },
         log,
+        operations,
         corsOrigins,
       }),
       page: config.publicSchema
@@ -118,8 +150,11 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
             title: 'ZeroGraph',
             subscriptionsProtocol: 'WS',
             defaultTabs: tabs(sandboxUrl),
+            headers: exampleHeaders(sandboxUrl),
+            defaultEditorToolsVisibility: 'variables',
           })
         : null,
+      metrics,
       limits: config.limits,
       corsOrigins,
       isReady: () => ledger.isReachable(),
@@ -139,6 +174,13 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
   } catch (error) {
     await stop()
     throw error
+  }
+
+  /** OpenTelemetry is loaded only where it is used. */
+  async function startTracing(endpoint: string): Promise<Tracing> {
+    const { startTracing } = await import('./tracing.ts')
+    const onError = (err: unknown) => log.warn({ err }, 'traces cannot be sent')
+    return startTracing({ endpoint, onError })
   }
 
   async function startSandbox(): Promise<string> {

@@ -32,10 +32,9 @@ export function createGraphiQLPage(options: GraphiQLOptions): GraphiQLPage {
   }
 
   return {
-    wants({ method, headers, url }) {
-      if (method !== 'GET' || !headers.accept?.includes('text/html')) return false
-      return !new URL(url ?? '/', 'http://localhost').searchParams.has('query')
-    },
+    // Also with a query in the address, where GraphiQL itself puts it.
+    wants: ({ method, headers }) =>
+      method === 'GET' && headers.accept?.includes('text/html') === true,
     async serve({ headers }, response) {
       page ??= render().catch((error) => {
         page = undefined

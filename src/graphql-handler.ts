@@ -4,7 +4,7 @@ import { type Arrival, createContext, type Services } from './context.ts'
 import { createErrorMapper } from './error-mapping.ts'
 import type { Authenticate, Identity } from './identity.ts'
 import { type OperationLimits, useLimits } from './limits.ts'
-import { useOperationLog } from './operation-log.ts'
+import { createOperations, logOperations, type Operations } from './operation-log.ts'
 import {
   DOCUMENT_ID_PARAMS,
   type PersistedDocuments,
@@ -17,7 +17,11 @@ import { schema } from './schema/index.ts'
 export interface GraphQLHandlerOptions {
   services: Services
   authenticate: Authenticate
+  /** Whether the key that 0-0 is asked with is the service's. */
+  holdsKey: boolean
   log: Logger
+  /** Follows operations; absent: they are logged and that is all. */
+  operations?: Operations
   /** Origins whose pages may read answers; none by default. */
   corsOrigins: string[]
   limits: OperationLimits & { bodyBytes: number }
@@ -37,8 +41,13 @@ export interface Received {
 
 /** Executes operations however they came, and speaks GraphQL over HTTP with server-sent events for subscriptions. */
 export function createGraphQLHandler(options: GraphQLHandlerOptions) {
-  const { services, authenticate, log, corsOrigins, limits, publicSchema, persisted } = options
-  const maskError = createErrorMapper((err) => log.error({ err }, 'unexpected error'))
+  const { services, authenticate, holdsKey, log } = options
+  const { operations = createOperations([logOperations(log)]) } = options
+  const { corsOrigins, limits, publicSchema, persisted } = options
+  const maskError = createErrorMapper({
+    holdsKey,
+    onUnexpected: (err) => log.error({ err }, 'unexpected error'),
+  })
   const yoga = createYoga<Received, { arrival: Arrival }>({
     schema,
     async context(received) {
@@ -47,14 +56,16 @@ export function createGraphQLHandler(options: GraphQLHandlerOptions) {
     },
     maskedErrors: { maskError },
     plugins: [
+      operations.plugin,
       useLimits(limits),
       ...(publicSchema ? [] : [useHiddenSchema()]),
       ...(persisted ? [usePersistedDocuments(persisted)] : []),
-      useOperationLog(log),
     ],
     cors: corsOrigins.length > 0 && { origin: corsOrigins, credentials: false },
     maxRequestBodySize: limits.bodyBytes,
     multipart: false,
+    // What is remembered would be thrown past the plugins that follow operations.
+    parserAndValidationCache: { errorCache: { get: () => undefined, set: () => {} } },
     extraParamNames: persisted ? DOCUMENT_ID_PARAMS : [],
     // The page and health are the server's.
     graphiql: false,
@@ -69,14 +80,9 @@ async function arrivalOf(
   { requestId, identity, signal, request }: Received & YogaInitialContext,
   authenticate: Authenticate,
 ): Promise<Arrival> {
-  return {
-    requestId,
-    identity:
-      identity === undefined
-        ? await identityOf(request.headers.get('authorization'), authenticate)
-        : identity,
-    signal: signal ?? request.signal,
-  }
+  if (identity !== undefined) return { requestId, identity, signal: signal ?? request.signal }
+  const found = await identityOf(request.headers.get('authorization'), authenticate)
+  return { requestId, identity: found, signal: request.signal }
 }
 
 /** A credential that is no good fails the fields that need one, as a missing one does. */

@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { GraphiQLPage } from './graphiql.ts'
 import type { GraphQLHandler } from './graphql-handler.ts'
+import type { Metrics } from './metrics.ts'
 import { requestIdOf } from './request-id.ts'
 import { createWebSocketEndpoint, type WebSocketLimits } from './websocket.ts'
 
@@ -14,6 +15,7 @@ export interface ServerOptions {
   graphql: GraphQLHandler
   /** Null: there is none to be seen. */
   page: GraphiQLPage | null
+  metrics: Pick<Metrics, 'contentType' | 'text'>
   limits: WebSocketLimits
   /** Origins of other sites whose pages may come in. */
   corsOrigins: string[]
@@ -26,6 +28,8 @@ export interface ServerOptions {
 /** The HTTP server with everything it serves; it does not listen yet. */
 export interface Server {
   readonly http: ReturnType<typeof createHttpServer>
+  /** How many WebSockets there are now. */
+  sockets(): number
   /**
    * Is not ready from now on and takes nothing new; lets running operations end; then closes streams and sockets
    * (WebSockets with 1001) and resolves.
@@ -37,7 +41,7 @@ const ENDPOINT = '/graphql'
 const DRAIN_LOOK_MS = 20
 
 export function createServer(options: ServerOptions): Server {
-  const { graphql, page, limits, corsOrigins, isReady, drainTimeoutMs } = options
+  const { graphql, page, metrics, limits, corsOrigins, isReady, drainTimeoutMs } = options
   const webSockets = createWebSocketEndpoint({ graphql, limits })
   const responses = new Set<ServerResponse>()
   let draining = false
@@ -60,6 +64,10 @@ export function createServer(options: ServerOptions): Server {
       case '/ready': {
         const ready = !draining && (await isReady())
         return answer(response, ready ? 200 : 503, { ready })
+      }
+      case '/metrics': {
+        const text = await metrics.text()
+        return response.writeHead(200, { 'content-type': metrics.contentType }).end(text)
       }
       case ENDPOINT:
         return respondToGraphQL(request, response, requestId)
@@ -107,6 +115,7 @@ export function createServer(options: ServerOptions): Server {
 
   return {
     http,
+    sockets: webSockets.sockets,
     async drain() {
       draining = true
       const patience = AbortSignal.timeout(drainTimeoutMs)

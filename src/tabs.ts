@@ -2,16 +2,21 @@ import type { GraphiQLOptions } from 'graphql-yoga'
 
 type Tabs = NonNullable<GraphiQLOptions['defaultTabs']>
 
+/** The header every tab needs: ready to use with a sandbox, to be filled in with 0-0 itself. */
+export function exampleHeaders(sandboxUrl: string | null): string {
+  const key = sandboxUrl ? 'sk-sandbox' : 'YOUR-0-0-API-KEY'
+  return JSON.stringify({ Authorization: `Bearer ${key}` }, null, 2)
+}
+
 /**
  * What GraphiQL opens with: the story from a group to a finished video, a step a tab. With a sandbox they run as they
- * are; with 0-0 itself a key and the URL of a picture have to be filled in.
+ * are; with 0-0 itself a key and the URL of a picture have to be filled in. Lines are short, as the editor is.
  */
 export function tabs(sandboxUrl: string | null): Tabs {
-  const key = sandboxUrl ? 'sk-sandbox' : 'YOUR-0-0-API-KEY'
   const picture = sandboxUrl
     ? `${sandboxUrl}/samples/portrait.png`
     : 'https://example.com/front.png'
-  const headers = JSON.stringify({ Authorization: `Bearer ${key}` }, null, 2)
+  const headers = exampleHeaders(sandboxUrl)
   return story(picture).map(({ query, variables }) => ({
     query,
     headers,
@@ -22,7 +27,8 @@ export function tabs(sandboxUrl: string | null): Tabs {
 function story(picture: string): { query: string; variables?: Record<string, unknown> }[] {
   return [
     {
-      query: `# 1 of 6. Assets live in groups. Create one, then copy its id for the next tab.
+      query: `# 1 of 6. Assets live in groups.
+# Create one, then copy its id.
 mutation CreateGroup {
   createAssetGroup(input: { name: "Heroine" }) {
     __typename
@@ -33,10 +39,13 @@ mutation CreateGroup {
 `,
     },
     {
-      query: `# 2 of 6. Register a picture in the group: paste the group's id below, under Variables.
-# It begins as PROCESSING. Copy its id for the next tabs.
+      query: `# 2 of 6. Register a picture in it: paste
+# the group's id below, under Variables.
+# It begins as PROCESSING. Copy its id.
 mutation RegisterAsset($groupId: ID!, $url: URL!) {
-  createAsset(input: { groupId: $groupId, url: $url, name: "Front" }) {
+  createAsset(
+    input: { groupId: $groupId, url: $url, name: "Front" }
+  ) {
     __typename
     ... on Asset { id status }
     ... on InvalidInputError { issues { path message } }
@@ -47,7 +56,9 @@ mutation RegisterAsset($groupId: ID!, $url: URL!) {
       variables: { groupId: 'AssetGroup:JIMENG:group-…', url: picture },
     },
     {
-      query: `# 3 of 6. Watch it become ACTIVE: this runs over a WebSocket and ends by itself.
+      query: `# 3 of 6. Watch it become ACTIVE. This
+# runs over a WebSocket and ends by itself;
+# each event replaces the one before.
 subscription WatchAsset($ids: [ID!]!) {
   assetStatusChanged(ids: $ids) {
     previous
@@ -60,12 +71,15 @@ subscription WatchAsset($ids: [ID!]!) {
       variables: { ids: ['Asset:JIMENG:Asset-…'] },
     },
     {
-      query: `# 4 of 6. Have a video made that begins with the picture. With 0-0 itself this costs money.
+      query: `# 4 of 6. Have a video made that begins
+# with the picture. With 0-0 itself this
+# costs money.
 mutation CreateVideo($assetId: ID!) {
   createVideoTask(input: {
     prompt: "She turns to the camera and smiles"
     duration: 5
     resolution: "480p"
+    ratio: "3:4"
     resources: [{ role: FIRST_FRAME, assetId: $assetId }]
   }) {
     __typename
@@ -79,27 +93,43 @@ mutation CreateVideo($assetId: ID!) {
       variables: { assetId: 'Asset:JIMENG:Asset-…' },
     },
     {
-      query: `# 5 of 6. Watch it being made. When it has SUCCEEDED, open the URL of the video.
+      query: `# 5 of 6. Watch it being made. When it has
+# SUCCEEDED, open the URL of the video.
 subscription WatchVideo($ids: [ID!]!) {
   videoTaskStatusChanged(ids: $ids) {
     previous
     current
-    videoTask { video { url } usage { totalTokens } failureReason }
+    videoTask {
+      video { url }
+      usage { totalTokens }
+      failureReason
+    }
   }
 }
 `,
       variables: { ids: ['VideoTask:…'] },
     },
     {
-      query: `# 6 of 6. Everything made with this key, newest first. 0-0 itself lists nothing.
+      query: `# 6 of 6. All that was made with this key,
+# newest first. 0-0 itself lists nothing.
 query Everything {
   assetGroups(first: 10) {
     totalCount
-    nodes { id name assets(first: 5) { nodes { id name status url } } }
+    nodes {
+      id
+      name
+      assets(first: 5) { nodes { id name status } }
+    }
   }
   videoTasks(first: 10) {
     totalCount
-    nodes { id status prompt video { url } resources { role asset { name } } }
+    nodes {
+      id
+      status
+      prompt
+      video { url }
+      resources { role asset { name } }
+    }
   }
 }
 `,

@@ -35,6 +35,8 @@ export interface LedgerOptions {
   watch: WatchTiming
   /** Troubles with connections, which are made anew by themselves. */
   onError(error: unknown): void
+  /** Told of every call that has ended, for metrics. */
+  onCall?: ((name: string, durationMs: number) => void) | undefined
 }
 
 export interface Registration<K extends Kind> {
@@ -88,6 +90,8 @@ export interface Ledger {
   children<K extends Kind>(tenant: string, kind: K, parent: string): Promise<Resource<K>[]>
   /** The transitions of one resource later than `seq`, in order. They are kept until pruned. */
   transitionsAfter<K extends Kind>(address: Address<K>, seq: number): Promise<Transition<K>[]>
+  /** How many resources are being polled, by all processes. */
+  countWatches(): Promise<number>
   /** Forgets the transitions and creates from before `time`. */
   prune(time: Date): Promise<void>
   /** Whether the database answers now. */
@@ -97,7 +101,7 @@ export interface Ledger {
 
 /** Opens the ledger, bringing its database to the newest shape first. */
 export async function openLedger(options: LedgerOptions): Promise<Ledger> {
-  const { dataDir, databaseUrl, secret, watch, onError } = options
+  const { dataDir, databaseUrl, secret, watch, onError, onCall } = options
   const database = await openDatabase({ dataDir, databaseUrl, onError })
   const secrets = createSecrets(secret ?? loadOrMakeSecret(dataDir))
   await migrate(database)
@@ -235,6 +239,14 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
       }))
     },
 
+    async countWatches() {
+      const { count } = await database
+        .selectFrom('watch')
+        .select(({ fn }) => fn.countAll().as('count'))
+        .executeTakeFirstOrThrow()
+      return Number(count)
+    },
+
     async prune(time: Date) {
       const before = time.getTime()
       await database.deleteFrom('transition').where('observed_at', '<', before).execute()
@@ -244,9 +256,9 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   }
 
   return {
-    ...typedErrors(calls),
-    watches: typedErrors(watches),
-    creations: typedErrors(createCreations(database)),
+    ...timed('', typedErrors(calls), onCall),
+    watches: timed('watches.', typedErrors(watches), onCall),
+    creations: timed('creations.', typedErrors(createCreations(database)), onCall),
     tenantOf: secrets.tenantOf,
     nudges,
 
@@ -264,4 +276,23 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
       await database.destroy()
     },
   }
+}
+
+/** The same calls, those that take time reported by name when they have ended. */
+function timed<Calls extends object>(
+  prefix: string,
+  calls: Calls,
+  onCall: LedgerOptions['onCall'],
+): Calls {
+  if (!onCall) return calls
+  const reporting = Object.entries(calls).map(([name, call]) => [
+    name,
+    (...args: unknown[]) => {
+      const startedAt = performance.now()
+      const result = call(...args)
+      if (!(result instanceof Promise)) return result
+      return result.finally(() => onCall(prefix + name, performance.now() - startedAt))
+    },
+  ])
+  return Object.fromEntries(reporting)
 }

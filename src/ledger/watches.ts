@@ -22,6 +22,7 @@ export interface ClaimedWatch extends Address<WatchedKind> {
   origin: Origin<WatchedKind>
   /** The gap before this poll, without its jitter. */
   gapMs: number
+  dueAt: Date
   deadlineAt: Date
   fence: number
   /** For a task that 0-0 does not have yet: WAITING, or SENT by someone who never told what came of it. */
@@ -348,6 +349,7 @@ async function withResources(
       snapshot,
       origin,
       gapMs: watch.gap_ms,
+      dueAt: new Date(watch.next_poll_at),
       deadlineAt: new Date(watch.deadline_at),
       fence: watch.fence,
       submission: watch.submission,

@@ -10,6 +10,8 @@ import { createSubmission } from './submission.ts'
 export interface TrackerOptions {
   ledger: Ledger
   upstream: UpstreamClient
+  /** The key the service itself holds; null: each watch has its own. */
+  heldKey: string | null
   pace: Record<WatchedKind, Pace>
   /** How long a watch lasts. */
   deadlineMs: number
@@ -25,6 +27,8 @@ export interface TrackerOptions {
   onError(error: unknown): void
   /** A poll took longer than its claim, which another process has now; its answer was not recorded. */
   onLeaseLost(watch: ClaimedWatch): void
+  /** A poll begins, `lagMs` after it was due. */
+  onPoll?: ((poll: { kind: WatchedKind; lagMs: number }) => void) | undefined
 }
 
 export interface Tracker {
@@ -40,6 +44,7 @@ export function startTracker(options: TrackerOptions): Tracker {
   const {
     ledger,
     upstream,
+    heldKey,
     pace,
     maxInFlight,
     maxRps,
@@ -47,6 +52,7 @@ export function startTracker(options: TrackerOptions): Tracker {
     retentionMs,
     onError,
     onLeaseLost,
+    onPoll,
   } = options
   const submit = createSubmission(options)
   const stopping = new AbortController()
@@ -81,6 +87,7 @@ export function startTracker(options: TrackerOptions): Tracker {
     if (limit <= 0) return leaseMs
     const claimed = await ledger.watches.claim({ now, limit, leaseMs, maxRps })
     for (const watch of claimed) {
+      onPoll?.({ kind: watch.kind, lagMs: Date.now() - watch.dueAt.getTime() })
       const polling = poll(watch)
         .catch(onError)
         .finally(() => {
@@ -97,13 +104,14 @@ export function startTracker(options: TrackerOptions): Tracker {
   }
 
   async function poll(watch: ClaimedWatch): Promise<void> {
-    if (watch.credential === null) {
+    const credential = heldKey ?? watch.credential
+    if (credential === null) {
       const endedBecause = 'The key it was registered with can no longer be read.'
       return conclude(watch, null, { endedBecause })
     }
-    if (watch.submission !== null) return submit(watch, watch.credential, stopping.signal)
+    if (watch.submission !== null) return submit(watch, credential, stopping.signal)
     try {
-      const seen = await read(watch, watch.credential)
+      const seen = await read(watch, credential)
       await conclude(watch, seen, afterAnswer(watch))
       await ledger.watches.speedUp(watch.tenant, maxRps)
     } catch (error) {
