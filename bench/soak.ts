@@ -2,44 +2,22 @@
  * Two replicas over one PostgreSQL while both, and the database, fail in turn: `npm run soak [seconds]`.
  * Prints what was asked, sent, doubled and lost, and ends with 1 when something was doubled or lost.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createClient } from 'graphql-ws'
 import WebSocket from 'ws'
-import { startPostgres } from '../test/support/postgres.ts'
-import { startCountingUpstream } from './soak-upstream.ts'
+import { AUTHORIZATION, GAP_MS, startRig } from './rig.ts'
 
 const SECONDS = Number(process.argv[2] ?? 60)
 const PORTS = [4701, 4702]
-const GAP_MS = 500
 const CREATORS = 4
-const AUTHORIZATION = 'Bearer sk-soak'
 const ORDER = ['QUEUED', 'RUNNING', 'SUCCEEDED']
 
-const dataDir = mkdtempSync(join(tmpdir(), 'zerograph-soak-'))
-const upstream = await startCountingUpstream(0.05)
-const postgres = await startPostgres()
-const settings = {
-  PATH: process.env.PATH,
-  UPSTREAM_URL: upstream.url,
-  DATABASE_URL: postgres.url,
-  SECRET_KEY: randomBytes(32).toString('base64'),
-  DATA_DIR: dataDir,
-  TASK_POLL_MIN_MS: String(GAP_MS),
-  TASK_POLL_MAX_MS: String(GAP_MS),
-  POLL_MAX_RPS: '1000',
-  LOG_LEVEL: 'silent',
-}
-const replicas = new Map<number, ChildProcess>()
+const rig = await startRig(PORTS)
+const { upstream } = rig
+upstream.brokenShare = 0.05
 let stopping = false
 
 try {
-  for (const port of PORTS) await start(port)
   const creators = Array.from({ length: CREATORS }, (_, index) => createSteadily(index))
   const faults = await failInTurn(Date.now() + SECONDS * 1_000)
   stopping = true
@@ -47,10 +25,7 @@ try {
   const streams = await Promise.all(outcomes.flatMap(({ streams }) => streams))
   process.exitCode = await report(outcomes, streams, faults)
 } finally {
-  for (const child of replicas.values()) child.kill('SIGKILL')
-  await postgres.stop()
-  upstream.close()
-  rmSync(dataDir, { recursive: true, force: true })
+  await rig.end()
 }
 
 interface CreateOutcome {
@@ -59,21 +34,6 @@ interface CreateOutcome {
   id: string | null
   /** What each of its subscribers saw. */
   streams: Promise<string[]>[]
-}
-
-async function start(port: number): Promise<void> {
-  const env = { ...settings, PORT: String(port) }
-  const child = spawn(process.execPath, ['src/main.ts'], {
-    env,
-    stdio: ['ignore', 'ignore', 'inherit'],
-  })
-  replicas.set(port, child)
-  while (!(await isReady(port))) await pause(50)
-}
-
-async function isReady(port: number): Promise<boolean> {
-  const response = await fetch(`http://127.0.0.1:${port}/ready`).catch(() => null)
-  return response?.ok ?? false
 }
 
 async function createSteadily(creator: number): Promise<CreateOutcome[]> {
@@ -90,7 +50,7 @@ async function createSteadily(creator: number): Promise<CreateOutcome[]> {
 /** Repeats with the same key, at one replica and the other, until there is an outcome. */
 async function createUntilAnswered(key: string, first: number): Promise<string | null> {
   for (let attempt = first; ; attempt += 1) {
-    const answer = await ask(PORTS[attempt % PORTS.length] as number, {
+    const answer = await rig.ask(PORTS[attempt % PORTS.length] as number, {
       query: `mutation ($key: String!) { createVideoTask(input: { prompt: $key, idempotencyKey: $key }) {
         ... on VideoTask { id } ... on Error { code }
       } }`,
@@ -101,17 +61,6 @@ async function createUntilAnswered(key: string, first: number): Promise<string |
     if (result?.code === 'OUTCOME_UNKNOWN') return null
     await pause(100)
   }
-}
-
-// biome-ignore lint/suspicious/noExplicitAny: the shape of an answer is what its query asks for.
-async function ask(port: number, operation: object): Promise<any> {
-  const response = await fetch(`http://127.0.0.1:${port}/graphql`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: AUTHORIZATION },
-    body: JSON.stringify(operation),
-    signal: AbortSignal.timeout(10_000),
-  }).catch(() => null)
-  return response?.json().catch(() => null)
 }
 
 /** The statuses one subscriber sees, resuming wherever there is a replica until the task is done. */
@@ -146,8 +95,8 @@ async function follow(id: string, firstPort: number): Promise<string[]> {
 /** One fault after another, with quiet between them; gives how often each happened. */
 async function failInTurn(until: number): Promise<Record<string, number>> {
   const faults: [string, (port: number) => Promise<void>][] = [
-    ['kill -9', (port) => restart(port, 'SIGKILL')],
-    ['SIGTERM', (port) => restart(port, 'SIGTERM')],
+    ['kill -9', (port) => rig.restart(port, 'SIGKILL')],
+    ['SIGTERM', (port) => rig.restart(port, 'SIGTERM')],
     ['SIGSTOP for 3 s', stopForAWhile],
     ['database away for 2 s', databaseAway],
   ]
@@ -161,24 +110,16 @@ async function failInTurn(until: number): Promise<Record<string, number>> {
   return happened
 }
 
-async function restart(port: number, signal: NodeJS.Signals): Promise<void> {
-  const child = replicas.get(port)
-  const exited = child && once(child, 'exit')
-  child?.kill(signal)
-  await exited
-  await start(port)
-}
-
 async function stopForAWhile(port: number): Promise<void> {
-  replicas.get(port)?.kill('SIGSTOP')
+  rig.signal(port, 'SIGSTOP')
   await pause(3_000)
-  replicas.get(port)?.kill('SIGCONT')
+  rig.signal(port, 'SIGCONT')
 }
 
 async function databaseAway(): Promise<void> {
-  await postgres.halt()
+  await rig.haltDatabase()
   await pause(2_000)
-  await postgres.start()
+  await rig.startDatabase()
 }
 
 async function report(
@@ -221,7 +162,7 @@ function isInOrder(seen: string[]): boolean {
 async function listedIds(): Promise<string[]> {
   const ids: string[] = []
   for (let after: string | null = null; ; ) {
-    const answer = await ask(PORTS[0] as number, {
+    const answer = await rig.ask(PORTS[0] as number, {
       query: `query ($after: String) { videoTasks(first: 100, after: $after) {
         nodes { id } pageInfo { hasNextPage endCursor }
       } }`,

@@ -1,4 +1,3 @@
-import chromium from '@sparticuz/chromium'
 import { type BrowserContext, chromium as playwright } from 'playwright-core'
 import { onTestFinished } from 'vitest'
 
@@ -35,8 +34,11 @@ export async function openBrowser(): Promise<TestBrowser> {
 
 /** The binary that npm brings runs on Linux x64; elsewhere an installed Chrome serves. */
 async function whichBrowser() {
-  const brought = process.platform === 'linux' && process.arch === 'x64'
-  return brought ? { executablePath: await chromium.executablePath() } : { channel: 'chrome' }
+  if (process.platform !== 'linux' || process.arch !== 'x64') return { channel: 'chrome' }
+  // The package unpacks the system libraries it needs only where it believes to be in a Lambda; they may be missing elsewhere too.
+  process.env.AWS_EXECUTION_ENV ??= 'AWS_Lambda_nodejs22.x'
+  const { default: chromium } = await import('@sparticuz/chromium')
+  return { executablePath: await chromium.executablePath() }
 }
 
 function isElsewhere({ protocol, hostname }: URL): boolean {
