@@ -4,7 +4,8 @@ import { type Arrival, createContext, type Services } from './context.ts'
 import { createErrorMapper } from './error-mapping.ts'
 import type { Authenticate, Identity } from './identity.ts'
 import { type OperationLimits, useLimits } from './limits.ts'
-import { createOperations, logOperations, type Operations } from './operation-log.ts'
+import { createOperations, type Operations } from './operation.ts'
+import { logOperations } from './operation-log.ts'
 import {
   DOCUMENT_ID_PARAMS,
   type PersistedDocuments,
