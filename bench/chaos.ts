@@ -188,6 +188,7 @@ function clientsThatLeave(): Fault {
     async begin() {
       const leave = async () => {
         while (!stopping) {
+          await pause(10)
           await rig.ask(
             PORT,
             { query: '{ videoTask(id: "cgt-0") { status } }' },
@@ -195,7 +196,7 @@ function clientsThatLeave(): Fault {
           )
         }
       }
-      void Promise.all(Array.from({ length: 16 }, leave))
+      void Promise.all(Array.from({ length: 8 }, leave))
     },
     end() {
       stopping = true
