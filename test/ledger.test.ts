@@ -114,6 +114,31 @@ test('a reason given in one status is not carried into the next', async () => {
   expect((await ledger.find(address))?.snapshot.failureReason).toBeNull()
 })
 
+test('a tenant with ten thousand watches does not delay another', async () => {
+  const ledger = await open()
+  for (let index = 0; index < 10_000; index += 100) {
+    const some = Array.from({ length: 100 }, (_, more) => assetIn(ledger, `Asset-${index + more}`))
+    const register = (one: Address<'asset'>) =>
+      ledger.register(one, registration(seen('PROCESSING')))
+    await Promise.all(some.map(register))
+  }
+  const other = assetIn(ledger, 'Asset-1', 'sk-other')
+  await ledger.register(other, { ...registration(seen('PROCESSING')), credential: 'sk-other' })
+
+  const startedAt = performance.now()
+  const claimed = await ledger.watches.claim({
+    now: new Date(Date.now() + 1_000),
+    limit: 32,
+    leaseMs: 60_000,
+    maxRps: 20,
+  })
+
+  // All of its one, and for the first tenant what its budget allows.
+  expect(claimed.filter(({ tenant }) => tenant === other.tenant)).toHaveLength(1)
+  expect(claimed).toHaveLength(17)
+  expect(performance.now() - startedAt).toBeLessThan(1_000)
+}, 60_000)
+
 test('a tenant that has spent its budget does not take the place of one that has not', async () => {
   const ledger = await open()
   await ledger.register(assetIn(ledger), registration(seen('PROCESSING')))

@@ -12,7 +12,11 @@ const mutations = (count: number) =>
   `mutation { ${Array.from({ length: count }, (_, index) => `m${index}: createAssetGroup(input: { name: "G" }) { __typename }`).join(' ')} }`
 
 const TOO_MUCH: [bound: string, query: string, variables?: Data][] = [
-  ['tokens', `{ ${'__typename '.repeat(2_100)} }`],
+  ['tokens', `{ ${'a '.repeat(2_100)} }`],
+  [
+    'depth',
+    `subscription { assetStatusChanged(ids: ["Asset-1"]) { asset { group ${'{ assets { nodes { group '.repeat(3)} { id } ${'} } }'.repeat(3)} } } }`,
+  ],
   ['depth', deep(3)],
   ['aliases', aliases(61)],
   ['aliases', `{ ...A } fragment A on Query { ${aliases(61).slice(2, -2)} }`],
@@ -29,19 +33,22 @@ const TOO_MUCH: [bound: string, query: string, variables?: Data][] = [
 ]
 
 test.for(TOO_MUCH)(
-  'too much of %s is refused over POST, SSE and WebSocket alike, and 0-0 is asked nothing',
+  'too much of %s is refused over POST, GET, SSE and WebSocket alike, and 0-0 is asked nothing',
   async ([bound, query, variables]) => {
     const upstream = await scriptUpstream()
     const app = await startApp({ UPSTREAM_URL: upstream.url })
 
     const overPost = await app.query(query, variables)
+    const overGet = query.startsWith('mutation')
+      ? bound
+      : await overTheAddress(app, query, variables)
     const overSse = await overEventStream(app, query, variables)
     const overSocket = await app
       .subscribe(query, variables)
       .rest()
       .catch((error) => ({ errors: error }))
 
-    for (const answer of [overPost, overSse, overSocket]) {
+    for (const answer of [overPost, overGet, overSse, overSocket]) {
       const text = JSON.stringify(answer)
       expect(text).toContain(bound)
       expect(text).not.toContain('"__typename"')
@@ -191,6 +198,14 @@ test('a manifest that is none keeps the service from starting', async () => {
     startApp({ UPSTREAM_URL: 'http://127.0.0.1:1', PERSISTED_DOCUMENTS: path }),
   ).rejects.toThrow(path)
 })
+
+async function overTheAddress(app: TestApp, query: string, variables?: Data): Promise<string> {
+  const parameters = new URLSearchParams({ query, variables: JSON.stringify(variables ?? {}) })
+  const response = await fetch(`${app.url}/graphql?${parameters}`, {
+    headers: { accept: 'application/json', authorization: 'Bearer sk-test' },
+  })
+  return response.text()
+}
 
 async function overEventStream(app: TestApp, query: string, variables?: Data): Promise<string> {
   const response = await fetch(`${app.url}/graphql`, {

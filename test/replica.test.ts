@@ -1,4 +1,5 @@
 import { createClient } from 'graphql-ws'
+import { Client } from 'pg'
 import { expect, onTestFinished, test } from 'vitest'
 import WebSocket from 'ws'
 import { openLedger } from '../src/ledger/ledger.ts'
@@ -140,6 +141,32 @@ test('a thousand subscribers of one asset over two cause one poll a gap, and eac
   ]
   for (const changes of seen) expect(changes).toEqual(expected)
 }, 60_000)
+
+test('a process whose LISTEN connection breaks reads what it missed when it has another', async () => {
+  const upstream = await scriptUpstream()
+  const settings = await sharedSettings(upstream)
+  const { a, b } = await startTwo(settings)
+  upstream.tasks.set('cgt-1', { status: 'queued' })
+  const query = `subscription { videoTaskStatusChanged(ids: ["cgt-1"]) { current } }`
+  const there = subscribe(b.url, query)
+  await there.next()
+  const database = new Client({ connectionString: settings.DATABASE_URL })
+  await database.connect()
+  onTestFinished(() => database.end())
+  const breakListeners = () =>
+    database.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity
+       where application_name = 'zerograph listener' and datname = current_database()`,
+    )
+
+  // While they reconnect, one process sees the change and can tell the other nothing.
+  await breakListeners()
+  upstream.tasks.set('cgt-1', { status: 'succeeded' })
+  await ask(a.url, '{ videoTask(id: "cgt-1") { status } }')
+  const rest = await there.rest()
+
+  expect(rest.map(({ data }) => data?.videoTaskStatusChanged.current)).toEqual(['SUCCEEDED'])
+})
 
 test('POLL_MAX_RPS holds over both together', async () => {
   const upstream = await scriptUpstream()

@@ -9,6 +9,8 @@ import { scriptUpstream } from './support/upstream.ts'
 const MARKS = {
   // With every kind of character a key may have, so that encoding it changes it.
   key: 'sk-Marked+Key/of~a.caller_0123456789==',
+  // What is left of it when only what looks like a key is taken out.
+  restOfKey: 'Key/of~a.caller_0123456789',
   accessKey: 'Marked-access-key-0123456789',
   secretKey: 'Marked-secret-key-0123456789',
 }

@@ -208,6 +208,30 @@ test('a tenant is polled no more often than POLL_MAX_RPS, and delays no other', 
   expect(upstream.callsTo('GET').filter(of('sk-other')).length).toBeGreaterThan(5)
 })
 
+test('429s slow the polls of the tenant they are for, and of no other', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({
+    UPSTREAM_URL: upstream.url,
+    POLL_MAX_RPS: '8',
+    ASSET_POLL_MIN_MS: '20',
+    ASSET_POLL_MAX_MS: '20',
+    UPSTREAM_GET_TIMEOUT_MS: '20',
+  })
+  const of =
+    (key: string) =>
+    ({ headers }: Call) =>
+      headers.authorization === `Bearer ${key}`
+  upstream.intercept = (call) =>
+    call.method === 'GET' && of('sk-limited')(call) ? { status: 429, body: {} } : undefined
+  await register(app, 20, 'sk-limited')
+  await register(app, 20, 'sk-test')
+
+  await until(() => upstream.callsTo('GET').filter(of('sk-test')).length > 40, 10_000)
+
+  const limited = upstream.callsTo('GET').filter(of('sk-limited')).length
+  expect(limited).toBeLessThan(upstream.callsTo('GET').filter(of('sk-test')).length / 2)
+})
+
 test('polling stops with the service, and nothing is asked after it has stopped', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
