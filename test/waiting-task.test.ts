@@ -63,6 +63,19 @@ test('it is accepted at once, sent once when all its assets are ACTIVE, and stre
   })
 })
 
+test('it is sent as soon as anybody sees that its last asset is ACTIVE', async () => {
+  const upstream = await withAssets('Processing')
+  const slow = { ASSET_POLL_MIN_MS: '60000', ASSET_POLL_MAX_MS: '60000' }
+  const app = await startApp({ UPSTREAM_URL: upstream.url, ...slow })
+  await accept(app, 'Asset-1')
+
+  upstream.assets.set('Asset-1', { status: 'Active' })
+  const sent = upstream.nextCall('POST')
+  await app.query('{ asset(id: "Asset-1") { status } }')
+
+  expect((await sent).path).toBe('/v1/video/tasks')
+})
+
 test('once sent it is found by either id, as the same task', async () => {
   const upstream = await withAssets('Active')
   const app = await startApp({ UPSTREAM_URL: upstream.url })
