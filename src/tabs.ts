@@ -43,12 +43,16 @@ mutation CreateGroup {
 # the group's id below, under Variables.
 # It begins as PROCESSING. Copy its id.
 mutation RegisterAsset($groupId: ID!, $url: URL!) {
-  createAsset(
-    input: { groupId: $groupId, url: $url, name: "Front" }
-  ) {
+  createAsset(input: {
+    groupId: $groupId
+    url: $url
+    name: "Front"
+  }) {
     __typename
     ... on Asset { id status }
-    ... on InvalidInputError { issues { path message } }
+    ... on InvalidInputError {
+      issues { path message }
+    }
     ... on Error { code message retryable }
   }
 }
@@ -84,8 +88,12 @@ mutation CreateVideo($assetId: ID!) {
   }) {
     __typename
     ... on VideoTask { id status }
-    ... on AssetsNotReadyError { assets { id status } }
-    ... on InvalidInputError { issues { path message } }
+    ... on AssetsNotReadyError {
+      assets { id status }
+    }
+    ... on InvalidInputError {
+      issues { path message }
+    }
     ... on Error { code message retryable }
   }
 }
