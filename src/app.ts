@@ -37,6 +37,8 @@ function leaseOf({ asset, videoTask }: Config['pace']): number {
   return Math.max(MIN_LEASE_MS, 2 * Math.min(asset.minMs, videoTask.minMs))
 }
 const MIN_LEASE_MS = 500
+/** How long stopping waits for the database to take what was created meanwhile. */
+const BACKGROUND_TIMEOUT_MS = 30_000
 /** How much longer draining may take than the longest operation. */
 const DRAIN_MARGIN_MS = 5_000
 
@@ -104,12 +106,19 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
       retentionMs: RETENTION_MS,
       onError,
       onLeaseLost: ({ kind, key }) => log.info({ kind, key }, 'lease lost'),
+      onUnrecorded: (task) => log.error(task, 'a task was sent and could not be recorded'),
       onPoll: metrics.onPoll,
     })
     closers.push(() => tracker.stop())
 
     const background = new Set<Promise<unknown>>()
-    closers.push(async () => void (await Promise.allSettled(background)))
+    closers.push(async () => {
+      // One may begin another; and a database that is away for good is not waited for for ever.
+      const patience = AbortSignal.timeout(BACKGROUND_TIMEOUT_MS)
+      while (background.size > 0 && !patience.aborted) {
+        await Promise.race([Promise.allSettled(background), aborted(patience)])
+      }
+    })
     const seeThrough = <T>(work: Promise<T>) => {
       background.add(work)
       const ended = () => background.delete(work)
@@ -194,6 +203,10 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
     closers.push(() => sandbox.close())
     return sandbox.url
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve()))
 }
 
 function hostInUrl(host: string): string {

@@ -2,6 +2,7 @@ import { createYoga, type YogaInitialContext } from 'graphql-yoga'
 import type { Logger } from 'pino'
 import { type Arrival, createContext, type Services } from './context.ts'
 import { createErrorMapper } from './error-mapping.ts'
+import { useGetForQueries } from './get-queries.ts'
 import type { Authenticate, Identity } from './identity.ts'
 import { type OperationLimits, useLimits } from './limits.ts'
 import { createOperations, type Operations } from './operation.ts'
@@ -58,11 +59,16 @@ export function createGraphQLHandler(options: GraphQLHandlerOptions) {
     maskedErrors: { maskError },
     plugins: [
       operations.plugin,
+      useGetForQueries(),
       useLimits(limits),
       ...(publicSchema ? [] : [useHiddenSchema()]),
       ...(persisted ? [usePersistedDocuments(persisted)] : []),
     ],
-    cors: corsOrigins.length > 0 && { origin: corsOrigins, credentials: false },
+    // Decided for each origin: of a list, Yoga answers a stranger with `null`, which is what sandboxed pages are called.
+    cors(request) {
+      const origin = request.headers.get('origin') ?? ''
+      return corsOrigins.includes(origin) && { origin: [origin], credentials: false }
+    },
     maxRequestBodySize: limits.bodyBytes,
     multipart: false,
     // What is remembered would be thrown past the plugins that follow operations.

@@ -128,14 +128,20 @@ function countAliases(root: SelectionSetNode, fragments: Fragments): number {
   return count(root)
 }
 
-/** The fields of one level, through fragments. */
-function countFields(set: SelectionSetNode, fragments: Fragments): number {
-  let fields = 0
-  for (const selection of set.selections) {
-    fields +=
-      selection.kind === Kind.FIELD ? 1 : countFields(setOf(selection, fragments), fragments)
+/** The fields of one level, through fragments, each of which is looked at once. */
+function countFields(root: SelectionSetNode, fragments: Fragments): number {
+  const known = new Map<SelectionSetNode, number>()
+  const count = (set: SelectionSetNode): number => {
+    let fields = known.get(set)
+    if (fields !== undefined) return fields
+    fields = 0
+    for (const selection of set.selections) {
+      fields += selection.kind === Kind.FIELD ? 1 : count(setOf(selection, fragments))
+    }
+    known.set(set, fields)
+    return fields
   }
-  return fields
+  return count(root)
 }
 
 const NOTHING: SelectionSetNode = { kind: Kind.SELECTION_SET, selections: [] }

@@ -49,6 +49,7 @@ export function createServer(options: ServerOptions): Server {
   const http = createHttpServer({ shouldUpgradeCallback: isWebSocket }, (request, response) => {
     const requestId = requestIdOf(request)
     response.setHeader('x-request-id', requestId)
+    if (corsOrigins.length > 0) response.setHeader('vary', 'origin')
     responses.add(response)
     response.once('close', () => responses.delete(response))
     respond(request, response, requestId).catch(() => response.destroy())

@@ -14,6 +14,7 @@ import type { RawData, WebSocket } from 'ws'
 import { formatError } from './error-mapping.ts'
 import { type GraphQLHandler, identityOf } from './graphql-handler.ts'
 import type { Identity } from './identity.ts'
+import { DOCUMENT_ID_PARAMS } from './persisted-documents.ts'
 import { Refusal } from './resolvers/failure.ts'
 import type { WebSocketLimits } from './websocket.ts'
 import { runOperation } from './websocket-operation.ts'
@@ -223,12 +224,22 @@ function tooManySockets(limit: number): string {
   return `At most ${limit} sockets of one tenant may be open at once (tenantSockets).`
 }
 
+/** A document that is named by its id alone has no text, which the parser insists on. */
 function messageOf(text: string): Message | null {
   try {
-    return parseMessage(text)
+    const message = JSON.parse(text)
+    if (message?.type === MessageType.Subscribe && namesDocument(message.payload)) {
+      message.payload.query ??= ''
+    }
+    return parseMessage(message)
   } catch {
     return null
   }
+}
+
+function namesDocument(payload: unknown): boolean {
+  if (typeof payload !== 'object' || payload === null) return false
+  return [...DOCUMENT_ID_PARAMS, 'extensions'].some((name) => name in payload)
 }
 
 function authorizationOf(params: ConnectionInitMessage['payload']): string | null {

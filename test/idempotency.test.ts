@@ -127,6 +127,8 @@ test('a blank key is an issue of the input', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
 
-  expect((await create(app, { idempotencyKey: ' ' })).code).toBe('INVALID_INPUT')
+  for (const idempotencyKey of [' ', 'a\u0000b', 'x'.repeat(256)]) {
+    expect((await create(app, { idempotencyKey })).code).toBe('INVALID_INPUT')
+  }
   expect(upstream.calls).toEqual([])
 })

@@ -560,6 +560,20 @@ test('tenants who share the key of the service reach only what is registered for
   expect(upstream.calls.slice(before).filter(({ method }) => method === 'POST')).toEqual([])
 })
 
+test('what reaches the provider unread is not taken where tenants share a key', async () => {
+  const { app, upstream, issuer } = await startWithIssuer()
+  const { data } = await app.query(
+    `mutation { createVideoTask(input: { prompt: "A cat", providerOptions: { ark: { a: 1 } } }) {
+      ... on InvalidInputError { issues { path } }
+    } }`,
+    {},
+    await issuer.token('ann'),
+  )
+
+  expect(data?.createVideoTask).toEqual({ issues: [{ path: ['providerOptions'] }] })
+  expect(upstream.calls).toEqual([])
+})
+
 test('a stream of server-sent events ends with the token it was asked for with', async () => {
   const upstream = await scriptUpstream()
   const issuer = await startIssuer()

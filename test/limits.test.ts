@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { type Data, startApp, type TestApp, temporaryFolder } from './support/app.ts'
 import { scriptUpstream } from './support/upstream.ts'
+import { initiate } from './support/websocket.ts'
 
 const deep = (levels: number) =>
   `{ assets(first: 1) { nodes { group ${'{ assets(first: 1) { nodes { group '.repeat(levels)} { id } ${'} } }'.repeat(levels)} } } }`
@@ -32,6 +33,60 @@ const TOO_MUCH: [bound: string, query: string, variables?: Data][] = [
   ],
 ]
 
+/** Fragments that use the next one twice: as many fields as two to the power of `levels`. */
+const doubling = (levels: number, type: string, field: string) =>
+  Array.from({ length: levels }, (_, level) =>
+    level === levels - 1
+      ? `fragment F${level} on ${type} { ${field} }`
+      : `fragment F${level} on ${type} { ...F${level + 1} ...F${level + 1} }`,
+  ).join(' ')
+
+test.for([
+  ['mutations', `mutation { ...F0 } ${doubling(100, 'Mutation', '__typename')}`],
+  ['aliases', `{ ...F0 } ${doubling(100, 'Query', 'a: __typename')}`],
+] as const)(
+  'fragments that multiply %s are counted without being followed',
+  async ([bound, query]) => {
+    const app = await startApp({ UPSTREAM_URL: 'http://127.0.0.1:1' })
+    const startedAt = performance.now()
+
+    const { errors } = await app.query(query, {}, null)
+
+    expect(errors?.map(({ extensions }) => extensions?.bound)).toContain(bound)
+    expect(performance.now() - startedAt).toBeLessThan(2_000)
+  },
+)
+
+test.for([
+  [
+    'creates',
+    `mutation { ${[1, 2, 3]
+      .map(
+        (index) =>
+          `m${index}: createAssets(inputs: [${Array(50).fill('{ groupId: "group-1", url: "https://example.com/" }').join(' ')}]) { __typename }`,
+      )
+      .join(' ')} }`,
+    { MAX_TOKENS: '20000' },
+  ],
+  [
+    'reads of a preview',
+    `{ ${Array.from({ length: 60 }, (_, index) => `p${index}: previewVideoTask(input: { prompt: "A", resources: $r }) { submittable }`).join(' ')} }`.replace(
+      /^/,
+      'query ($r: [VideoResourceInput!]) ',
+    ),
+    { MAX_COMPLEXITY: '2000' },
+  ],
+] as const)('%s are counted by how many there are', async ([, query, settings]) => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url, ...settings })
+  const r = Array(9).fill({ role: 'REFERENCE', assetId: 'Asset-1' })
+
+  const { errors } = await app.query(query, { r })
+
+  expect(errors?.map(({ extensions }) => extensions?.bound)).toEqual(['complexity'])
+  expect(upstream.calls).toEqual([])
+})
+
 test.for(TOO_MUCH)(
   'too much of %s is refused over POST, GET, SSE and WebSocket alike, and 0-0 is asked nothing',
   async ([bound, query, variables]) => {
@@ -39,7 +94,7 @@ test.for(TOO_MUCH)(
     const app = await startApp({ UPSTREAM_URL: upstream.url })
 
     const overPost = await app.query(query, variables)
-    const overGet = query.startsWith('mutation')
+    const overGet = /^(mutation|subscription)/.test(query)
       ? bound
       : await overTheAddress(app, query, variables)
     const overSse = await overEventStream(app, query, variables)
@@ -135,7 +190,13 @@ test('PUBLIC_SCHEMA=0 hides the schema: no introspection, no page, no suggestion
 
   expect(introspection.data).toBeUndefined()
   expect(introspection.errors?.[0]?.message).toMatch(/introspection/i)
-  for (const { errors } of [typo, argument]) {
+  const variable = await app.query(
+    'query ($s: AssetStatus) { assets(status: $s) { totalCount } }',
+    {
+      s: 'ACTIV',
+    },
+  )
+  for (const { errors } of [typo, argument, variable]) {
     expect(errors?.length).toBeGreaterThan(0)
     expect(JSON.stringify(errors)).not.toMatch(/did you mean/i)
   }
@@ -177,8 +238,10 @@ test.for([
     ])
     const refused = await Promise.all([post({ id: 'xyz' }), post({ query: '{ a: __typename }' })])
     const overSocket = await app.subscribe('{ __typename }').rest()
+    const byIdAlone = await operateById(app, 'abc')
     const refusedThere = app.subscribe('{ a: __typename }').rest()
 
+    expect(byIdAlone).toMatchObject({ type: 'next', payload: { data: { __typename: 'Query' } } })
     for (const { data } of [...admitted, ...overSocket])
       expect(data).toEqual({ __typename: 'Query' })
     for (const { errors } of refused) {
@@ -198,6 +261,13 @@ test('a manifest that is none keeps the service from starting', async () => {
     startApp({ UPSTREAM_URL: 'http://127.0.0.1:1', PERSISTED_DOCUMENTS: path }),
   ).rejects.toThrow(path)
 })
+
+/** Names a document over a WebSocket without a word of it; gives the first message that comes back. */
+async function operateById(app: TestApp, documentId: string): Promise<unknown> {
+  const peer = await initiate(app.url)
+  peer.send({ id: '1', type: 'subscribe', payload: { documentId } })
+  return peer.next({ id: '1' })
+}
 
 async function overTheAddress(app: TestApp, query: string, variables?: Data): Promise<string> {
   const parameters = new URLSearchParams({ query, variables: JSON.stringify(variables ?? {}) })

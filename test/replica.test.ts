@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect as connectTo, createServer, type Socket } from 'node:net'
 import { createClient } from 'graphql-ws'
 import { Client } from 'pg'
 import { expect, onTestFinished, test } from 'vitest'
@@ -316,6 +318,48 @@ test('while the database is away reads go on and creates are refused; then every
   ])
   await until(async () => (await fetch(`${service.url}/ready`)).status === 200)
 }, 60_000)
+
+test('connections that go silent are dropped, and the service is well again', async () => {
+  const upstream = await scriptUpstream()
+  const settings = await sharedSettings(upstream)
+  const target = new URL(settings.DATABASE_URL ?? '')
+  const relay = await startRelay(Number(target.port))
+  target.port = String(relay.port)
+  const service = await startProcess({ ...settings, DATABASE_URL: target.href })
+  const list = () => ask(service.url, '{ assets { totalCount } }')
+  await Promise.all(Array.from({ length: 20 }, list))
+
+  relay.silence()
+  await until(async () => (await list()).data?.assets?.totalCount === 0, 40_000)
+
+  expect((await ask(service.url, REGISTER)).data?.createAsset.assetId).toBe('Asset-1')
+}, 60_000)
+
+/** Passes bytes on to a local port, until it is told to swallow what comes over the connections there are. */
+async function startRelay(port: number) {
+  const pairs: Socket[][] = []
+  const server = createServer((near) => {
+    const far = connectTo(port, '127.0.0.1')
+    near.pipe(far).pipe(near)
+    for (const socket of [near, far]) socket.on('error', () => {})
+    pairs.push([near, far])
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => {
+    server.close()
+    for (const socket of pairs.flat()) socket.destroy()
+  })
+  return {
+    port: (server.address() as AddressInfo).port,
+    silence() {
+      for (const [near, far] of pairs) {
+        near?.unpipe().resume()
+        far?.unpipe().resume()
+      }
+    },
+  }
+}
 
 function connect(url: string) {
   const client = createClient({

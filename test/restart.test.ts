@@ -1,5 +1,6 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { ask, subscribe, temporaryFolder } from './support/app.ts'
+import { ask, subscribe, temporaryFolder, until } from './support/app.ts'
 import { startProcess } from './support/process.ts'
 import { scriptUpstream } from './support/upstream.ts'
 
@@ -35,6 +36,49 @@ test('killed in the middle of PROCESSING, it goes on to ACTIVE when started agai
     { previous: null, current: 'PROCESSING', asset },
     { previous: 'PROCESSING', current: 'ACTIVE', asset },
   ])
+})
+
+test('stopped while it sends a waiting task, and continued, it keeps the task that 0-0 took', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Active' })
+  const answer = Promise.withResolvers<undefined>()
+  upstream.intercept = ({ method }) => (method === 'POST' ? answer.promise : undefined)
+  const service = await startProcess({
+    UPSTREAM_URL: upstream.url,
+    DATA_DIR: temporaryFolder(),
+    ASSET_POLL_MIN_MS: '50',
+    ASSET_POLL_MAX_MS: '50',
+    TASK_POLL_MIN_MS: '50',
+    TASK_POLL_MAX_MS: '50',
+  })
+  const sent = upstream.nextCall('POST')
+  const accepted = await ask(
+    service.url,
+    `mutation { createVideoTask(input: { prompt: "A cat", waitForAssets: true
+      resources: [{ role: FIRST_FRAME, assetId: "Asset-1" }] }) { ... on VideoTask { id } } }`,
+  )
+  await sent
+
+  // Longer than a claim lasts that nobody extends.
+  service.signal('SIGSTOP')
+  await pause(1_500)
+  service.signal('SIGCONT')
+  await ask(service.url, '{ __typename }')
+  answer.resolve(undefined)
+  const events = subscribe(
+    service.url,
+    `subscription ($id: ID!) { videoTaskStatusChanged(ids: [$id]) { current videoTask { taskId } } }`,
+    accepted.data?.createVideoTask,
+  )
+  await until(async () => {
+    const { data } = await ask(service.url, '{ videoTasks { nodes { status } } }')
+    return data?.videoTasks.nodes[0].status !== 'WAITING_FOR_ASSETS'
+  })
+
+  const { data } = await ask(service.url, '{ videoTasks { nodes { status taskId } } }')
+  expect(data?.videoTasks.nodes).toEqual([{ status: 'QUEUED', taskId: 'cgt-2' }])
+  events.leave()
+  expect(upstream.callsTo('POST')).toHaveLength(1)
 })
 
 test('SIGTERM ends it with 0 once what is running has ended', async () => {

@@ -123,10 +123,24 @@ test('a mutation by GET is refused', async () => {
   expect(upstream.calls).toEqual([])
 })
 
+test('a subscription by GET is refused, and begins nothing', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+
+  const response = await fetch(`${app.url}/graphql?query=${encodeURIComponent(WATCH)}`, {
+    headers: { authorization: 'Bearer sk-test', accept: 'text/event-stream' },
+  })
+
+  expect(response.status === 405 || (await response.text()).includes('GET is for queries')).toBe(
+    true,
+  )
+  expect(upstream.calls).toEqual([])
+})
+
 test('other sites get nothing unless their origin is listed, over HTTP and WebSocket alike', async () => {
   const app = await startApp({
     UPSTREAM_URL: 'http://127.0.0.1:1',
-    CORS_ORIGINS: 'https://app.example.com',
+    CORS_ORIGINS: 'https://app.example.com, https://other.example.com',
   })
   const allowed = (origin: string) =>
     fetch(`${app.url}/graphql`, {
@@ -141,7 +155,10 @@ test('other sites get nothing unless their origin is listed, over HTTP and WebSo
     })
 
   expect(await allowed('https://app.example.com')).toBe('https://app.example.com')
-  expect(await allowed('https://evil.example.com')).not.toBe('https://evil.example.com')
+  expect(await allowed('https://other.example.com')).toBe('https://other.example.com')
+  // What a sandboxed page calls itself is `null`.
+  for (const origin of ['https://evil.example.com', 'null'])
+    expect(await allowed(origin)).toBeNull()
   expect(await opened('https://app.example.com')).toBe(true)
   expect(await opened(app.url)).toBe(true)
   expect(await opened('https://evil.example.com')).toBe(false)

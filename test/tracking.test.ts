@@ -232,6 +232,27 @@ test('429s slow the polls of the tenant they are for, and of no other', async ()
   expect(limited).toBeLessThan(upstream.callsTo('GET').filter(of('sk-test')).length / 2)
 })
 
+test('polls take at most half of the calls in flight, so that a read keeps its place', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-read', { status: 'Active' })
+  const app = await startApp({ UPSTREAM_URL: upstream.url, UPSTREAM_MAX_CONCURRENCY: '4' })
+  const held = Promise.withResolvers<undefined>()
+  let polling = 0
+  upstream.intercept = ({ method, path }) => {
+    if (method === 'POST' || path.endsWith('Asset-read')) return undefined
+    polling += 1
+    return held.promise
+  }
+  await register(app, 12)
+  await until(() => polling === 2)
+
+  const { data } = await app.query('{ asset(id: "Asset-read") { status } }')
+
+  expect(data?.asset.status).toBe('ACTIVE')
+  expect(polling).toBe(2)
+  held.resolve(undefined)
+})
+
 test('polling stops with the service, and nothing is asked after it has stopped', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })

@@ -1,6 +1,8 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
 import { Kysely, PostgresAdapter, PostgresDialect, SqliteDialect } from 'kysely'
+import type { PoolClient } from 'pg'
 import { openNodeSqlite } from './node-sqlite.ts'
 import type { Tables } from './tables.ts'
 
@@ -41,10 +43,31 @@ export async function openDatabase(options: DatabaseOptions): Promise<Kysely<Tab
     },
   })
   pool.on('error', onError)
-  // The pool hears only idle connections; one that breaks between two statements of a transaction would end the process.
-  pool.on('connect', (client) => client.on('error', onError))
+  pool.on('connect', (client) => {
+    // The pool hears only idle connections; one that breaks between two statements of a transaction would end the process.
+    client.on('error', onError)
+    dropSilent(client)
+  })
   return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
 }
+
+/**
+ * Ends the connection whose query got no answer in time: the driver gives up the query alone, and the pool would hand out
+ * a connection that waits for ever.
+ */
+function dropSilent(client: PoolClient): void {
+  const query = client.query.bind(client) as (...args: unknown[]) => Promise<unknown>
+  const { stream } = (client as unknown as { connection: { stream: Duplex } }).connection
+  const watched = (...args: unknown[]) =>
+    query(...args).catch((error: Error) => {
+      if (error.message === QUERY_TIMED_OUT) stream.destroy()
+      throw error
+    })
+  client.query = watched as typeof client.query
+}
+
+/** As the driver says it. */
+const QUERY_TIMED_OUT = 'Query read timeout'
 
 /** Whether several processes may be at work, so that rows must be locked and changes told to the others. */
 export function isPostgres(database: Kysely<Tables>): boolean {

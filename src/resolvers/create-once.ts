@@ -100,11 +100,12 @@ async function sendAndRecord<K extends Kind>(
   } catch (error) {
     const failure = failureOf(error)
     const { creations } = ledger
-    const record = () =>
-      sent
-        ? creations.finish(creation, { failure: failure ?? UNKNOWN })
-        : creations.release(creation)
-    await record().catch(() => seeThrough(persist(record)).catch(onError))
+    // A request that is refused for its key has not been looked at.
+    const isDone = sent && failure?.code !== 'UNAUTHENTICATED'
+    const finish = () => creations.finish(creation, { failure: failure ?? UNKNOWN })
+    if (isDone) await finish().catch(() => seeThrough(persist(finish)).catch(onError))
+    // Tried once: by a later time the key may be somebody else's. Then it is UNKNOWN, which is safe.
+    else await creations.release(creation).catch(onError)
     throw error
   } finally {
     clearInterval(atWork)

@@ -132,7 +132,7 @@ export async function createVideoTask(
 ): Promise<VideoTask | AssetsNotReady | CreateFailure> {
   context.caller()
   const { idempotencyKey, waitForAssets } = input
-  const { request, issues } = checkInput(input)
+  const { request, issues } = checkInput(input, context)
   const send = waitForAssets ? accept : submit
   try {
     return await orFailure(async () => {
@@ -199,7 +199,7 @@ export async function previewVideoTask(
   context: Context,
 ): Promise<VideoTaskPreview> {
   context.caller()
-  const { request, issues } = checkInput(input)
+  const { request, issues } = checkInput(input, context)
   // More than any model takes is an issue already, and not worth as many reads.
   const isReadable = request.resources.length <= MAX_FILES
   const references = isReadable ? await readReferences(request, context) : []
@@ -214,12 +214,20 @@ export async function previewVideoTask(
 }
 
 /** The request for 0-0 and everything wrong with the input; meant to be sent only when nothing is. */
-function checkInput(input: CreateVideoTaskInput): {
+function checkInput(
+  input: CreateVideoTaskInput,
+  { caller }: Context,
+): {
   request: CreateVideoTaskRequest
   issues: InputIssue[]
 } {
   const { waitForAssets: _, idempotencyKey, resources, ...rest } = input
   const issues = checkIdempotencyKey(idempotencyKey)
+  if (rest.providerOptions && caller().isShared) {
+    // They reach the provider unread, where one could name what is another tenant's.
+    const message = 'Not taken where tenants share a key.'
+    issues.push({ path: ['providerOptions'], message })
+  }
   const checked = resources.map((resource, index) => {
     const { request, issue } = checkResource(resource)
     if (issue) issues.push({ ...issue, path: ['resources', String(index), ...issue.path] })

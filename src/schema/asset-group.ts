@@ -4,7 +4,7 @@ import {
   findAssetGroup,
   listAssetGroups,
 } from '../resolvers/asset-group.ts'
-import { builder, pageComplexity, UPSTREAM_CALL } from './builder.ts'
+import { builder, CREATE, pageComplexity, UPSTREAM_CALL } from './builder.ts'
 import { connectionOf } from './connection.ts'
 import { CREATE_ERROR_REFS, resultTypeOf } from './errors.ts'
 import { PlatformRef } from './platform.ts'
@@ -112,6 +112,7 @@ const CreateAssetGroupResultRef = builder.unionType('CreateAssetGroupResult', {
 builder.mutationField('createAssetGroup', (t) =>
   t.field({
     type: CreateAssetGroupResultRef,
+    complexity: CREATE,
     description: 'Creates a group, to put assets into.',
     args: {
       input: t.arg({

@@ -9,7 +9,7 @@ import {
 } from '../resolvers/asset.ts'
 import { type AssetStatusChange, watchAssetGroup, watchAssets } from '../resolvers/watch.ts'
 import { AssetGroupRef } from './asset-group.ts'
-import { builder, pageComplexity, UPSTREAM_CALL } from './builder.ts'
+import { builder, CREATE, pageComplexity, UPSTREAM_CALL } from './builder.ts'
 import { connectionOf } from './connection.ts'
 import { CREATE_ERROR_REFS, resultTypeOf } from './errors.ts'
 import { PlatformRef } from './platform.ts'
@@ -177,6 +177,7 @@ const CreateAssetResultRef = builder.unionType('CreateAssetResult', {
 builder.mutationFields((t) => ({
   createAsset: t.field({
     type: CreateAssetResultRef,
+    complexity: CREATE,
     description: 'Registers a file with 0-0, which then fetches and checks it.',
     args: {
       input: t.arg({ type: CreateAssetInputRef, required: true, description: 'What to register.' }),
@@ -185,6 +186,7 @@ builder.mutationFields((t) => ({
   }),
   createAssets: t.field({
     type: [CreateAssetResultRef],
+    complexity: ({ inputs }) => ({ field: inputs.length * CREATE, multiplier: inputs.length }),
     description: 'Registers up to 50 files, one after another; one result for each, in order.',
     args: {
       inputs: t.arg({
@@ -224,6 +226,7 @@ const AssetStatusChangeRef = builder.objectRef<AssetStatusChange>('AssetStatusCh
 builder.subscriptionFields((t) => ({
   assetStatusChanged: t.field({
     type: AssetStatusChangeRef,
+    complexity: ({ ids }) => ids.length * UPSTREAM_CALL,
     description:
       'The present state of each asset at once, then every later change, none lost and none twice; completes when all are `ACTIVE` or `FAILED`. An id that 0-0 does not know ends it with `NOT_FOUND`.',
     args: {
@@ -240,6 +243,7 @@ builder.subscriptionFields((t) => ({
   }),
   assetGroupStatusChanged: t.field({
     type: AssetStatusChangeRef,
+    complexity: UPSTREAM_CALL,
     description:
       'The state of every asset of the group that is registered here, present and future. Does not complete by itself.',
     args: {

@@ -83,6 +83,9 @@ function typeNameOf(node: object): string {
   return 'taskId' in node ? 'VideoTask' : 'AssetGroup'
 }
 
+/** What a create weighs: so much that 100 of them are too much for one operation. */
+export const CREATE = 100
+
 /** What a field weighs that calls 0-0. */
 export const UPSTREAM_CALL = 5
 

@@ -28,9 +28,18 @@ builder.scalarType('JSONObject', {
   parseLiteral: (literal, variables) => asObject(valueFromASTUntyped(literal, variables)),
 })
 
+/** Deeper than any option of a provider. */
+const MAX_DEPTH = 32
+
 function asObject(value: unknown): Record<string, unknown> {
+  if (!isWithin(value, MAX_DEPTH)) throw new GraphQLError(`Nested deeper than ${MAX_DEPTH}.`)
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
     return value as Record<string, unknown>
   }
   throw new GraphQLError('Not a JSON object.')
+}
+
+function isWithin(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  return depth > 0 && Object.values(value).every((part) => isWithin(part, depth - 1))
 }

@@ -11,7 +11,7 @@ import {
 } from '../resolvers/video-task.ts'
 import { type VideoTaskStatusChange, watchVideoTasks } from '../resolvers/watch.ts'
 import { AssetRef } from './asset.ts'
-import { builder, pageComplexity, UPSTREAM_CALL } from './builder.ts'
+import { builder, CREATE, pageComplexity, UPSTREAM_CALL } from './builder.ts'
 import { connectionOf } from './connection.ts'
 import {
   CREATE_ERROR_REFS,
@@ -257,6 +257,11 @@ const CreateVideoTaskInputRef = builder.inputType('CreateVideoTaskInput', {
   }),
 })
 
+/** The assets an input names may each have to be read. */
+function readsOf({ resources }: typeof CreateVideoTaskInputRef.$inferInput): number {
+  return (resources ?? []).length * UPSTREAM_CALL
+}
+
 function inputOf(input: typeof CreateVideoTaskInputRef.$inferInput): CreateVideoTaskInput {
   const resources = (input.resources ?? []).map(withoutNulls)
   return { ...withoutNulls(input), resources }
@@ -312,6 +317,7 @@ builder.queryFields((t) => ({
   ),
   previewVideoTask: t.field({
     type: VideoTaskPreviewRef,
+    complexity: ({ input }) => 1 + readsOf(input),
     description:
       'What `createVideoTask` would do with this input, without doing it: nothing is sent that costs money.',
     args: {
@@ -347,6 +353,7 @@ const CreateVideoTaskResultRef = builder.unionType('CreateVideoTaskResult', {
 builder.mutationField('createVideoTask', (t) =>
   t.field({
     type: CreateVideoTaskResultRef,
+    complexity: ({ input }) => CREATE + readsOf(input),
     description: 'Has a video made. Costs money; the input is checked whole before it is sent.',
     args: {
       input: t.arg({ type: CreateVideoTaskInputRef, required: true, description: 'What to make.' }),
@@ -384,6 +391,7 @@ const VideoTaskStatusChangeRef = builder
 builder.subscriptionField('videoTaskStatusChanged', (t) =>
   t.field({
     type: VideoTaskStatusChangeRef,
+    complexity: ({ ids }) => ids.length * UPSTREAM_CALL,
     description:
       'The present state of each task at once, then every later change, none lost and none twice; completes when all are done. An id that 0-0 does not know ends it with `NOT_FOUND`.',
     args: {

@@ -13,13 +13,17 @@ export interface SubmissionOptions {
   pace: Record<WatchedKind, Pace>
   /** How long a task is polled once it was sent. */
   deadlineMs: number
+  /** 0-0 took a task whose claim was lost meanwhile, so that another process has declared its outcome unknown. */
+  onUnrecorded(task: { key: string; taskId: string }): void
 }
 
 /**
  * Sends a task that waits for its assets as soon as they are ACTIVE, once: that it is being sent is written down before
  * it is. Whoever finds it sent without an answer can only declare it FAILED.
  */
-export function createSubmission({ ledger, upstream, pace, deadlineMs }: SubmissionOptions) {
+export function createSubmission(options: SubmissionOptions) {
+  const { ledger, upstream, pace, deadlineMs, onUnrecorded } = options
+
   /** Ends the claim of `watch`, one way or another. Nothing more is begun once `stopping` is aborted. */
   return async (watch: ClaimedWatch, credential: string, stopping: AbortSignal): Promise<void> => {
     const request = requestOf(watch)
@@ -49,13 +53,18 @@ export function createSubmission({ ledger, upstream, pace, deadlineMs }: Submiss
       const gapMs = pace.videoTask.minMs
       const deadlineAt = after(deadlineMs)
       const then = { gapMs, nextPollAt: after(gapMs), deadlineAt }
-      await persist(() => ledger.watches.conclude(watch, created, then))
+      const recorded = await persist(() => ledger.watches.conclude(watch, created, then))
+      if (!recorded) onUnrecorded({ key: watch.key, taskId: created.taskId })
     } catch (error) {
       if (!(error instanceof UpstreamError)) throw error
       // Both say that nothing was done.
       const mayTryAgain = error.code === 'RATE_LIMITED' || error.code === 'UPSTREAM_UNAVAILABLE'
       if (!mayTryAgain || watch.deadlineAt.getTime() <= Date.now()) {
-        return fail(watch, `0-0 did not take the task: ${error.message}`)
+        const isUnknown = error.code === 'OUTCOME_UNKNOWN'
+        return fail(
+          watch,
+          isUnknown ? error.message : `0-0 did not take the task: ${error.message}`,
+        )
       }
       const gapMs = stretchGap(watch.gapMs, pace.videoTask)
       await waitOn(watch, Math.max(gapMs, error.retryAfterMs ?? 0))

@@ -25,6 +25,8 @@ export interface TrackerOptions {
   retentionMs: number
   /** What went wrong on our side, e.g. the ledger being away; the tracker goes on by itself. */
   onError(error: unknown): void
+  /** 0-0 took a task whose claim was lost meanwhile, so that another process has declared its outcome unknown. */
+  onUnrecorded(task: { key: string; taskId: string }): void
   /** A poll took longer than its claim, which another process has now; its answer was not recorded. */
   onLeaseLost(watch: ClaimedWatch): void
   /** A poll begins, `lagMs` after it was due. */
@@ -85,6 +87,8 @@ export function startTracker(options: TrackerOptions): Tracker {
     const now = new Date()
     const limit = maxInFlight - inFlight.size
     if (limit <= 0) return leaseMs
+    // What this process works on is still its own, though it slept through its lease.
+    if (inFlight.size > 0) await ledger.watches.extend([...inFlight.keys()], leaseMs)
     const claimed = await ledger.watches.claim({ now, limit, leaseMs, maxRps })
     for (const watch of claimed) {
       onPoll?.({ kind: watch.kind, lagMs: Date.now() - watch.dueAt.getTime() })

@@ -1,0 +1,15 @@
+import { GraphQLError } from 'graphql'
+import type { Plugin, YogaInitialContext } from 'graphql-yoga'
+
+/** Keeps GET to queries, which change nothing and begin nothing; Yoga itself refuses mutations. */
+export function useGetForQueries(): Plugin<Partial<YogaInitialContext>> {
+  return {
+    onSubscribe({ args, setResultAndStopExecution }) {
+      if (args.contextValue.request?.method !== 'GET') return
+      const error = new GraphQLError('GET is for queries: subscribe by POST or over a WebSocket.', {
+        extensions: { code: 'BAD_REQUEST', http: { status: 405, headers: { allow: 'POST' } } },
+      })
+      setResultAndStopExecution({ errors: [error] })
+    },
+  }
+}
