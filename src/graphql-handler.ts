@@ -12,6 +12,7 @@ import {
   type PersistedDocuments,
   usePersistedDocuments,
 } from './persisted-documents.ts'
+import { createPlaces, useStreamPlaces } from './places.ts'
 import { useHiddenSchema } from './public-schema.ts'
 import { Refusal } from './resolvers/failure.ts'
 import { schema } from './schema/index.ts'
@@ -26,7 +27,7 @@ export interface GraphQLHandlerOptions {
   operations?: Operations
   /** Origins whose pages may read answers; none by default. */
   corsOrigins: string[]
-  limits: OperationLimits & { bodyBytes: number }
+  limits: OperationLimits & { bodyBytes: number; tenantSockets: number }
   /** Whether introspection and suggestions are for everybody. */
   publicSchema: boolean
   /** The only documents that are admitted; null: any. */
@@ -50,6 +51,7 @@ export function createGraphQLHandler(options: GraphQLHandlerOptions) {
     holdsKey,
     onUnexpected: (err) => log.error({ err }, 'unexpected error'),
   })
+  const places = createPlaces(limits.tenantSockets)
   const yoga = createYoga<Received, { arrival: Arrival }>({
     schema,
     async context(received) {
@@ -61,6 +63,7 @@ export function createGraphQLHandler(options: GraphQLHandlerOptions) {
       operations.plugin,
       useGetForQueries(),
       useLimits(limits),
+      useStreamPlaces(places, limits.tenantSockets),
       ...(publicSchema ? [] : [useHiddenSchema()]),
       ...(persisted ? [usePersistedDocuments(persisted)] : []),
     ],
@@ -79,7 +82,7 @@ export function createGraphQLHandler(options: GraphQLHandlerOptions) {
     landingPage: false,
     logging: false,
   })
-  return { yoga, maskError, authenticate, persisted }
+  return { yoga, maskError, authenticate, persisted, places }
 }
 export type GraphQLHandler = ReturnType<typeof createGraphQLHandler>
 

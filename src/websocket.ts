@@ -41,7 +41,6 @@ const CLOSE_TIMEOUT_MS = 2_000
 export function createWebSocketEndpoint(options: WebSocketOptions): WebSocketEndpoint {
   const { graphql, limits, initWaitMs = INIT_WAIT_MS, keepAliveMs = KEEP_ALIVE_MS } = options
   const connections = new Set<Connection>()
-  const places = createPlaces(limits.tenantSockets)
   const answering = new Set<Promise<unknown>>()
   let draining = false
   const server = new WebSocketServer({
@@ -60,7 +59,7 @@ export function createWebSocketEndpoint(options: WebSocketOptions): WebSocketEnd
       limits,
       initWaitMs,
       keepAliveMs,
-      takePlace: places.take,
+      takePlace: graphql.places.take,
       isDraining: () => draining,
       track(work) {
         answering.add(work)
@@ -92,21 +91,3 @@ export function createWebSocketEndpoint(options: WebSocketOptions): WebSocketEnd
 
 /** The types of ws do not know `closeTimeout` yet. */
 type ServerOptions = ConstructorParameters<typeof WebSocketServer>[0]
-
-/** Gives each tenant so many places at most. */
-function createPlaces(maxEach: number) {
-  const taken = new Map<string | null, number>()
-  return {
-    /** Gives the function that frees the place, or null when there is none left. */
-    take(tenant: string | null): (() => void) | null {
-      const before = taken.get(tenant) ?? 0
-      if (before >= maxEach) return null
-      taken.set(tenant, before + 1)
-      return () => {
-        const others = (taken.get(tenant) ?? 1) - 1
-        if (others === 0) taken.delete(tenant)
-        else taken.set(tenant, others)
-      }
-    },
-  }
-}

@@ -237,6 +237,35 @@ test('subscriptions work as server-sent events on the same URL, and leave nothin
   expect(text).toContain('event: complete')
 })
 
+test('streams of server-sent events are bounded with the sockets of a tenant, and free their place', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Processing' })
+  const app = await startApp({ UPSTREAM_URL: upstream.url, MAX_TENANT_SOCKETS: '2' })
+  const stream = (leaving: AbortController) =>
+    fetch(`${app.url}/graphql`, {
+      method: 'POST',
+      headers: { ...JSON_HEADERS, accept: 'text/event-stream' },
+      body: JSON.stringify({ query: WATCH }),
+      signal: leaving.signal,
+    })
+  const [first, second, third] = [1, 2, 3].map(() => new AbortController()) as [
+    AbortController,
+    AbortController,
+    AbortController,
+  ]
+  await stream(first)
+  await stream(second)
+  await until(() => app.listeners() === 2)
+
+  const refused = await (await stream(third)).text()
+  first.abort()
+  await until(() => app.listeners() === 1)
+  await stream(third)
+
+  expect(refused).toContain('tenantSockets')
+  await until(() => app.listeners() === 2)
+})
+
 test('draining lets running operations end, refuses new ones, and closes sockets with 1001', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })
