@@ -10,7 +10,7 @@ import { createMetrics } from './metrics.ts'
 import { createOperations } from './operation.ts'
 import { logOperations } from './operation-log.ts'
 import { readPersistedDocuments } from './persisted-documents.ts'
-import { createTurns } from './resolvers/in-turn.ts'
+import { createInTurn } from './resolvers/in-turn.ts'
 import { createReads } from './resolvers/reads.ts'
 import { createServer } from './server.ts'
 import { exampleHeaders, tabs } from './tabs.ts'
@@ -147,7 +147,7 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
           ledger,
           upstream,
           reads,
-          inTurn: createTurns(),
+          inTurn: createInTurn(ledger.turns),
           seeThrough,
           onError,
         },

@@ -205,6 +205,36 @@ test('one create leaves for a key that both are asked with at once', async () =>
   }
 })
 
+test('one asset of a tenant is created at a time, over both together', async () => {
+  const upstream = await scriptUpstream()
+  let inFlight = 0
+  let most = 0
+  upstream.intercept = async ({ method }) => {
+    if (method !== 'POST') return undefined
+    inFlight += 1
+    most = Math.max(most, inFlight)
+    await new Promise((resolve) => setTimeout(resolve, 30))
+    inFlight -= 1
+    return undefined
+  }
+  const { a, b } = await startTwo(await sharedSettings(upstream))
+  const inputs = Array(5).fill({ groupId: 'group-1', url: 'https://example.com/a.png' })
+  const create = ({ url }: ServiceProcess) =>
+    ask(
+      url,
+      'mutation ($inputs: [CreateAssetInput!]!) { createAssets(inputs: $inputs) { __typename } }',
+      { inputs },
+    )
+
+  const answers = await Promise.all([a, b, a, b].map(create))
+
+  for (const { data } of answers) {
+    expect(data?.createAssets).toEqual(Array(5).fill({ __typename: 'Asset' }))
+  }
+  expect(upstream.callsTo('POST')).toHaveLength(20)
+  expect(most).toBe(1)
+})
+
 test('killed between send and answer, the outcome of the key is unknown for good', async () => {
   const upstream = await scriptUpstream()
   const settings = await sharedSettings(upstream)

@@ -16,6 +16,7 @@ import {
   type Transition,
 } from './resource.ts'
 import { createSecrets, loadOrMakeSecret } from './secrets.ts'
+import { createTurnsOf, type Turns } from './turns.ts'
 import { typedErrors } from './unavailable.ts'
 import {
   addWatch,
@@ -69,6 +70,7 @@ export interface Ledger {
   readonly nudges: Nudges
   readonly watches: Watches
   readonly creations: Creations
+  readonly turns: Turns
 
   /** Remembers a resource from now on and has it polled until it settles; a settled one is left at that. */
   register<K extends Kind>(address: Address<K>, registration: Registration<K>): Promise<Resource<K>>
@@ -259,6 +261,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     ...timed('', typedErrors(calls), onCall),
     watches: timed('watches.', typedErrors(watches), onCall),
     creations: timed('creations.', typedErrors(createCreations(database)), onCall),
+    turns: timed('creations.', typedErrors(createTurnsOf(database)), onCall),
     tenantOf: secrets.tenantOf,
     nudges,
 

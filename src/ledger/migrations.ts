@@ -134,5 +134,15 @@ const migrations = (isPostgres: boolean): Record<string, Migration> => {
         await schema.alterTable('poll_budget').addColumn('rate', 'double precision').execute()
       },
     },
+    '0004-turn': {
+      async up(database: Kysely<unknown>) {
+        await database.schema
+          .createTable('turn')
+          .addColumn('tenant', 'text', (column) => column.primaryKey())
+          .addColumn('holder', 'text', (column) => column.notNull())
+          .addColumn('lease_until', 'bigint', (column) => column.notNull())
+          .execute()
+      },
+    },
   }
 }

@@ -77,6 +77,13 @@ export interface CreationTable {
   created_at: number
 }
 
+/** Who is creating an asset for a tenant. */
+export interface TurnTable {
+  tenant: string
+  holder: string
+  lease_until: number
+}
+
 /** Polls a tenant may still make now (token bucket). */
 export interface PollBudgetTable {
   tenant: string
@@ -93,4 +100,5 @@ export interface Tables {
   credential: CredentialTable
   creation: CreationTable
   poll_budget: PollBudgetTable
+  turn: TurnTable
 }

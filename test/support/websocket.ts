@@ -11,7 +11,7 @@ import { type Authenticate, createAuthenticate } from '../../src/identity.ts'
 import { type Ledger, openLedger } from '../../src/ledger/ledger.ts'
 import { createOperations } from '../../src/operation.ts'
 import { logOperations } from '../../src/operation-log.ts'
-import { createTurns } from '../../src/resolvers/in-turn.ts'
+import { createInTurn } from '../../src/resolvers/in-turn.ts'
 import { createReads } from '../../src/resolvers/reads.ts'
 import { createUpstreamClient } from '../../src/upstream/client.ts'
 import { createWebSocketEndpoint } from '../../src/websocket.ts'
@@ -207,7 +207,7 @@ export async function startEndpoint(options: EndpointOptions = {}): Promise<Test
     limits,
     upstream: client,
     reads: createReads({ upstream: client, ledger, settledTtlMs: 1 }),
-    inTurn: createTurns(),
+    inTurn: createInTurn(ledger.turns),
     seeThrough: (work) => work,
     onError,
   }
