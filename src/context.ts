@@ -1,22 +1,10 @@
 import type { Identity } from './identity.ts'
-import type { Ledger } from './ledger/ledger.ts'
-import type { Context, RequestLimits } from './resolvers/context.ts'
+import type { Context } from './resolvers/context.ts'
 import { Refusal } from './resolvers/failure.ts'
-import type { InTurn } from './resolvers/in-turn.ts'
 import { createLoaders } from './resolvers/loaders.ts'
-import type { Reads } from './resolvers/reads.ts'
-import type { UpstreamClient } from './upstream/client.ts'
 
 /** What operations share. */
-export interface Services {
-  ledger: Ledger
-  upstream: UpstreamClient
-  reads: Reads
-  inTurn: InTurn
-  limits: RequestLimits
-  seeThrough<T>(work: Promise<T>): Promise<T>
-  onError(error: unknown): void
-}
+export type Services = Omit<Context, 'caller' | 'loaders'>
 
 /** How one operation came in. */
 export interface Arrival {
