@@ -179,6 +179,20 @@ test('a tenant that 0-0 asks for fewer calls is polled half as often, and then e
   expect([usual, halved, quartered, recovered]).toEqual([10, 5, 2, 10])
 })
 
+test('a key that named a create is free again once that is forgotten', async () => {
+  const ledger = await open()
+  const key = { tenant: ledger.tenantOf(KEY), idempotencyKey: 'k' }
+  const states = async () => (await ledger.creations.begin(key, 'print')).state
+  const first = await states()
+  await ledger.creations.finish(key, { key: 'Asset-1' })
+
+  await ledger.prune(new Date(Date.now() - 1_000))
+  const kept = await states()
+  await ledger.prune(new Date(Date.now() + 1_000))
+
+  expect([first, kept, await states()]).toEqual(['OURS', 'DONE', 'OURS'])
+})
+
 test.for<[AssetStatus | VideoTaskStatus, AssetStatus | VideoTaskStatus, boolean]>([
   ['PROCESSING', 'ACTIVE', false],
   ['PROCESSING', 'UNKNOWN', false],

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -90,6 +92,7 @@ test('no credential is in what the service says, logs or keeps, whatever goes wr
   const all: Record<string, string> = {
     answers: said.join('\n'),
     log: JSON.stringify(service.log),
+    'standard error': service.stderr(),
     'calls to 0-0, but for the header that carries the key': sent,
     ...kept,
   }
@@ -103,6 +106,46 @@ test('no credential is in what the service says, logs or keeps, whatever goes wr
     }
   }
 }, 60_000)
+
+test.for<[string, Record<string, string>]>([
+  ['is configured by half', { UPSTREAM_API_KEY: MARKS.key }],
+  [
+    'finds no database',
+    {
+      DATABASE_URL: `postgres://zerograph:${MARKS.accessKey}@127.0.0.1:1/zerograph`,
+      SECRET_KEY: Buffer.from(MARKS.secretKey.padEnd(32, '.').slice(0, 32)).toString('base64'),
+    },
+  ],
+  [
+    'is told a secret of the wrong length',
+    { SECRET_KEY: Buffer.from(MARKS.secretKey).toString('base64') },
+  ],
+])('a start that fails because it %s tells no secret', async ([, environment]) => {
+  const child = spawn(process.execPath, ['src/main.ts'], {
+    env: {
+      PATH: process.env.PATH,
+      PORT: '0',
+      LOG_LEVEL: 'trace',
+      DATA_DIR: temporaryFolder(),
+      UPSTREAM_URL: 'http://127.0.0.1:1',
+      ...environment,
+    },
+  })
+  const said: string[] = []
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => said.push(text))
+  }
+
+  const [code] = await once(child, 'close')
+
+  expect(code).toBe(1)
+  expect(said.join('').length).toBeGreaterThan(20)
+  for (const mark of Object.values(MARKS)) {
+    for (const disguised of Object.values(disguises(mark))) {
+      expect(said.join('')).not.toContain(disguised)
+    }
+  }
+})
 
 test('the search finds a key in each of its disguises', () => {
   const text = [

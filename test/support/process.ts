@@ -8,6 +8,8 @@ export interface ServiceProcess {
   url: string
   /** The lines it has logged. */
   log: Data[]
+  /** What it has written to standard error. */
+  stderr(): string
   /** Sends a signal that ends it, and resolves when it has ended. */
   kill(signal: NodeJS.Signals): Promise<{ code: number | null; signal: string | null }>
   /** Sends a signal that does not. */
@@ -18,14 +20,20 @@ export interface ServiceProcess {
 export async function startProcess(environment: Record<string, string>): Promise<ServiceProcess> {
   const child = spawn(process.execPath, ['src/main.ts'], {
     env: { PATH: process.env.PATH, PORT: '0', SANDBOX_PORT: '0', ...environment },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   })
   onTestFinished(() => void child.kill('SIGKILL'))
   const log: Data[] = []
+  const stderr: string[] = []
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    stderr.push(text)
+    process.stderr.write(text)
+  })
   const url = await ready(child, log)
   return {
     url,
     log,
+    stderr: () => stderr.join(''),
     signal: (signal) => void child.kill(signal),
     async kill(signal) {
       const exited = once(child, 'exit')
