@@ -4,7 +4,12 @@ import { expect, onTestFinished, test } from 'vitest'
 import { openDatabase } from '../src/ledger/database.ts'
 import { type Ledger, openLedger } from '../src/ledger/ledger.ts'
 import { type Address, isStale } from '../src/ledger/resource.ts'
-import type { AssetSnapshot, AssetStatus, VideoTaskStatus } from '../src/model.ts'
+import type {
+  AssetSnapshot,
+  AssetStatus,
+  VideoTaskSnapshot,
+  VideoTaskStatus,
+} from '../src/model.ts'
 import { temporaryFolder } from './support/app.ts'
 import { engineSettings } from './support/engine.ts'
 
@@ -41,6 +46,20 @@ function seen(status: AssetStatus, more: Partial<AssetSnapshot> = {}): AssetSnap
     createdAt: null,
     ...more,
   }
+}
+
+const WAITING: VideoTaskSnapshot = {
+  taskId: null,
+  model: null,
+  provider: null,
+  status: 'WAITING_FOR_ASSETS',
+  rawStatus: null,
+  progress: null,
+  video: null,
+  usage: null,
+  failureReason: null,
+  createdAt: null,
+  updatedAt: null,
 }
 
 function registration(snapshot: AssetSnapshot) {
@@ -247,6 +266,27 @@ test('a holder whose claim was taken over writes nothing', async () => {
   expect((await ledger.find(address))?.snapshot.status).toBe('PROCESSING')
   expect(await ledger.watches.conclude(holder, seen('ACTIVE'), later)).toBe(true)
   expect((await ledger.find(address))?.snapshot.status).toBe('ACTIVE')
+})
+
+test('a task that waits looks again at once when an asset settled while it was looking', async () => {
+  const ledger = await open()
+  const asset = assetIn(ledger)
+  await ledger.register(asset, registration(seen('PROCESSING')))
+  const waiting = { ...asset, kind: 'videoTask', key: 'zg-1' } as const
+  await ledger.register(waiting, {
+    snapshot: WAITING,
+    origin: { model: null, request: null },
+    credential: KEY,
+  })
+  const claimed = await ledger.watches.claim({ ...claimAll, now: new Date() })
+  const looking = claimed.find(({ kind }) => kind === 'videoTask')
+  if (!looking) throw new Error('the task was not claimed')
+
+  await ledger.observe(asset, seen('ACTIVE'))
+  await ledger.watches.conclude(looking, null, { ...later, submission: 'WAITING' })
+
+  const again = await ledger.watches.claim({ ...claimAll, now: new Date(Date.now() + 10) })
+  expect(again).toMatchObject([{ key: 'zg-1', submission: 'WAITING' }])
 })
 
 test('room is shared between tenants, and a budget that is spent is refilled with time', async () => {

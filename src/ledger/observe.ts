@@ -149,11 +149,14 @@ async function changed(trx: Transaction<Tables>, row: Row, previous: string | nu
   return write(trx, row, { seq })
 }
 
-/** A task that waits for assets looks again when one has settled. */
+/**
+ * A task that waits for assets looks again when one has settled, also one that is being looked at now: its time is then
+ * another than it was claimed with, which whoever claimed it keeps.
+ */
 async function wakeWaitingTasks(trx: Transaction<Tables>, tenant: string): Promise<void> {
   await trx
     .updateTable('watch')
-    .set({ next_poll_at: Date.now() })
+    .set({ next_poll_at: Date.now() + 1 })
     .where('tenant', '=', tenant)
     .where('submission', '=', 'WAITING')
     .execute()

@@ -399,18 +399,29 @@ async function lockHeld(trx: Transaction<Tables>, watch: ClaimedWatch): Promise<
   return row?.fence === watch.fence
 }
 
+/** Ends a claim until the next poll. A task that waits, and was woken since it was claimed, keeps the time of that. */
 async function reschedule(
   trx: Transaction<Tables>,
   watch: ClaimedWatch,
   next: Extract<AfterPoll, { nextPollAt: Date }>,
 ): Promise<void> {
+  const at = next.nextPollAt.getTime()
+  const submission = next.submission ?? null
   await held(trx, watch)
-    .set({
-      next_poll_at: next.nextPollAt.getTime(),
+    .set(({ eb, ref, val }) => ({
+      next_poll_at:
+        submission === null
+          ? at
+          : eb
+              .case()
+              .when('next_poll_at', '=', watch.dueAt.getTime())
+              .then(val(at))
+              .else(ref('next_poll_at'))
+              .end(),
       gap_ms: next.gapMs,
       lease_until: 0,
-      submission: next.submission ?? null,
+      submission,
       ...(next.deadlineAt ? { deadline_at: next.deadlineAt.getTime() } : {}),
-    })
+    }))
     .execute()
 }
