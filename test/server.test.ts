@@ -253,17 +253,18 @@ test('streams of server-sent events are bounded with the sockets of a tenant, an
     AbortController,
     AbortController,
   ]
-  await stream(first)
-  await stream(second)
+  // Held to the end: a response nobody can read any more is cancelled when it is collected.
+  const open = [await stream(first), await stream(second)]
   await until(() => app.listeners() === 2)
 
   const refused = await (await stream(third)).text()
   first.abort()
   await until(() => app.listeners() === 1)
-  await stream(third)
+  open.push(await stream(third))
 
   expect(refused).toContain('tenantSockets')
   await until(() => app.listeners() === 2)
+  expect(open.map(({ status }) => status)).toEqual([200, 200, 200])
 })
 
 test('draining lets running operations end, refuses new ones, and closes sockets with 1001', async () => {
