@@ -6,6 +6,17 @@
 export const PLATFORMS = ['JIMENG', 'BYTEPLUS'] as const
 export type Platform = (typeof PLATFORMS)[number]
 
+/** Names something that lives on a platform. */
+export interface PlatformRef {
+  platform: Platform
+  id: string
+}
+
+/** The name of a group or an asset in one string: in the ledger, in the loaders and in its global id. */
+export function keyOf({ platform, id }: PlatformRef): string {
+  return `${platform}:${id}`
+}
+
 export const ASSET_TYPES = ['IMAGE', 'VIDEO', 'AUDIO'] as const
 export type AssetType = (typeof ASSET_TYPES)[number]
 

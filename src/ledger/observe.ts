@@ -1,5 +1,5 @@
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
-import type { AssetSnapshot } from '../model.ts'
+import { type AssetSnapshot, keyOf } from '../model.ts'
 import { isPostgres } from './database.ts'
 import { encodeNudge, NUDGE_CHANNEL } from './nudges.ts'
 import {
@@ -22,7 +22,7 @@ export type Row = Selectable<ResourceTable>
 export function parentOf(kind: Kind, snapshot: Snapshot): string | null {
   if (kind !== 'asset') return null
   const { platform, groupId } = snapshot as AssetSnapshot
-  return groupId === null ? null : `${platform}:${groupId}`
+  return groupId === null ? null : keyOf({ platform, id: groupId })
 }
 
 export function resourceOf<K extends Kind>(

@@ -1,13 +1,18 @@
 import type { Page, PageRequest } from '../ledger/page.ts'
 import type { Resource } from '../ledger/resource.ts'
-import type { AssetGroupSnapshot, CreateAssetGroupRequest, Platform } from '../model.ts'
+import {
+  type AssetGroupSnapshot,
+  type CreateAssetGroupRequest,
+  keyOf,
+  type Platform,
+} from '../model.ts'
 import { checkAssetGroup } from '../upstream/limits.ts'
 import { completed } from './completed.ts'
 import type { Context } from './context.ts'
 import { createOnce } from './create-once.ts'
 import { type CreateFailure, orFailure, refuseInput } from './failure.ts'
 import { checkIdempotencyKey } from './idempotency-key.ts'
-import { getPlatformId, keyOf } from './ids.ts'
+import { getPlatformId } from './ids.ts'
 import { orNull } from './or-null.ts'
 import { listOf } from './page.ts'
 

@@ -1,6 +1,12 @@
 import type { Page, PageRequest } from '../ledger/page.ts'
 import type { Resource } from '../ledger/resource.ts'
-import type { AssetSnapshot, AssetStatus, AssetType, Platform } from '../model.ts'
+import {
+  type AssetSnapshot,
+  type AssetStatus,
+  type AssetType,
+  keyOf,
+  type Platform,
+} from '../model.ts'
 import { checkAsset } from '../upstream/limits.ts'
 import type { AssetGroup } from './asset-group.ts'
 import { completed } from './completed.ts'
@@ -8,7 +14,7 @@ import type { Context } from './context.ts'
 import { createOnce } from './create-once.ts'
 import { type CreateFailure, failureOf, orFailure, Refusal, refuseInput } from './failure.ts'
 import { checkIdempotencyKey } from './idempotency-key.ts'
-import { getPlatformId, keyOf, notAnId, parsePlatformId } from './ids.ts'
+import { getPlatformId, notAnId, parsePlatformId } from './ids.ts'
 import { orNull } from './or-null.ts'
 import { listOf } from './page.ts'
 

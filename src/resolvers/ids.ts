@@ -1,15 +1,9 @@
-import { PLATFORMS, type Platform } from '../model.ts'
+import { PLATFORMS, type Platform, type PlatformRef } from '../model.ts'
 import { refuseInput } from './failure.ts'
 
 /**
  * Ids as callers give them: a global one (`Asset:JIMENG:Asset-ab12`) or the bare one 0-0 itself uses (`Asset-ab12`).
  */
-
-/** Names something that lives on a platform. */
-export interface PlatformRef {
-  platform: Platform
-  id: string
-}
 
 export type GlobalRef =
   | ({ type: 'AssetGroup' | 'Asset' } & PlatformRef)
@@ -63,11 +57,6 @@ export function getVideoTaskId(id: string, path: string[] = ['id']): string {
 export function notAnId(type: GlobalRef['type']): string {
   const example = type === 'VideoTask' ? 'VideoTask:cgt-ab12' : `${type}:JIMENG:…`
   return `Not an id of type ${type}. Give "${example}", or the id 0-0 uses: up to 128 letters, digits, "-" and "_".`
-}
-
-/** How the ledger and the loaders tell things on different platforms apart. */
-export function keyOf({ platform, id }: PlatformRef): string {
-  return `${platform}:${id}`
 }
 
 function isBareId(id: string | undefined): id is string {

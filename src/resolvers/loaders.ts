@@ -1,8 +1,8 @@
 import DataLoader from 'dataloader'
+import { keyOf, type PlatformRef } from '../model.ts'
 import { type Asset, assetOf } from './asset.ts'
 import { type AssetGroup, assetGroupOf } from './asset-group.ts'
 import type { Context } from './context.ts'
-import { keyOf, type PlatformRef } from './ids.ts'
 import type { TaskRef } from './reads.ts'
 import { type VideoTask, videoTaskOf } from './video-task.ts'
 

@@ -9,10 +9,10 @@ import {
   type Snapshot,
   type Transition,
 } from '../ledger/resource.ts'
+import { keyOf, type PlatformRef } from '../model.ts'
 import type { UpstreamCall, UpstreamClient } from '../upstream/client.ts'
 import { UpstreamError } from '../upstream/errors.ts'
 import type { Caller } from './context.ts'
-import { keyOf, type PlatformRef } from './ids.ts'
 import { unlessAway } from './or-null.ts'
 import { createSingleFlight } from './single-flight.ts'
 

@@ -1,15 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import type { Page, PageRequest } from '../ledger/page.ts'
 import type { Resource } from '../ledger/resource.ts'
-import type {
-  AssetType,
-  CreateVideoTaskRequest,
-  InputIssue,
-  Platform,
-  ResourceRole,
-  VideoResourceRequest,
-  VideoTaskSnapshot,
-  VideoTaskStatus,
+import {
+  type AssetType,
+  type CreateVideoTaskRequest,
+  type InputIssue,
+  keyOf,
+  type Platform,
+  type PlatformRef,
+  type ResourceRole,
+  type VideoResourceRequest,
+  type VideoTaskSnapshot,
+  type VideoTaskStatus,
 } from '../model.ts'
 import type { UpstreamCall } from '../upstream/client.ts'
 import { checkVideoTask, MAX_FILES } from '../upstream/limits.ts'
@@ -19,7 +21,7 @@ import type { Context } from './context.ts'
 import { createOnce } from './create-once.ts'
 import { type CreateFailure, orFailure, Refusal, refuseInput } from './failure.ts'
 import { checkIdempotencyKey } from './idempotency-key.ts'
-import { getVideoTaskId, keyOf, notAnId, type PlatformRef, parsePlatformId } from './ids.ts'
+import { getVideoTaskId, notAnId, parsePlatformId } from './ids.ts'
 import { orNull, unlessAway } from './or-null.ts'
 import { listOf } from './page.ts'
 

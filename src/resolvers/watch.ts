@@ -1,10 +1,10 @@
 import type { Address, Kind, Resource, Status } from '../ledger/resource.ts'
-import type { AssetStatus, Platform, VideoTaskStatus } from '../model.ts'
+import { type AssetStatus, keyOf, type Platform, type VideoTaskStatus } from '../model.ts'
 import { type Asset, assetOf } from './asset.ts'
 import type { Context } from './context.ts'
 import { refuseInput } from './failure.ts'
 import { type Feed, openFeed } from './feed.ts'
-import { getPlatformId, getVideoTaskId, keyOf } from './ids.ts'
+import { getPlatformId, getVideoTaskId } from './ids.ts'
 import { createLoaders } from './loaders.ts'
 import { type VideoTask, videoTaskOf } from './video-task.ts'
 

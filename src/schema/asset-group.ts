@@ -1,3 +1,4 @@
+import { keyOf } from '../model.ts'
 import {
   type AssetGroup,
   createAssetGroup,
@@ -24,7 +25,7 @@ builder.node(AssetGroupRef, {
   description: 'A container for assets that belong together, such as the views of one character.',
   id: {
     description: 'The global id: `AssetGroup:JIMENG:group-ab12`.',
-    resolve: ({ platform, groupId }) => `${platform}:${groupId}`,
+    resolve: ({ platform, groupId }) => keyOf({ platform, id: groupId }),
   },
   fields: (t) => ({
     groupId: t.exposeID('groupId', { description: 'The id 0-0 itself uses.' }),

@@ -1,3 +1,4 @@
+import { keyOf } from '../model.ts'
 import {
   type Asset,
   createAsset,
@@ -40,7 +41,7 @@ builder.node(AssetRef, {
   description: 'A media file that video tasks can refer to once it is `ACTIVE`.',
   id: {
     description: 'The global id: `Asset:JIMENG:Asset-ab12`.',
-    resolve: ({ platform, assetId }) => `${platform}:${assetId}`,
+    resolve: ({ platform, assetId }) => keyOf({ platform, id: assetId }),
   },
   fields: (t) => ({
     assetId: t.exposeID('assetId', { description: 'The id 0-0 itself uses.' }),

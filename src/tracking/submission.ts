@@ -2,7 +2,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { Resource } from '../ledger/resource.ts'
 import { persist } from '../ledger/unavailable.ts'
 import type { AfterPoll, ClaimedWatch, WatchedKind } from '../ledger/watches.ts'
-import type { CreateVideoTaskRequest, VideoTaskSnapshot } from '../model.ts'
+import { type CreateVideoTaskRequest, keyOf, type VideoTaskSnapshot } from '../model.ts'
 import type { UpstreamClient } from '../upstream/client.ts'
 import { UpstreamError } from '../upstream/errors.ts'
 import { growGap, jittered, type Pace, stretchGap } from './schedule.ts'
@@ -78,7 +78,7 @@ export function createSubmission(options: SubmissionOptions) {
     const finding = resources.map(({ platform, assetId }) =>
       assetId === undefined
         ? null
-        : ledger.find({ tenant, kind: 'asset', key: `${platform}:${assetId}` }),
+        : ledger.find({ tenant, kind: 'asset', key: keyOf({ platform, id: assetId }) }),
     )
     return (await Promise.all(finding)).filter((asset) => asset !== null)
   }
