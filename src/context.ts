@@ -15,6 +15,11 @@ export interface Arrival {
   signal: AbortSignal
 }
 
+/** Whose operation or socket it is; null when nobody is known. */
+export function tenantOf(identity: Arrival['identity']): string | null {
+  return identity === null || identity instanceof Refusal ? null : identity.tenant
+}
+
 /** What one operation receives. Nothing is asked of anyone before a field needs it. */
 export function createContext(services: Services, arrival: Arrival): Context {
   const { identity, requestId, signal } = arrival

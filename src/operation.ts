@@ -1,9 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { type DocumentNode, GraphQLError, getOperationAST } from 'graphql'
 import { isAsyncIterable, type Plugin, type YogaInitialContext } from 'graphql-yoga'
-import type { Arrival } from './context.ts'
+import { type Arrival, tenantOf } from './context.ts'
 import { failureBehind, isAbort } from './error-mapping.ts'
-import { Refusal } from './resolvers/failure.ts'
 import type { UpstreamCallReport } from './upstream/client.ts'
 
 /** What is known of an operation when it begins. */
@@ -193,10 +192,9 @@ function operationOf(
 ): Operation {
   const definition = document && getOperationAST(document, operationName)
   const name = definition?.name?.value ?? null
-  const identity = arrival?.identity
   return {
     requestId: arrival?.requestId ?? received.requestId ?? '',
-    tenant: identity && !(identity instanceof Refusal) ? identity.tenant : null,
+    tenant: arrival ? tenantOf(arrival.identity) : null,
     type: definition?.operation ?? null,
     name: name && name.length > MAX_NAME_LENGTH ? `${name.slice(0, MAX_NAME_LENGTH)}…` : name,
     transport: request ? 'http' : 'websocket',

@@ -1,7 +1,6 @@
 import { isAsyncIterable, type Plugin, type YogaInitialContext } from 'graphql-yoga'
-import type { Arrival } from './context.ts'
+import { type Arrival, tenantOf } from './context.ts'
 import { exceeded } from './limits.ts'
-import { Refusal } from './resolvers/failure.ts'
 
 /** Gives each tenant so many places at most, for sockets and streams alike. */
 export interface Places {
@@ -40,10 +39,7 @@ export function useStreamPlaces(
       const { request, arrival } = args.contextValue
       // Over a WebSocket it is the socket that has the place.
       if (!request) return undefined
-      const { identity } = arrival
-      const free = places.take(
-        identity === null || identity instanceof Refusal ? null : identity.tenant,
-      )
+      const free = places.take(tenantOf(arrival.identity))
       if (!free) {
         setResultAndStopExecution({ errors: [exceeded('tenantSockets', TOO_MANY, maxEach)] })
         return undefined

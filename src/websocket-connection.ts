@@ -11,6 +11,7 @@ import {
 } from 'graphql-ws'
 import { createGraphQLError } from 'graphql-yoga'
 import type { RawData, WebSocket } from 'ws'
+import { tenantOf } from './context.ts'
 import { formatError } from './error-mapping.ts'
 import { type GraphQLHandler, identityOf } from './graphql-handler.ts'
 import type { Identity } from './identity.ts'
@@ -134,7 +135,7 @@ export function serveConnection(socket: WebSocket, options: ConnectionOptions): 
     if (found instanceof Refusal && found.failure.retryable) {
       return close(TRY_AGAIN_LATER, 'Try again later')
     }
-    const place = takePlace(found === null || found instanceof Refusal ? null : found.tenant)
+    const place = takePlace(tenantOf(found))
     if (!place) return close(TRY_AGAIN_LATER, tooManySockets(limits.tenantSockets))
     freePlace = place
     identity = found

@@ -4,6 +4,11 @@ export interface Pace {
   maxMs: number
 }
 
+/** The moment `ms` milliseconds from now. */
+export function after(ms: number): Date {
+  return new Date(Date.now() + ms)
+}
+
 const GROWTH = 1.5
 const JITTER = 0.2
 /** How far failures may stretch a gap beyond `maxMs`. */

@@ -5,7 +5,7 @@ import type { AfterPoll, ClaimedWatch, WatchedKind } from '../ledger/watches.ts'
 import { type CreateVideoTaskRequest, keyOf, type VideoTaskSnapshot } from '../model.ts'
 import type { UpstreamClient } from '../upstream/client.ts'
 import { UpstreamError } from '../upstream/errors.ts'
-import { growGap, jittered, type Pace, stretchGap } from './schedule.ts'
+import { after, growGap, jittered, type Pace, stretchGap } from './schedule.ts'
 
 export interface SubmissionOptions {
   ledger: Ledger
@@ -116,8 +116,4 @@ function assetFailed({ snapshot }: Resource<'asset'>): string {
 function tooLate({ snapshot, note, observedAt }: Resource<'asset'>, watch: ClaimedWatch): string {
   const at = (note === null ? watch.deadlineAt : observedAt).toISOString()
   return `The asset ${snapshot.assetId} was still ${snapshot.status} at ${at}. Nothing was sent to 0-0.`
-}
-
-function after(ms: number): Date {
-  return new Date(Date.now() + ms)
 }

@@ -4,7 +4,7 @@ import type { AfterPoll, ClaimedWatch, WatchedKind } from '../ledger/watches.ts'
 import type { AssetSnapshot, VideoTaskSnapshot } from '../model.ts'
 import type { UpstreamClient } from '../upstream/client.ts'
 import { UpstreamError } from '../upstream/errors.ts'
-import { growGap, jittered, type Pace, stretchGap } from './schedule.ts'
+import { after, growGap, jittered, type Pace, stretchGap } from './schedule.ts'
 import { createSubmission } from './submission.ts'
 
 export interface TrackerOptions {
@@ -192,8 +192,4 @@ function isOverdue({ deadlineAt }: ClaimedWatch): boolean {
 
 function lateness({ deadlineAt, snapshot }: ClaimedWatch): string {
   return `Not settled by ${deadlineAt.toISOString()}, when watching it ended; 0-0 last said "${snapshot.rawStatus}"`
-}
-
-function after(ms: number): Date {
-  return new Date(Date.now() + ms)
 }
