@@ -2,31 +2,14 @@ import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type AddressInfo, createServer } from 'node:net'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import {
-  createUpstreamClient,
-  type UpstreamClient,
-  type UpstreamOptions,
-} from '../src/upstream/client.ts'
-import { UpstreamError } from '../src/upstream/errors.ts'
+import type { UpstreamClient } from '../src/upstream/client.ts'
 import { serve } from './support/serve.ts'
+import { failureOf, startClient } from './support/upstream-client.ts'
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
 const call = { credential: 'sk-test', requestId: 'request-1' }
 const ASSET = JSON.stringify({ code: 200, data: { asset_id: 'Asset-1', status: 'Active' } })
-
-function startClient(url: string, options: Partial<UpstreamOptions> = {}): UpstreamClient {
-  const client = createUpstreamClient({
-    url,
-    maxConcurrency: 4,
-    getTimeoutMs: 5000,
-    postTimeoutMs: 5000,
-    retryBaseDelayMs: 1,
-    ...options,
-  })
-  onTestFinished(() => void client.close())
-  return client
-}
 
 const get = (client: UpstreamClient) =>
   client.getAsset({ platform: 'JIMENG', assetId: 'Asset-1' }, call)
@@ -36,15 +19,6 @@ const post = (client: UpstreamClient) =>
     { model: 'seedance-2-0', prompt: 'A slow pan', audio: false, resources: [] },
     call,
   )
-
-async function failureOf(result: Promise<unknown>): Promise<UpstreamError> {
-  const error = await result.then(
-    () => new Error('the call succeeded'),
-    (reason: unknown) => reason,
-  )
-  if (error instanceof UpstreamError) return error
-  throw error
-}
 
 /** Sends a body piece by piece, as fast as it is taken, until it is whole or nobody reads any more. */
 function pour(response: ServerResponse, pieces: number, sent: { bytes: number }): void {

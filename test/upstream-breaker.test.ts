@@ -1,16 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type Breaker, createBreaker } from '../src/upstream/breaker.ts'
-import {
-  createUpstreamClient,
-  type UpstreamCall,
-  type UpstreamCallReport,
-  type UpstreamClient,
-  type UpstreamOptions,
+import type {
+  UpstreamCall,
+  UpstreamCallReport,
+  UpstreamClient,
+  UpstreamOptions,
 } from '../src/upstream/client.ts'
-import { UpstreamError } from '../src/upstream/errors.ts'
 import { serve } from './support/serve.ts'
+import { failureOf, startClient } from './support/upstream-client.ts'
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
@@ -22,19 +21,6 @@ const ASSETS_CLOSED = { group: '/v1/assets', state: 'CLOSED' }
 const respond = (status: number) => (_request: IncomingMessage, response: ServerResponse) =>
   void response.writeHead(status).end(ASSET)
 
-function startClient(url: string, options: Partial<UpstreamOptions> = {}): UpstreamClient {
-  const client = createUpstreamClient({
-    url,
-    maxConcurrency: 20,
-    getTimeoutMs: 5000,
-    postTimeoutMs: 5000,
-    retryBaseDelayMs: 1,
-    ...options,
-  })
-  onTestFinished(() => void client.close())
-  return client
-}
-
 const read = (client: UpstreamClient, more: Partial<UpstreamCall> = {}) =>
   client.getAsset({ platform: 'JIMENG', assetId: 'Asset-1' }, { ...call, ...more })
 
@@ -43,15 +29,6 @@ const create = (client: UpstreamClient, more: Partial<UpstreamCall> = {}) =>
     { platform: 'JIMENG', groupId: 'group-1', url: 'https://example.com/a.png', type: 'IMAGE' },
     { ...call, ...more },
   )
-
-async function failureOf(result: Promise<unknown>): Promise<UpstreamError> {
-  const error = await result.then(
-    () => new Error('the call succeeded'),
-    (reason: unknown) => reason,
-  )
-  if (error instanceof UpstreamError) return error
-  throw error
-}
 
 /** A 0-0 whose handler can be changed, a client of it with quick breakers, and what opens the one of `/v1/assets`. */
 async function startOutage(options: Partial<UpstreamOptions> = {}) {

@@ -1,15 +1,11 @@
 import { getEventListeners, once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { json } from 'node:stream/consumers'
-import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { CreateVideoTaskRequest } from '../src/model.ts'
-import {
-  createUpstreamClient,
-  type UpstreamCallReport,
-  type UpstreamClient,
-  type UpstreamOptions,
-} from '../src/upstream/client.ts'
+import type { UpstreamCallReport, UpstreamClient } from '../src/upstream/client.ts'
 import { serve } from './support/serve.ts'
+import { startClient } from './support/upstream-client.ts'
 
 const call = { credential: 'sk-test', requestId: 'request-1' }
 const assetRef = { platform: 'JIMENG', assetId: 'Asset-1' } as const
@@ -18,19 +14,6 @@ const taskRequest: CreateVideoTaskRequest = {
   prompt: 'A slow pan',
   audio: false,
   resources: [],
-}
-
-function startClient(url: string, options: Partial<UpstreamOptions> = {}): UpstreamClient {
-  const client = createUpstreamClient({
-    url,
-    maxConcurrency: 4,
-    getTimeoutMs: 5000,
-    postTimeoutMs: 5000,
-    retryBaseDelayMs: 1,
-    ...options,
-  })
-  onTestFinished(() => void client.close())
-  return client
 }
 
 function answer(response: ServerResponse, body: object, status = 200): void {

@@ -1,8 +1,9 @@
-import { describe, expect, onTestFinished, test } from 'vitest'
-import { createUpstreamClient, type UpstreamOptions } from '../src/upstream/client.ts'
+import { describe, expect, test } from 'vitest'
+import type { UpstreamOptions } from '../src/upstream/client.ts'
 import { parseRetryAfter, retryDelayMs } from '../src/upstream/retry.ts'
 import { createRetryBudget } from '../src/upstream/retry-budget.ts'
 import { serve } from './support/serve.ts'
+import { startClient } from './support/upstream-client.ts'
 
 const NOW = Date.parse('2026-01-02T03:04:05Z')
 
@@ -46,15 +47,7 @@ describe('retries are at most a tenth of the requests', () => {
       attempts++
       response.writeHead(isUp ? 200 : 500).end('{"id":"cgt-1"}')
     })
-    const client = createUpstreamClient({
-      url,
-      maxConcurrency: 8,
-      getTimeoutMs: 5000,
-      postTimeoutMs: 5000,
-      retryBaseDelayMs: 1,
-      breaker,
-    })
-    onTestFinished(() => void client.close())
+    const client = startClient(url, { breaker })
     const read = () =>
       client.getVideoTask(
         { taskId: 'cgt-1', model: null },
