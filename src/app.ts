@@ -1,20 +1,20 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import type { Logger } from 'pino'
+import { createAuthenticate } from './auth/identity.ts'
 import type { Config } from './config.ts'
-import { createGraphiQLPage } from './graphiql.ts'
-import { createGraphQLHandler } from './graphql-handler.ts'
-import { createAuthenticate } from './identity.ts'
+import { readPersistedDocuments } from './execution/persisted-documents.ts'
+import { createGraphiQLPage } from './http/graphiql.ts'
+import { exampleHeaders, tabs } from './http/graphiql-tabs.ts'
+import { createGraphQLHandler } from './http/graphql-handler.ts'
+import { createServer } from './http/server.ts'
 import { openLedger } from './ledger/ledger.ts'
-import { createMetrics } from './metrics.ts'
-import { createOperations } from './operation.ts'
-import { logOperations } from './operation-log.ts'
-import { readPersistedDocuments } from './persisted-documents.ts'
 import { createInTurn } from './resolvers/in-turn.ts'
 import { createReads } from './resolvers/reads.ts'
-import { createServer } from './server.ts'
-import { exampleHeaders, tabs } from './tabs.ts'
-import type { Tracing } from './tracing.ts'
+import { createMetrics } from './telemetry/metrics.ts'
+import { logOperations } from './telemetry/operation-log.ts'
+import { createOperations } from './telemetry/operation-observer.ts'
+import type { Tracing } from './telemetry/tracing.ts'
 import { startTracker } from './tracking/tracker.ts'
 import { createUpstreamClient } from './upstream/client.ts'
 
@@ -188,7 +188,7 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
 
   /** OpenTelemetry is loaded only where it is used. */
   async function startTracing(endpoint: string): Promise<Tracing> {
-    const { startTracing } = await import('./tracing.ts')
+    const { startTracing } = await import('./telemetry/tracing.ts')
     const onError = (err: unknown) => log.warn({ err }, 'traces cannot be sent')
     return startTracing({ endpoint, onError })
   }

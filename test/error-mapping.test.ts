@@ -1,6 +1,6 @@
 import { GraphQLError } from 'graphql'
 import { expect, test, vi } from 'vitest'
-import { createErrorMapper } from '../src/error-mapping.ts'
+import { createErrorMapper } from '../src/execution/error-mapping.ts'
 import { UpstreamError } from '../src/upstream/errors.ts'
 
 function wrapped(originalError: Error): GraphQLError {

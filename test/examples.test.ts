@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { parse, validate } from 'graphql'
 import { expect, test } from 'vitest'
+import { tabs } from '../src/http/graphiql-tabs.ts'
 import { schema } from '../src/schema/index.ts'
-import { tabs } from '../src/tabs.ts'
 
 const folder = new URL('../examples/', import.meta.url)
 

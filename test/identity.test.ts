@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto'
 import fc from 'fast-check'
 import { exportSPKI } from 'jose'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { createAuthenticate } from '../src/identity.ts'
+import { createAuthenticate } from '../src/auth/identity.ts'
 import { type Data, startApp, type TestApp, temporaryFolder, until } from './support/app.ts'
 import {
   AUDIENCE,

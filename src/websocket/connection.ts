@@ -11,14 +11,14 @@ import {
 } from 'graphql-ws'
 import { createGraphQLError } from 'graphql-yoga'
 import type { RawData, WebSocket } from 'ws'
-import { tenantOf } from './context.ts'
-import { formatError } from './error-mapping.ts'
-import { type GraphQLHandler, identityOf } from './graphql-handler.ts'
-import type { Identity } from './identity.ts'
-import { DOCUMENT_ID_PARAMS } from './persisted-documents.ts'
-import { Refusal } from './resolvers/failure.ts'
-import type { WebSocketLimits } from './websocket.ts'
-import { runOperation } from './websocket-operation.ts'
+import type { Identity } from '../auth/identity.ts'
+import { formatError } from '../execution/error-mapping.ts'
+import { tenantOf } from '../execution/operation-context.ts'
+import { DOCUMENT_ID_PARAMS } from '../execution/persisted-documents.ts'
+import { type GraphQLHandler, identityOf } from '../http/graphql-handler.ts'
+import { Refusal } from '../resolvers/failure.ts'
+import type { WebSocketLimits } from './endpoint.ts'
+import { runOperation } from './operation.ts'
 
 export interface ConnectionOptions {
   graphql: GraphQLHandler

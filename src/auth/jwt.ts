@@ -1,5 +1,5 @@
 import { createRemoteJWKSet, errors, type JWTVerifyGetKey, jwtVerify } from 'jose'
-import { type Failure, Refusal } from './resolvers/failure.ts'
+import { type Failure, Refusal } from '../resolvers/failure.ts'
 
 export interface JwtOptions {
   /** Where the issuer publishes its public keys. */

@@ -1,4 +1,4 @@
-import type { IdentityConfig } from './config.ts'
+import type { IdentityConfig } from '../config.ts'
 import { createJwtReader } from './jwt.ts'
 
 /** Who asks, and with which key 0-0 is asked for them. */

@@ -5,11 +5,11 @@ import {
 } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Metrics } from '../telemetry/metrics.ts'
+import { createWebSocketEndpoint, type WebSocketLimits } from '../websocket/endpoint.ts'
 import type { GraphiQLPage } from './graphiql.ts'
 import type { GraphQLHandler } from './graphql-handler.ts'
-import type { Metrics } from './metrics.ts'
 import { requestIdOf } from './request-id.ts'
-import { createWebSocketEndpoint, type WebSocketLimits } from './websocket.ts'
 
 export interface ServerOptions {
   graphql: GraphQLHandler

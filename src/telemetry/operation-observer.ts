@@ -1,9 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { type DocumentNode, GraphQLError, getOperationAST } from 'graphql'
 import { isAsyncIterable, type Plugin, type YogaInitialContext } from 'graphql-yoga'
-import { type Arrival, tenantOf } from './context.ts'
-import { failureBehind, isAbort } from './error-mapping.ts'
-import type { UpstreamCallReport } from './upstream/client.ts'
+import { failureBehind, isAbort } from '../execution/error-mapping.ts'
+import { type Arrival, tenantOf } from '../execution/operation-context.ts'
+import type { UpstreamCallReport } from '../upstream/client.ts'
 
 /** What is known of an operation when it begins. */
 export interface Operation {

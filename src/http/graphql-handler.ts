@@ -1,21 +1,21 @@
 import { createYoga, type YogaInitialContext } from 'graphql-yoga'
 import type { Logger } from 'pino'
-import { type Arrival, createContext, type Services } from './context.ts'
-import { createErrorMapper } from './error-mapping.ts'
-import { useGetForQueries } from './get-queries.ts'
-import type { Authenticate, Identity } from './identity.ts'
-import { type OperationLimits, useLimits } from './limits.ts'
-import { createOperations, type Operations } from './operation.ts'
-import { logOperations } from './operation-log.ts'
+import type { Authenticate, Identity } from '../auth/identity.ts'
+import { createPlaces, useStreamPlaces } from '../execution/connection-limit.ts'
+import { createErrorMapper } from '../execution/error-mapping.ts'
+import { useHiddenSchema } from '../execution/hide-schema.ts'
+import { type Arrival, createContext, type Services } from '../execution/operation-context.ts'
+import { type OperationLimits, useLimits } from '../execution/operation-limits.ts'
 import {
   DOCUMENT_ID_PARAMS,
   type PersistedDocuments,
   usePersistedDocuments,
-} from './persisted-documents.ts'
-import { createPlaces, useStreamPlaces } from './places.ts'
-import { useHiddenSchema } from './public-schema.ts'
-import { Refusal } from './resolvers/failure.ts'
-import { schema } from './schema/index.ts'
+} from '../execution/persisted-documents.ts'
+import { Refusal } from '../resolvers/failure.ts'
+import { schema } from '../schema/index.ts'
+import { logOperations } from '../telemetry/operation-log.ts'
+import { createOperations, type Operations } from '../telemetry/operation-observer.ts'
+import { useGetForQueries } from './reject-get-subscriptions.ts'
 
 export interface GraphQLHandlerOptions {
   services: Services

@@ -2,9 +2,9 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { handleProtocols } from 'graphql-ws'
 import { type WebSocket, WebSocketServer } from 'ws'
-import type { GraphQLHandler } from './graphql-handler.ts'
-import { requestIdOf } from './request-id.ts'
-import { type Connection, serveConnection } from './websocket-connection.ts'
+import type { GraphQLHandler } from '../http/graphql-handler.ts'
+import { requestIdOf } from '../http/request-id.ts'
+import { type Connection, serveConnection } from './connection.ts'
 
 export interface WebSocketLimits {
   messageBytes: number

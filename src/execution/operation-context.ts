@@ -1,7 +1,7 @@
-import type { Identity } from './identity.ts'
-import type { Context } from './resolvers/context.ts'
-import { Refusal } from './resolvers/failure.ts'
-import { createLoaders } from './resolvers/loaders.ts'
+import type { Identity } from '../auth/identity.ts'
+import type { Context } from '../resolvers/context.ts'
+import { Refusal } from '../resolvers/failure.ts'
+import { createLoaders } from '../resolvers/loaders.ts'
 
 /** What operations share. */
 export type Services = Omit<Context, 'caller' | 'loaders'>

@@ -1,7 +1,7 @@
 import { GraphQLError, type GraphQLFormattedError } from 'graphql'
 import { type MaskError, maskError } from 'graphql-yoga'
-import { type Failure, failureOf } from './resolvers/failure.ts'
-import { UpstreamError } from './upstream/errors.ts'
+import { type Failure, failureOf } from '../resolvers/failure.ts'
+import { UpstreamError } from '../upstream/errors.ts'
 
 export interface ErrorMapperOptions {
   /** Told of what is not a failure of ours, and of what only the operator can mend. */

@@ -1,6 +1,6 @@
 import { isAsyncIterable, type Plugin, type YogaInitialContext } from 'graphql-yoga'
-import { type Arrival, tenantOf } from './context.ts'
-import { exceeded } from './limits.ts'
+import { type Arrival, tenantOf } from './operation-context.ts'
+import { exceeded } from './operation-limits.ts'
 
 /** Gives each tenant so many places at most, for sockets and streams alike. */
 export interface Places {

@@ -11,8 +11,8 @@ import {
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { defaultResource, resourceFromAttributes } from '@opentelemetry/resources'
 import { BatchSpanProcessor, type SpanExporter, TracerProvider } from '@opentelemetry/sdk-trace'
-import packageJson from '../package.json' with { type: 'json' }
-import type { OperationObserver } from './operation.ts'
+import packageJson from '../../package.json' with { type: 'json' }
+import type { OperationObserver } from './operation-observer.ts'
 
 /** Sends a span for each operation, and one below it for each upstream attempt, to a collector. */
 export interface Tracing {

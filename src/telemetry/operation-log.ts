@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { OperationObserver, Progress } from './operation.ts'
+import type { OperationObserver, Progress } from './operation-observer.ts'
 
 /** Hex digits of a tenant that its operations can be told by. */
 const TENANT_DIGITS = 12

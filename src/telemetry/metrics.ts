@@ -2,9 +2,9 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { GraphQLEnumType } from 'graphql'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
-import type { OperationObserver } from './operation.ts'
-import { schema } from './schema/index.ts'
-import type { UpstreamCallReport } from './upstream/client.ts'
+import { schema } from '../schema/index.ts'
+import type { UpstreamCallReport } from '../upstream/client.ts'
+import type { OperationObserver } from './operation-observer.ts'
 
 /** What is looked up when it is asked for. */
 export interface MetricsSources {

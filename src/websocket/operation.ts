@@ -7,9 +7,9 @@ import {
 } from 'graphql'
 import type { SubscribePayload } from 'graphql-ws'
 import { createGraphQLError, type GraphQLParams, isAsyncIterable } from 'graphql-yoga'
-import { formatError, withCode } from './error-mapping.ts'
-import type { GraphQLHandler, Received } from './graphql-handler.ts'
-import { admitPersisted } from './persisted-documents.ts'
+import { formatError, withCode } from '../execution/error-mapping.ts'
+import { admitPersisted } from '../execution/persisted-documents.ts'
+import type { GraphQLHandler, Received } from '../http/graphql-handler.ts'
 
 export interface OperationOptions {
   received: Received & { signal: AbortSignal }
