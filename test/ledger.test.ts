@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { openDatabase } from '../src/ledger/database.ts'
-import { type Ledger, openLedger } from '../src/ledger/ledger.ts'
+import { type Ledger, type LedgerOptions, openLedger } from '../src/ledger/ledger.ts'
 import { type Address, isStale } from '../src/ledger/resource.ts'
 import type {
   AssetSnapshot,
@@ -15,7 +15,11 @@ import { engineSettings } from './support/engine.ts'
 
 const KEY = 'sk-test'
 
-async function open(dataDir = temporaryFolder(), secret?: Buffer): Promise<Ledger> {
+async function open(
+  dataDir = temporaryFolder(),
+  secret?: Buffer,
+  more: Partial<LedgerOptions> = {},
+): Promise<Ledger> {
   const settings = await engineSettings(dataDir)
   const ledger = await openLedger({
     dataDir,
@@ -23,6 +27,7 @@ async function open(dataDir = temporaryFolder(), secret?: Buffer): Promise<Ledge
     secret,
     watch: { firstPollMs: { asset: 0, videoTask: 0 }, deadlineMs: 60_000 },
     onError() {},
+    ...more,
   })
   onTestFinished(() => ledger.close())
   return ledger
@@ -370,4 +375,36 @@ test('transitions older than asked are forgotten, and what they led to is not', 
 
   expect(await ledger.transitionsAfter(address, 0)).toEqual([])
   expect((await ledger.find(address))?.snapshot.status).toBe('PROCESSING')
+})
+
+test('every call of the ledger is reported under a name of its own, also when it fails', async () => {
+  const reported: { name: string; durationMs: number }[] = []
+  const onCall = (name: string, durationMs: number) => void reported.push({ name, durationMs })
+  const ledger = await open(temporaryFolder(), undefined, { onCall })
+  const address = assetIn(ledger)
+  const creation = { tenant: address.tenant, idempotencyKey: 'k' }
+
+  await ledger.register(address, registration(seen('PROCESSING')))
+  await ledger.creations.begin(creation, 'print')
+  await ledger.creations.extend(creation)
+  await ledger.turns.take(address.tenant, 'holder')
+  await ledger.turns.extend(address.tenant, 'holder')
+  await ledger.watches.extend([], 1_000)
+  ledger.watches.added()
+  const wrong = ledger.list(address.tenant, 'asset', {}, { first: -1 }, 10)
+  await expect(wrong).rejects.toThrow('first')
+
+  expect(reported.map(({ name }) => name)).toEqual([
+    'register',
+    'creations.begin',
+    'creations.extend',
+    'turns.take',
+    'turns.extend',
+    'watches.extend',
+    'list',
+  ])
+  for (const { durationMs } of reported) {
+    expect(durationMs).toBeGreaterThanOrEqual(0)
+    expect(durationMs).toBeLessThan(5_000)
+  }
 })

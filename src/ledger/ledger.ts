@@ -36,7 +36,7 @@ export interface LedgerOptions {
   watch: WatchTiming
   /** Troubles with connections, which are made anew by themselves. */
   onError(error: unknown): void
-  /** Told of every call that has ended, for metrics. */
+  /** Called when a call has ended, for metrics. Each call has a name of its own, e.g. `creations.begin`. */
   onCall?: ((name: string, durationMs: number) => void) | undefined
 }
 
@@ -261,7 +261,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     ...timed('', typedErrors(calls), onCall),
     watches: timed('watches.', typedErrors(watches), onCall),
     creations: timed('creations.', typedErrors(createCreations(database)), onCall),
-    turns: timed('creations.', typedErrors(createTurnsOf(database)), onCall),
+    turns: timed('turns.', typedErrors(createTurnsOf(database)), onCall),
     tenantOf: secrets.tenantOf,
     nudges,
 
@@ -281,7 +281,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   }
 }
 
-/** The same calls, those that take time reported by name when they have ended. */
+/** The same calls; the asynchronous ones are reported as `prefix` and their name when they have ended. */
 function timed<Calls extends object>(
   prefix: string,
   calls: Calls,

@@ -1,0 +1,114 @@
+import { onTestFinished } from 'vitest'
+import { openDatabase } from '../../src/ledger/database.ts'
+import { type Ledger, type LedgerOptions, openLedger } from '../../src/ledger/ledger.ts'
+import type { Address } from '../../src/ledger/resource.ts'
+import type { ClaimedWatch, ClaimOptions } from '../../src/ledger/watches.ts'
+import type { AssetSnapshot, AssetStatus, VideoTaskSnapshot } from '../../src/model.ts'
+import { KEY, temporaryFolder } from './app.ts'
+import { engineSettings } from './engine.ts'
+
+/** A ledger on the engine under test, whose watches are due at once; closed with the test. */
+export async function openTestLedger(
+  dataDir = temporaryFolder(),
+  more: Partial<LedgerOptions> = {},
+): Promise<Ledger> {
+  const { DATABASE_URL: databaseUrl } = await engineSettings(dataDir)
+  const ledger = await openLedger({
+    dataDir,
+    databaseUrl,
+    watch: { firstPollMs: { asset: 0, videoTask: 0 }, deadlineMs: 60_000 },
+    onError() {},
+    ...more,
+  })
+  onTestFinished(() => ledger.close())
+  return ledger
+}
+
+/** The database of the ledger in `dataDir`, to look at its rows; closed with the test. */
+export async function openTestDatabase(dataDir: string) {
+  const { DATABASE_URL: databaseUrl } = await engineSettings(dataDir)
+  const database = await openDatabase({ dataDir, databaseUrl, onError() {} })
+  onTestFinished(() => database.destroy())
+  return database
+}
+
+export function assetAddress(ledger: Ledger, id = 'Asset-1', key = KEY): Address<'asset'> {
+  return { tenant: ledger.tenantOf(key), kind: 'asset', key: `JIMENG:${id}` }
+}
+
+export function taskAddress(ledger: Ledger, id = 'cgt-1', key = KEY): Address<'videoTask'> {
+  return { tenant: ledger.tenantOf(key), kind: 'videoTask', key: id }
+}
+
+export function assetSeen(status: AssetStatus, more: Partial<AssetSnapshot> = {}): AssetSnapshot {
+  return {
+    platform: 'JIMENG',
+    assetId: 'Asset-1',
+    groupId: 'group-1',
+    name: null,
+    type: 'IMAGE',
+    status,
+    rawStatus: status,
+    url: null,
+    failureReason: null,
+    createdAt: null,
+    ...more,
+  }
+}
+
+export function taskSeen(
+  status: VideoTaskSnapshot['status'],
+  more: Partial<VideoTaskSnapshot> = {},
+): VideoTaskSnapshot {
+  return {
+    taskId: 'cgt-1',
+    model: 'seedance-2-0',
+    provider: null,
+    status,
+    rawStatus: status.toLowerCase(),
+    progress: null,
+    video: null,
+    usage: null,
+    failureReason: null,
+    createdAt: null,
+    updatedAt: null,
+    ...more,
+  }
+}
+
+/** Registers an asset, PROCESSING unless told otherwise, for the tenant of `key`. */
+export async function registerAsset(
+  ledger: Ledger,
+  id = 'Asset-1',
+  { key = KEY, ...more }: Partial<AssetSnapshot> & { key?: string } = {},
+): Promise<Address<'asset'>> {
+  const address = assetAddress(ledger, id, key)
+  const snapshot = assetSeen('PROCESSING', { assetId: id, ...more })
+  const origin = { sourceUrl: 'https://example.com/a.png' }
+  await ledger.register(address, { snapshot, origin, credential: key })
+  return address
+}
+
+/** Claims what is due, by default everything; `inMs` is how far ahead of now the claim looks. */
+export function claim(
+  ledger: Ledger,
+  { inMs = 0, ...more }: Partial<ClaimOptions> & { inMs?: number } = {},
+): Promise<ClaimedWatch[]> {
+  const now = new Date(Date.now() + inMs)
+  return ledger.watches.claim({ now, limit: 100, leaseMs: 1_000, maxRps: 100, ...more })
+}
+
+/** Claims the one watch that is due. */
+export async function claimOne(
+  ledger: Ledger,
+  options: Parameters<typeof claim>[1] = {},
+): Promise<ClaimedWatch> {
+  const claimed = await claim(ledger, options)
+  const [watch] = claimed
+  if (!watch || claimed.length > 1) throw new Error(`${claimed.length} watches were claimed.`)
+  return watch
+}
+
+export function nextPoll(inMs = 60_000) {
+  return { nextPollAt: new Date(Date.now() + inMs), gapMs: inMs }
+}
