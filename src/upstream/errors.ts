@@ -30,10 +30,14 @@ const MESSAGES: Record<UpstreamErrorCode, string> = {
 }
 
 interface Details {
-  /** Upstream's own words. Made plain and short before they enter the message. */
+  /** Why, mostly in 0-0's own words. Made plain and short before it enters the message. */
   reason?: string | null
+  /** 0-0's own words where `reason` does not have them. Made plain and short. */
+  upstreamMessage?: string | null
   upstreamCode?: string | null
   retryAfterMs?: number | null
+  /** Absent: true for OUTCOME_UNKNOWN alone. */
+  mayBeDone?: boolean
   cause?: unknown
 }
 
@@ -43,8 +47,16 @@ export class UpstreamError extends Error {
   readonly code: UpstreamErrorCode
   /** What upstream calls it, e.g. `9003` or `NotFound.group_id`. */
   readonly upstreamCode: string | null
-  /** The pause upstream asked for. */
+  /** How long to wait before another call can succeed; null when 0-0 does not say. */
   readonly retryAfterMs: number | null
+  /** 0-0's own words, in whatever language they are, when `message` does not have them: plain text, at most 300 characters. */
+  readonly upstreamMessage: string | null
+  /**
+   * Whether 0-0 may have carried out the create that failed with this error (upstream-api 10.1): true when a provider
+   * answered after the gateway's repeats, or when the connection broke after the request had left. Always false for a read,
+   * for what was never sent, for the edge's and the gateway's own texts, and for a definite refusal.
+   */
+  readonly mayBeDone: boolean
 
   constructor(code: UpstreamErrorCode, details: Details = {}) {
     const reason = plainText(details.reason ?? '')
@@ -54,5 +66,7 @@ export class UpstreamError extends Error {
     this.code = code
     this.upstreamCode = details.upstreamCode ?? null
     this.retryAfterMs = details.retryAfterMs ?? null
+    this.upstreamMessage = plainText(details.upstreamMessage ?? '')
+    this.mayBeDone = details.mayBeDone ?? code === 'OUTCOME_UNKNOWN'
   }
 }
