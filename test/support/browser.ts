@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { type BrowserContext, chromium as playwright } from 'playwright-core'
-import { onTestFinished } from 'vitest'
+import { afterAll, onTestFinished } from 'vitest'
 
 export interface TestBrowser {
   context: BrowserContext
@@ -32,14 +35,39 @@ export async function openBrowser(): Promise<TestBrowser> {
   return { context, refused }
 }
 
-/** The binary that npm brings runs on Linux x64; elsewhere an installed Chrome serves. */
+/** Chromium from npm on Linux x64, an installed Chrome elsewhere. */
 async function whichBrowser() {
   if (process.platform !== 'linux' || process.arch !== 'x64') return { channel: 'chrome' }
-  // The package unpacks the system libraries it needs only where it believes to be in a Lambda; they may be missing elsewhere too.
-  process.env.AWS_EXECUTION_ENV ??= 'AWS_Lambda_nodejs22.x'
-  const { default: chromium } = await import('@sparticuz/chromium')
-  return { executablePath: await chromium.executablePath() }
+  unpacked ??= unpackChromium()
+  return { executablePath: await unpacked }
 }
+
+let unpacked: Promise<string> | undefined
+
+/**
+ * Unpacks Chromium into a new folder, which is deleted after the last test of the file, and returns the path of its binary.
+ * The package takes whatever lies at `chromium` in the temporary folder, also what another user unpacked and only they may run.
+ */
+async function unpackChromium(): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'zerograph-chromium-'))
+  folders.push(folder)
+  const before = process.env.TMPDIR
+  process.env.TMPDIR = folder
+  // The package unpacks the system libraries that Chromium needs only when it finds itself in a Lambda.
+  process.env.AWS_EXECUTION_ENV ??= 'AWS_Lambda_nodejs22.x'
+  try {
+    const { default: chromium } = await import('@sparticuz/chromium')
+    return await chromium.executablePath()
+  } finally {
+    if (before === undefined) delete process.env.TMPDIR
+    else process.env.TMPDIR = before
+  }
+}
+
+const folders: string[] = []
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+})
 
 function isElsewhere({ protocol, hostname }: URL): boolean {
   if (protocol === 'blob:' || protocol === 'data:') return false
