@@ -1,0 +1,33 @@
+/** The rooms whose mutants are tested, each with the test files that guard it: others would only cost time. */
+export const ROOMS: Record<string, string[]> = {
+  auth: ['identity', 'config'],
+  ledger: [
+    'ledger*',
+    'list',
+    'idempotency',
+    'create',
+    'tracking',
+    'waiting-task',
+    'subscription',
+    'storage*',
+  ],
+  resolvers: [
+    'batching',
+    'create*',
+    'error-mapping',
+    'idempotency',
+    'identity',
+    'list',
+    'read',
+    'subscription',
+    'waiting-task',
+    'video-task*',
+    'asset*',
+    'node*',
+    'feed*',
+    'preview*',
+  ],
+  tracking: ['tracking*', 'waiting-task*'],
+  upstream: ['upstream-*'],
+  websocket: ['websocket*', 'identity'],
+}
