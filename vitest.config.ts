@@ -3,6 +3,10 @@ import { defineConfig } from 'vitest/config'
 /** What depends on the engine of the ledger; it is tested on both. */
 const ON_BOTH_ENGINES = [
   'ledger',
+  'ledger-list',
+  'ledger-observation',
+  'ledger-watch',
+  'ledger-creation',
   'tracking',
   'subscription',
   'list',

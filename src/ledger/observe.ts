@@ -4,7 +4,8 @@ import { isPostgres } from './database.ts'
 import { encodeNudge, NUDGE_CHANNEL } from './nudges.ts'
 import {
   type Address,
-  decodeJson,
+  decodeOrigin,
+  decodeSnapshot,
   encodeJson,
   isStale,
   isTerminal,
@@ -30,8 +31,8 @@ export function resourceOf<K extends Kind>(
 ): Resource<K> {
   return {
     key: row.key,
-    snapshot: decodeJson<Snapshot<K>>(row.snapshot),
-    origin: (row.origin === null ? null : decodeJson(row.origin)) as Origin<K>,
+    snapshot: decodeSnapshot<K>(row.snapshot),
+    origin: decodeOrigin<K>(row.origin),
     note: row.note,
     settled: row.settled === 1,
     seq: row.seq,
@@ -90,7 +91,7 @@ export async function insert<K extends Kind>(
  */
 export async function update(trx: Transaction<Tables>, row: Row, seen: Snapshot): Promise<Row> {
   const kind = row.kind as Kind
-  const before = decodeJson<Snapshot>(row.snapshot)
+  const before = decodeSnapshot(row.snapshot)
   if (isStale(kind, before.status, seen.status)) return row
 
   const snapshot = mergeSnapshot(before, seen)

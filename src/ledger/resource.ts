@@ -96,10 +96,16 @@ export function encodeJson(value: unknown): string {
   return JSON.stringify(value)
 }
 
-const DATES = new Set(['createdAt', 'updatedAt'])
+/** A snapshot that `encodeJson` wrote. Only its own times become dates again: what it carries within is not ours. */
+export function decodeSnapshot<K extends Kind>(text: string): Snapshot<K> {
+  const snapshot = JSON.parse(text)
+  for (const name of ['createdAt', 'updatedAt']) {
+    if (typeof snapshot[name] === 'string') snapshot[name] = new Date(snapshot[name])
+  }
+  return snapshot
+}
 
-export function decodeJson<T>(text: string): T {
-  return JSON.parse(text, (name, value) =>
-    DATES.has(name) && typeof value === 'string' ? new Date(value) : value,
-  )
+/** An origin that `encodeJson` wrote, as it was: `providerOptions` are the caller's, whatever their names. */
+export function decodeOrigin<K extends Kind>(text: string | null): Origin<K> {
+  return text === null ? null : JSON.parse(text)
 }
