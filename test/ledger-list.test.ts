@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { KEY } from './support/app.ts'
+import { KEY, temporaryFolder } from './support/app.ts'
 import {
   assetSeen,
   claimOne,
@@ -56,4 +56,48 @@ test('the options of a provider come out of the ledger as they went in', async (
 
   expect((await ledger.find(address))?.origin).toEqual(origin)
   expect(claimed.origin).toEqual(origin)
+})
+
+test('a cursor is the same each time, and says nothing of how much others have registered', async () => {
+  const dataDir = temporaryFolder()
+  const ledger = await openTestLedger(dataDir)
+  const { tenant } = await registerAsset(ledger, 'Asset-1')
+  const [first] = (await ledger.list(tenant, 'asset', {}, {}, 10)).items
+  for (let index = 0; index < 10; index += 1) {
+    await registerAsset(ledger, `Asset-${index}`, { key: 'sk-other' })
+  }
+  await registerAsset(ledger, 'Asset-2')
+
+  const restarted = await openTestLedger(dataDir)
+  const [second, again] = (await restarted.list(tenant, 'asset', {}, {}, 10)).items
+
+  expect(again?.cursor).toBe(first?.cursor)
+  const bytes = [first, second].map((item) => Buffer.from(item?.cursor ?? '', 'base64url'))
+  expect(bytes.map(({ length }) => length)).toEqual([16, 16])
+  // Encrypted, any two blocks differ nearly everywhere; in plain text all but the last byte would be the same.
+  const same = [...(bytes[0] ?? [])].filter((byte, index) => byte === bytes[1]?.[index])
+  expect(same.length).toBeLessThan(8)
+})
+
+test('a cursor is good for its own list only, and not when a character of it is changed', async () => {
+  const ledger = await openTestLedger()
+  const { tenant } = await registerAsset(ledger)
+  const cursor = (await ledger.list(tenant, 'asset', {}, {}, 10)).items[0]?.cursor ?? ''
+  const page = (cursor: string, owner = tenant, kind: 'asset' | 'videoTask' = 'asset') =>
+    ledger.list(owner, kind, {}, { after: cursor }, 10)
+  const refused = { name: 'PageError', argument: 'after', message: /^after is not a cursor/ }
+
+  expect((await page(cursor)).items).toEqual([])
+  await expect(page(cursor, ledger.tenantOf('sk-other'))).rejects.toMatchObject(refused)
+  await expect(page(cursor, tenant, 'videoTask')).rejects.toMatchObject(refused)
+  for (let index = 0; index < cursor.length; index += 1) {
+    const changed = cursor[index] === 'A' ? 'B' : 'A'
+    const tampered = cursor.slice(0, index) + changed + cursor.slice(index + 1)
+    await expect(page(tampered)).rejects.toMatchObject(refused)
+  }
+  // As cursors were before they were encrypted, too short, too long, and not of this alphabet.
+  const old = Buffer.from('position:1').toString('base64url')
+  for (const wrong of [old, '', cursor.slice(1), `${cursor}AA`, `${cursor}=`, `${cursor} `]) {
+    await expect(page(wrong)).rejects.toMatchObject(refused)
+  }
 })

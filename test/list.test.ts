@@ -84,3 +84,26 @@ test('lists hold what was registered with the same key, filtered by state and ki
   expect(theirs.data).toEqual({ assets: { totalCount: 0 } })
   expect(upstream.callsTo('GET /v1/asset-groups')).toHaveLength(asked + 1)
 })
+
+test('a cursor that is not of this list is INVALID_INPUT, and says which argument is wrong', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  await registerAssets(app, 1)
+  const { data } = await app.query(PAGE)
+  const cursor = data?.assets.pageInfo.endCursor
+
+  const mine = await app.query(PAGE, { after: cursor })
+  const theirs = await app.query(PAGE, { before: cursor }, 'sk-other')
+  const old = await app.query(PAGE, { after: Buffer.from('position:1').toString('base64url') })
+
+  expect(mine.data?.assets).toMatchObject({ nodes: [], totalCount: 1 })
+  for (const [result, argument] of [
+    [theirs, 'before'],
+    [old, 'after'],
+  ] as const) {
+    expect(result.errors?.[0]).toMatchObject({
+      message: expect.stringContaining(`${argument} is not a cursor of this list.`),
+      extensions: { code: 'INVALID_INPUT' },
+    })
+  }
+})

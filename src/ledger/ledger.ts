@@ -4,7 +4,7 @@ import { openDatabase } from './database.ts'
 import { migrate } from './migrations.ts'
 import { createNudges, type Nudges } from './nudges.ts'
 import { findRow, insert, type Row, reopen, resourceOf, update } from './observe.ts'
-import { cursorOf, type Page, type PageRequest, pageBounds } from './page.ts'
+import { type Page, type PageRequest, pageBounds } from './page.ts'
 import {
   type Address,
   isTerminal,
@@ -169,7 +169,8 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
       request: PageRequest,
       maxSize: number,
     ): Promise<Page<Resource<K>>> {
-      const { limit, backward, after, before } = pageBounds(request, maxSize)
+      const cursors = secrets.cursorsOf(tenant, kind)
+      const { limit, backward, after, before } = pageBounds(request, maxSize, cursors)
       const matching = database
         .selectFrom('resource')
         .where('tenant', '=', tenant)
@@ -197,7 +198,10 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
         },
       })
       return {
-        items: page.map((row) => ({ cursor: cursorOf(row.position), item: resourceOf<K>(row) })),
+        items: page.map((row) => ({
+          cursor: cursors.encode(row.position),
+          item: resourceOf<K>(row),
+        })),
         // Beyond a cursor there is at least the item it was handed out with.
         hasNextPage: backward ? before !== null : more,
         hasPreviousPage: backward ? more : after !== null,

@@ -1,3 +1,5 @@
+import type { Cursors } from './cursors.ts'
+
 /** Which part of a list is asked for, newest first (Relay Cursor Connections, 4). */
 export interface PageRequest {
   first?: number | null | undefined
@@ -37,8 +39,8 @@ export interface PageBounds {
   before: number | null
 }
 
-/** Throws PageError when an argument is out of range, not a cursor of ours, or contradicts another. */
-export function pageBounds(request: PageRequest, maxSize: number): PageBounds {
+/** Throws PageError when an argument is out of range, not a cursor of this list, or contradicts another. */
+export function pageBounds(request: PageRequest, maxSize: number, cursors: Cursors): PageBounds {
   const first = request.first ?? null
   const last = request.last ?? null
   if (first !== null && last !== null) {
@@ -52,20 +54,18 @@ export function pageBounds(request: PageRequest, maxSize: number): PageBounds {
   return {
     limit,
     backward: last !== null,
-    after: positionOf('after', request.after),
-    before: positionOf('before', request.before),
+    after: positionOf('after', request.after, cursors),
+    before: positionOf('before', request.before, cursors),
   }
 }
 
-export function cursorOf(position: number): string {
-  return Buffer.from(`position:${position}`).toString('base64url')
-}
-
-function positionOf(argument: string, cursor: string | null | undefined): number | null {
+function positionOf(
+  argument: string,
+  cursor: string | null | undefined,
+  cursors: Cursors,
+): number | null {
   if (cursor === null || cursor === undefined) return null
-  const text = Buffer.from(cursor, 'base64url').toString()
-  const position = /^position:(\d{1,15})$/.exec(text)?.[1]
-  if (position === undefined)
-    throw new PageError(argument, `${argument} is not a cursor of this list.`)
-  return Number(position)
+  const position = cursors.decode(cursor)
+  if (position === null) throw new PageError(argument, `${argument} is not a cursor of this list.`)
+  return position
 }

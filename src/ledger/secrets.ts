@@ -2,8 +2,10 @@ import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } f
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { LRUCache } from 'lru-cache'
+import { type Cursors, createCursors } from './cursors.ts'
+import type { Kind } from './resource.ts'
 
-/** What is derived from the service's secret: who a key belongs to, and how a key is kept. */
+/** What is derived from the service's secret: who a key belongs to, how a key is kept, and cursors. */
 export interface Secrets {
   /** The owner of a bearer key, 64 hex digits: HMAC-SHA-256 under the service's secret, so that the key cannot be guessed from it. */
   tenantOf(credential: string): string
@@ -11,6 +13,8 @@ export interface Secrets {
   seal(credential: string, tenant: string): string
   /** Throws when the text was sealed under another secret or for another tenant. */
   open(sealed: string, tenant: string): string
+  /** The cursors of the list of one kind of a tenant. */
+  cursorsOf(tenant: string, kind: Kind): Cursors
 }
 
 /** How many owners are not worked out anew for each operation. */
@@ -23,6 +27,7 @@ export function createSecrets(secret: Buffer): Secrets {
   const derive = (purpose: string) => Buffer.from(hkdfSync('sha256', secret, '', purpose, 32))
   const tenantKey = derive('zerograph tenant')
   const sealKey = derive('zerograph credential')
+  const cursorKey = derive('zerograph cursor')
   const tenants = new LRUCache<string, string>({ max: MAX_TENANTS })
   return {
     tenantOf(credential) {
@@ -46,6 +51,7 @@ export function createSecrets(secret: Buffer): Secrets {
       const text = bytes.subarray(IV_BYTES + TAG_BYTES)
       return Buffer.concat([decipher.update(text), decipher.final()]).toString('utf8')
     },
+    cursorsOf: (tenant, kind) => createCursors(cursorKey, tenant, kind),
   }
 }
 

@@ -2,7 +2,7 @@ import type { Generated } from 'kysely'
 
 /** Everything 0-0 has that was created here or subscribed to: groups, assets and video tasks alike. */
 export interface ResourceTable {
-  /** Order of registration; what list cursors are made of. */
+  /** Order of registration, over all tenants; what list cursors are made of. */
   position: Generated<number>
   tenant: string
   kind: string
