@@ -653,7 +653,10 @@ test('draining sends the answers that are under way before it closes, and waits 
   await stopping
 
   expect(refused).toMatchObject([
-    { type: 'error', payload: [{ extensions: { code: 'SERVICE_UNAVAILABLE' } }] },
+    {
+      type: 'error',
+      payload: [{ extensions: { code: 'SERVICE_UNAVAILABLE', requestId: expect.any(String) } }],
+    },
   ])
   expect(peer.messages.slice(-2)).toMatchObject([{ type: 'next' }, { type: 'complete' }])
   expect(closed).toEqual({ code: 1001, reason: 'Going away' })

@@ -1,4 +1,4 @@
-import { GraphQLError, type GraphQLFormattedError } from 'graphql'
+import { GraphQLError, type GraphQLErrorExtensions, type GraphQLFormattedError } from 'graphql'
 import { type MaskError, maskError } from 'graphql-yoga'
 import { type Failure, failureOf } from '../resolvers/failure.ts'
 import { UpstreamError } from '../upstream/errors.ts'
@@ -59,21 +59,32 @@ export function isAbort(error: unknown): boolean {
 
 /** The error with `code`, unless it has one. */
 export function withCode(error: GraphQLError, code: string): GraphQLError {
-  if (error.extensions.code !== undefined) return error
+  return error.extensions.code === undefined ? withExtensions(error, { code }) : error
+}
+
+/** The error with the id of the request it answers, by which its log lines are found. */
+export function withRequestId(error: GraphQLError, requestId: string): GraphQLError {
+  return withExtensions(error, { requestId })
+}
+
+/** A copy of the error: GraphQL reuses some errors for several requests. */
+function withExtensions(error: GraphQLError, added: GraphQLErrorExtensions): GraphQLError {
   const { message, nodes, source, positions, path, extensions } = error
   return new GraphQLError(message, {
     nodes: nodes ?? null,
     source: source ?? null,
     positions: positions ?? null,
     path: path ?? null,
-    extensions: { ...extensions, code },
+    extensions: { ...extensions, ...added },
   })
 }
 
 /** The error as it is sent over a WebSocket, where what Yoga notes for HTTP means nothing. */
-export function formatError(error: Error): GraphQLFormattedError {
-  if (!(error instanceof GraphQLError)) return { message: error.message }
-  const formatted = error.toJSON()
+export function formatError(error: Error, requestId: string): GraphQLFormattedError {
+  if (!(error instanceof GraphQLError)) {
+    return { message: error.message, extensions: { requestId } }
+  }
+  const formatted = withRequestId(error, requestId).toJSON()
   const { http: _, ...extensions } = formatted.extensions ?? {}
   return { ...formatted, extensions }
 }

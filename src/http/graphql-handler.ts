@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import type { Authenticate, Identity } from '../auth/identity.ts'
 import { createPlaces, useStreamPlaces } from '../execution/connection-limit.ts'
 import { createErrorMapper } from '../execution/error-mapping.ts'
+import { useErrorRequestId } from '../execution/error-request-id.ts'
 import { useHiddenSchema } from '../execution/hide-schema.ts'
 import { type Arrival, createContext, type Services } from '../execution/operation-context.ts'
 import { type OperationLimits, useLimits } from '../execution/operation-limits.ts'
@@ -61,6 +62,7 @@ export function createGraphQLHandler(options: GraphQLHandlerOptions) {
     maskedErrors: { maskError },
     plugins: [
       operations.plugin,
+      useErrorRequestId(),
       useGetForQueries(),
       useLimits(limits),
       useStreamPlaces(places, limits.tenantSockets),

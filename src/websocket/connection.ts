@@ -172,7 +172,7 @@ export function serveConnection(socket: WebSocket, options: ConnectionOptions): 
   }
 
   function refuse(id: string, error: GraphQLError) {
-    void send({ id, type: MessageType.Error, payload: [formatError(error)] })
+    void send({ id, type: MessageType.Error, payload: [formatError(error, options.id)] })
   }
 
   function complete({ id }: CompleteMessage) {

@@ -33,6 +33,7 @@ export async function runOperation(
   graphql: GraphQLHandler,
   { received, params, send, track }: OperationOptions,
 ): Promise<void> {
+  const format = (error: Error) => formatError(error, received.requestId)
   try {
     const prepared = await prepare(graphql, received, params)
     if (prepared.errors) return await fail(prepared.errors)
@@ -51,13 +52,13 @@ export async function runOperation(
   }
 
   function next({ errors, ...result }: ExecutionResult): Promise<void> {
-    const payload = errors ? { ...result, errors: errors.map(formatError) } : result
+    const payload = errors ? { ...result, errors: errors.map(format) } : result
     return send({ type: 'next', payload })
   }
 
   function fail(errors: readonly unknown[]): Promise<void> {
     const masked = errors.map((error) => graphql.maskError(error, 'Unexpected error.'))
-    return send({ type: 'error', payload: masked.map(formatError) })
+    return send({ type: 'error', payload: masked.map(format) })
   }
 }
 
