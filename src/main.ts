@@ -1,6 +1,7 @@
 import { type Logger, pino } from 'pino'
 import { type App, startApp } from './app.ts'
 import { type Config, ConfigError, readConfig } from './config.ts'
+import { createLogDestination } from './telemetry/log-destination.ts'
 
 const startedAt = performance.now()
 const config = readConfigOrExit()
@@ -48,9 +49,13 @@ async function startOrExit(): Promise<App> {
   }
 }
 
-/** JSON lines; on a terminal the same for people. */
+/** JSON lines on standard output, written in the background; on a terminal the same in a readable form. */
 async function createLogger(level: Config['logLevel']): Promise<Logger> {
-  if (!process.stdout.isTTY) return pino({ level })
+  if (!process.stdout.isTTY) {
+    const destination = createLogDestination(1)
+    process.once('exit', destination.flushSync)
+    return pino({ level }, destination)
+  }
   const { default: pretty } = await import('pino-pretty')
   return pino({ level }, pretty({ ignore: 'pid,hostname', sync: true }))
 }
