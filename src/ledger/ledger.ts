@@ -3,7 +3,7 @@ import { type CreationKey, type Creations, createCreations, finishWithin } from 
 import { openDatabase } from './database.ts'
 import { migrate } from './migrations.ts'
 import { createNudges, type Nudges } from './nudges.ts'
-import { findRow, insert, type Row, reopen, resourceOf, update } from './observe.ts'
+import { findRow, insert, nextSnapshot, type Row, reopen, resourceOf, update } from './observe.ts'
 import { type Page, type PageRequest, pageBounds } from './page.ts'
 import {
   type Address,
@@ -75,8 +75,9 @@ export interface Ledger {
   /** Remembers a resource from now on and has it polled until it settles; a settled one is left at that. */
   register<K extends Kind>(address: Address<K>, registration: Registration<K>): Promise<Resource<K>>
   /**
-   * The one door for statuses: records what was seen of a resource, with a transition when its status changed.
-   * Gives the resource as it is then known, or null, recording nothing, when it is not registered.
+   * Records what was seen of a resource, with a transition when its status changed; nothing else changes a status.
+   * What says the same as before writes nothing. Returns the resource as it is then known, or null, recording nothing,
+   * when it is not registered.
    */
   observe<K extends Kind>(address: Address<K>, seen: Snapshot<K>): Promise<Resource<K> | null>
   find<K extends Kind>(address: Address<K>): Promise<Resource<K> | null>
@@ -147,8 +148,9 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     },
 
     async observe<K extends Kind>(address: Address<K>, seen: Snapshot<K>) {
-      // Most of what is read was never registered, or has not changed: that takes no transaction.
-      if (!(await findRow(database, address))) return null
+      // Most of what is read was never registered, or has not changed: that takes no transaction and writes nothing.
+      const known = await findRow(database, address)
+      if (!known || !nextSnapshot(known, seen)) return known && resourceOf<K>(known)
       const { before, after } = await database.transaction().execute(async (trx) => {
         const before = await findRow(trx, address)
         return { before, after: before && (await update(trx, before, seen)) }

@@ -82,19 +82,29 @@ export async function insert<K extends Kind>(
     .onConflict((conflict) => conflict.columns(['tenant', 'kind', 'key']).doNothing())
     .returningAll()
     .executeTakeFirst()
-  return row ? changed(trx, row, null) : null
+  return row ? appendTransition(trx, row, null) : null
 }
 
 /**
- * Writes what was now seen of the resource in `row`. An answer that can only be old changes nothing;
- * a new status appends a transition, and a terminal one ends the watch.
+ * What is known of the resource in `row` once `seen` is recorded, or null when nothing changes: `seen` says the same
+ * again, or can only be an old answer.
+ */
+export function nextSnapshot(row: Row, seen: Snapshot): Snapshot | null {
+  const before = decodeSnapshot(row.snapshot)
+  if (isStale(row.kind as Kind, before.status, seen.status)) return null
+  const after = mergeSnapshot(before, seen)
+  return encodeJson(after) === row.snapshot ? null : after
+}
+
+/**
+ * Records what was now seen of the resource in `row`, and returns the row as it is then. What changes nothing writes
+ * nothing; a new status appends a transition, and a terminal one ends the watch.
  */
 export async function update(trx: Transaction<Tables>, row: Row, seen: Snapshot): Promise<Row> {
-  const kind = row.kind as Kind
-  const before = decodeSnapshot(row.snapshot)
-  if (isStale(kind, before.status, seen.status)) return row
+  const snapshot = nextSnapshot(row, seen)
+  if (!snapshot) return row
 
-  const snapshot = mergeSnapshot(before, seen)
+  const kind = row.kind as Kind
   const terminal = isTerminal(kind, snapshot.status)
   const after = await write(trx, row, {
     ...columnsOf(row, snapshot),
@@ -104,14 +114,14 @@ export async function update(trx: Transaction<Tables>, row: Row, seen: Snapshot)
   // Watches before the credential, as everyone locks them.
   if (terminal && kind === 'asset') await wakeWaitingTasks(trx, row.tenant)
   if (terminal) await deleteWatch(trx, row)
-  return after.status === row.status ? after : changed(trx, after, row.status)
+  return after.status === row.status ? after : appendTransition(trx, after, row.status)
 }
 
 /** Ends the watch of a resource that did not settle; its status stays, `note` says why. */
 export async function giveUp(trx: Transaction<Tables>, row: Row, note: string): Promise<Row> {
   const after = await write(trx, row, { settled: 1, note, observed_at: Date.now() })
   await deleteWatch(trx, row)
-  return changed(trx, after, row.status)
+  return appendTransition(trx, after, row.status)
 }
 
 /** Takes back that nothing more is expected of a resource: it is watched again. */
@@ -137,7 +147,11 @@ function columnsOf({ kind, key }: { kind: string; key: string }, snapshot: Snaps
 }
 
 /** Appends the transition that led to `row`, and tells the other processes when it is committed. */
-async function changed(trx: Transaction<Tables>, row: Row, previous: string | null): Promise<Row> {
+async function appendTransition(
+  trx: Transaction<Tables>,
+  row: Row,
+  previous: string | null,
+): Promise<Row> {
   const { tenant, kind, key, status, settled, snapshot, note, observed_at } = row
   const { seq } = await trx
     .insertInto('transition')

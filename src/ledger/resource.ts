@@ -41,6 +41,7 @@ export interface Resource<K extends Kind = Kind> {
   settled: boolean
   /** The transition that led to the present status. */
   seq: number
+  /** When it was first seen as it is now: an answer that says the same again does not move this. */
   observedAt: Date
 }
 

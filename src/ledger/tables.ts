@@ -24,7 +24,7 @@ export interface ResourceTable {
   note: string | null
   /** The transition that led to `status`. */
   seq: number
-  /** Milliseconds since the epoch, here and below. */
+  /** When something of this row last changed. Milliseconds since the epoch, here and below. */
   observed_at: number
 }
 
