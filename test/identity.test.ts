@@ -84,7 +84,7 @@ test.for(Object.entries(BAD_TOKENS))(
 
     const error = {
       message: REASONS[name] ?? FOREIGN,
-      extensions: { code: 'UNAUTHENTICATED', retryable: false },
+      extensions: { code: 'UNAUTHENTICATED', retryable: false, requestId: expect.any(String) },
     }
     const refused = { errors: [expect.objectContaining(error)] }
     expect(answers).toEqual({

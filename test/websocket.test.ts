@@ -507,6 +507,7 @@ test('more operations at once than the bound are refused, by name and without a 
             retryable: true,
             bound: 'socketOperations',
             limit: 2,
+            requestId: expect.any(String),
           },
         },
       ],
