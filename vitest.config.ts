@@ -7,12 +7,12 @@ const ON_BOTH_ENGINES = [
   'ledger-observation',
   'ledger-watch',
   'ledger-creation',
-  'tracking',
+  'tracking*',
   'subscription',
   'list',
   'create',
   'idempotency',
-  'waiting-task',
+  'waiting-task*',
   'interleaving',
 ]
 

@@ -278,9 +278,16 @@ test('a task that waits looks again at once when an asset settled while it was l
   const asset = assetIn(ledger)
   await ledger.register(asset, registration(seen('PROCESSING')))
   const waiting = { ...asset, kind: 'videoTask', key: 'zg-1' } as const
+  const named = {
+    type: 'IMAGE',
+    role: 'REFERENCE',
+    platform: 'JIMENG',
+    assetId: 'Asset-1',
+  } as const
+  const request = { model: 'seedance-2-0', prompt: 'A cat', audio: false, resources: [named] }
   await ledger.register(waiting, {
     snapshot: WAITING,
-    origin: { model: null, request: null },
+    origin: { model: 'seedance-2-0', request },
     credential: KEY,
   })
   const claimed = await ledger.watches.claim({ ...claimAll, now: new Date() })

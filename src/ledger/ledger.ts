@@ -139,7 +139,8 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
         if (creation) await finishWithin(trx, creation, { key: row.key } satisfies Created)
         if (isTerminal(address.kind, row.status as Status)) return row
         const watched = address as Address<WatchedKind>
-        await addWatch(trx, secrets, watched, snapshot as Snapshot<WatchedKind>, credential, watch)
+        const what = { snapshot: snapshot as Snapshot<WatchedKind>, origin, credential }
+        await addWatch(trx, secrets, watched, what, watch)
         return reopen(trx, row)
       })
       tell(row)

@@ -144,5 +144,34 @@ const migrations = (isPostgres: boolean): Record<string, Migration> => {
           .execute()
       },
     },
+    // A task that waited before it has no awaited assets; it still looks after them at every gap.
+    '0005-awaited-asset': {
+      async up(database: Kysely<unknown>) {
+        const { schema } = database
+        const zero = (column: ColumnDefinitionBuilder) => column.notNull().defaultTo(0)
+        await schema.alterTable('watch').addColumn('not_before', 'bigint', zero).execute()
+        await schema.alterTable('watch').addColumn('refused_polls', 'integer', zero).execute()
+        await schema
+          .createTable('awaited_asset')
+          .addColumn('tenant', 'text', (column) => column.notNull())
+          .addColumn('kind', 'text', (column) => column.notNull())
+          .addColumn('key', 'text', (column) => column.notNull())
+          .addColumn('asset_key', 'text', (column) => column.notNull())
+          .addPrimaryKeyConstraint('awaited_asset_key', ['tenant', 'kind', 'key', 'asset_key'])
+          .addForeignKeyConstraint(
+            'awaited_asset_watch',
+            ['tenant', 'kind', 'key'],
+            'watch',
+            ['tenant', 'kind', 'key'],
+            (constraint) => constraint.onDelete('cascade'),
+          )
+          .execute()
+        await schema
+          .createIndex('awaited_asset_by_asset')
+          .on('awaited_asset')
+          .columns(['tenant', 'asset_key'])
+          .execute()
+      },
+    },
   }
 }

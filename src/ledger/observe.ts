@@ -1,5 +1,6 @@
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
 import { type AssetSnapshot, keyOf } from '../model.ts'
+import { wakeWaitingTasks } from './awaited-assets.ts'
 import { isPostgres } from './database.ts'
 import { encodeNudge, NUDGE_CHANNEL } from './nudges.ts'
 import {
@@ -111,17 +112,18 @@ export async function update(trx: Transaction<Tables>, row: Row, seen: Snapshot)
     ...(terminal ? { settled: 1, note: null } : {}),
     observed_at: Date.now(),
   })
-  // Watches before the credential, as everyone locks them.
-  if (terminal && kind === 'asset') await wakeWaitingTasks(trx, row.tenant)
+  const noted = after.status === row.status ? after : await appendTransition(trx, after, row.status)
+  // After the watches of waiting tasks: it locks the credential, which everyone locks last.
   if (terminal) await deleteWatch(trx, row)
-  return after.status === row.status ? after : appendTransition(trx, after, row.status)
+  return noted
 }
 
 /** Ends the watch of a resource that did not settle; its status stays, `note` says why. */
 export async function giveUp(trx: Transaction<Tables>, row: Row, note: string): Promise<Row> {
   const after = await write(trx, row, { settled: 1, note, observed_at: Date.now() })
+  const noted = await appendTransition(trx, after, row.status)
   await deleteWatch(trx, row)
-  return appendTransition(trx, after, row.status)
+  return noted
 }
 
 /** Takes back that nothing more is expected of a resource: it is watched again. */
@@ -146,7 +148,10 @@ function columnsOf({ kind, key }: { kind: string; key: string }, snapshot: Snaps
   }
 }
 
-/** Appends the transition that led to `row`, and tells the other processes when it is committed. */
+/**
+ * Appends the transition that led to `row`, wakes the tasks that waited for it, and tells the other processes when it is
+ * committed.
+ */
 async function appendTransition(
   trx: Transaction<Tables>,
   row: Row,
@@ -161,20 +166,8 @@ async function appendTransition(
   if (isPostgres(trx)) {
     await sql`select pg_notify(${NUDGE_CHANNEL}, ${encodeNudge(row)})`.execute(trx)
   }
+  if (kind === 'asset' && settled === 1) await wakeWaitingTasks(trx, tenant, key)
   return write(trx, row, { seq })
-}
-
-/**
- * A task that waits for assets looks again when one has settled, also one that is being looked at now: its time is then
- * another than it was claimed with, which whoever claimed it keeps.
- */
-async function wakeWaitingTasks(trx: Transaction<Tables>, tenant: string): Promise<void> {
-  await trx
-    .updateTable('watch')
-    .set({ next_poll_at: Date.now() + 1 })
-    .where('tenant', '=', tenant)
-    .where('submission', '=', 'WAITING')
-    .execute()
 }
 
 /** Also forgets the tenant's key when nothing else of the tenant is watched. */

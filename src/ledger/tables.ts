@@ -55,6 +55,20 @@ export interface WatchTable {
   fence: number
   /** For a task that 0-0 does not have yet: WAITING for its assets, or SENT without an answer so far; else null. */
   submission: 'WAITING' | 'SENT' | null
+  /** 0-0 is not called before this time, because it asked for a pause; 0: at any time. */
+  not_before: Generated<number>
+  /** How many polls in a row were answered NOT_FOUND or FORBIDDEN. */
+  refused_polls: Generated<number>
+}
+
+/** The assets that a waiting task names. A row goes with the watch of its task. */
+export interface AwaitedAssetTable {
+  tenant: string
+  /** `videoTask`: what the foreign key to the watch needs. */
+  kind: string
+  /** The key of the task. */
+  key: string
+  asset_key: string
 }
 
 /** The bearer key of a tenant with something to poll, sealed. */
@@ -97,6 +111,7 @@ export interface Tables {
   resource: ResourceTable
   transition: TransitionTable
   watch: WatchTable
+  awaited_asset: AwaitedAssetTable
   credential: CredentialTable
   creation: CreationTable
   poll_budget: PollBudgetTable

@@ -1,4 +1,5 @@
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
+import { rememberAwaitedAssets } from './awaited-assets.ts'
 import { isPostgres } from './database.ts'
 import type { Nudges } from './nudges.ts'
 import { findRow, giveUp, resourceOf, update } from './observe.ts'
@@ -24,6 +25,10 @@ export interface ClaimedWatch extends Address<WatchedKind> {
   gapMs: number
   dueAt: Date
   deadlineAt: Date
+  /** Until when 0-0 asked for a pause. In the future only when the deadline comes before it. */
+  notBefore: Date
+  /** How many polls in a row, before this one, were answered NOT_FOUND or FORBIDDEN. */
+  refusedPolls: number
   fence: number
   /** For a task that 0-0 does not have yet: WAITING, or SENT by someone who never told what came of it. */
   submission: WatchTable['submission']
@@ -37,13 +42,21 @@ export interface ClaimOptions {
   maxRps: number
 }
 
-/**
- * What follows a poll that did not settle its resource: another one, by a new deadline where one is given, or the end of
- * the watch, with the reason.
- */
-export type AfterPoll =
-  | { nextPollAt: Date; gapMs: number; submission?: 'WAITING'; deadlineAt?: Date }
-  | { endedBecause: string }
+/** What follows a poll that did not settle its resource: another one, or the end of the watch with the reason. */
+export type AfterPoll = NextPoll | { endedBecause: string }
+
+export interface NextPoll {
+  /** A time after the deadline stands for the deadline. */
+  nextPollAt: Date
+  gapMs: number
+  /** Until when 0-0 asked for a pause, which no wake shortens; absent: it asked for none. */
+  notBefore?: Date
+  /** Absent: as many as before. */
+  refusedPolls?: number
+  submission?: 'WAITING'
+  /** Absent: the same deadline as before. */
+  deadlineAt?: Date
+}
 
 /** What is to be polled, and by whom. */
 export interface Watches {
@@ -193,15 +206,22 @@ const RPS_STEP = 0.1
 
 type WatchRow = Selectable<WatchTable>
 
+interface Watchable {
+  snapshot: Snapshot<WatchedKind>
+  origin: Origin
+  /** The bearer key to poll with. */
+  credential: string
+}
+
 /** Has a registered resource polled with `credential`, unless it already is. */
 export async function addWatch(
   trx: Transaction<Tables>,
   secrets: Secrets,
-  { tenant, kind, key }: Address<WatchedKind>,
-  snapshot: Snapshot<WatchedKind>,
-  credential: string,
+  address: Address<WatchedKind>,
+  { snapshot, origin, credential }: Watchable,
   timing: WatchTiming,
 ): Promise<void> {
+  const { tenant, kind, key } = address
   const now = Date.now()
   const waits = snapshot.status === 'WAITING_FOR_ASSETS'
   await trx
@@ -210,7 +230,7 @@ export async function addWatch(
       tenant,
       kind,
       key,
-      next_poll_at: waits ? now : now + timing.firstPollMs[kind],
+      next_poll_at: waits ? now : now + Math.min(timing.firstPollMs[kind], timing.deadlineMs),
       gap_ms: timing.firstPollMs[kind],
       deadline_at: now + timing.deadlineMs,
       lease_until: 0,
@@ -219,6 +239,8 @@ export async function addWatch(
     })
     .onConflict((conflict) => conflict.columns(['tenant', 'kind', 'key']).doNothing())
     .execute()
+  // Locks assets, so before the credential, which everyone locks last.
+  if (waits) await rememberAwaitedAssets(trx, address, origin)
   // Written even when it is there: that locks it against being forgotten with the tenant's last watch but this one.
   const sealed = secrets.seal(credential, tenant)
   await trx
@@ -351,6 +373,8 @@ async function withResources(
       gapMs: watch.gap_ms,
       dueAt: new Date(watch.next_poll_at),
       deadlineAt: new Date(watch.deadline_at),
+      notBefore: new Date(watch.not_before),
+      refusedPolls: watch.refused_polls,
       fence: watch.fence,
       submission: watch.submission,
     })
@@ -399,13 +423,18 @@ async function lockHeld(trx: Transaction<Tables>, watch: ClaimedWatch): Promise<
   return row?.fence === watch.fence
 }
 
-/** Ends a claim until the next poll. A task that waits, and was woken since it was claimed, keeps the time of that. */
+/**
+ * Ends a claim until the next poll, which is no later than the deadline. A waiting task that was woken since it was claimed
+ * keeps the time it was woken for, or waits until the pause ends that 0-0 asked for meanwhile.
+ */
 async function reschedule(
   trx: Transaction<Tables>,
   watch: ClaimedWatch,
-  next: Extract<AfterPoll, { nextPollAt: Date }>,
+  next: NextPoll,
 ): Promise<void> {
-  const at = next.nextPollAt.getTime()
+  const deadline = (next.deadlineAt ?? watch.deadlineAt).getTime()
+  const at = Math.min(next.nextPollAt.getTime(), deadline)
+  const notBefore = next.notBefore?.getTime() ?? 0
   const submission = next.submission ?? null
   await held(trx, watch)
     .set(({ eb, ref, val }) => ({
@@ -416,12 +445,16 @@ async function reschedule(
               .case()
               .when('next_poll_at', '=', watch.dueAt.getTime())
               .then(val(at))
+              .when('next_poll_at', '<', notBefore)
+              .then(val(Math.min(notBefore, deadline)))
               .else(ref('next_poll_at'))
               .end(),
       gap_ms: next.gapMs,
+      deadline_at: deadline,
+      not_before: notBefore,
+      refused_polls: next.refusedPolls ?? watch.refusedPolls,
       lease_until: 0,
       submission,
-      ...(next.deadlineAt ? { deadline_at: next.deadlineAt.getTime() } : {}),
     }))
     .execute()
 }

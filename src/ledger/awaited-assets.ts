@@ -1,0 +1,91 @@
+import type { Transaction } from 'kysely'
+import { keyOf } from '../model.ts'
+import { isPostgres } from './database.ts'
+import type { Address, Origin } from './resource.ts'
+import type { Tables } from './tables.ts'
+
+/**
+ * Remembers which assets a waiting task names, so that a change of one of them wakes the task. Called in the transaction
+ * that adds the watch of the task.
+ *
+ * A change of an asset that commits meanwhile must not be missed. So PostgreSQL locks the assets first: the change is
+ * either visible to the first look of the task, or begins after this transaction and finds these rows.
+ */
+export async function rememberAwaitedAssets(
+  trx: Transaction<Tables>,
+  { tenant, kind, key }: Address,
+  origin: Origin,
+): Promise<void> {
+  const assetKeys = assetKeysOf(origin)
+  if (assetKeys.length === 0) return
+  if (isPostgres(trx)) {
+    await trx
+      .selectFrom('resource')
+      .select('key')
+      .where('tenant', '=', tenant)
+      .where('kind', '=', 'asset')
+      .where('key', 'in', assetKeys)
+      .orderBy('key')
+      .forShare()
+      .execute()
+  }
+  await trx
+    .insertInto('awaited_asset')
+    .values(assetKeys.map((asset_key) => ({ tenant, kind, key, asset_key })))
+    .onConflict((conflict) => conflict.doNothing())
+    .execute()
+}
+
+/**
+ * Makes the waiting tasks that name this asset due now, or at the end of the pause that 0-0 asked for.
+ *
+ * Also one that is being looked at: its `next_poll_at` then differs from the one it was claimed with, and the changed
+ * value tells the holder of the lease not to overwrite it.
+ */
+export async function wakeWaitingTasks(
+  trx: Transaction<Tables>,
+  tenant: string,
+  assetKey: string,
+): Promise<void> {
+  const now = Date.now()
+  await trx
+    .updateTable('watch')
+    .set(({ eb, ref, val }) => ({
+      next_poll_at: eb
+        .case()
+        .when('next_poll_at', '<=', now)
+        .then(eb('next_poll_at', '+', 1))
+        .when('not_before', '>', now)
+        .then(ref('not_before'))
+        .else(val(now))
+        .end(),
+    }))
+    .where('tenant', '=', tenant)
+    .where('kind', '=', 'videoTask')
+    .where('submission', '=', 'WAITING')
+    .where('key', 'in', ({ selectFrom }) =>
+      selectFrom('watch')
+        .innerJoin('awaited_asset', (join) =>
+          join
+            .onRef('awaited_asset.tenant', '=', 'watch.tenant')
+            .onRef('awaited_asset.kind', '=', 'watch.kind')
+            .onRef('awaited_asset.key', '=', 'watch.key'),
+        )
+        .select('watch.key')
+        .where('awaited_asset.tenant', '=', tenant)
+        .where('awaited_asset.asset_key', '=', assetKey)
+        // In one order, so that two assets that settle at the same time do not wait for each other.
+        .orderBy('watch.key')
+        .$if(isPostgres(trx), (query) => query.forUpdate('watch')),
+    )
+    .execute()
+}
+
+/** The keys of the assets a request names, each once. */
+function assetKeysOf(origin: Origin): string[] {
+  const request = origin && 'request' in origin ? origin.request : null
+  const keys = (request?.resources ?? []).flatMap(({ platform, assetId }) =>
+    assetId === undefined ? [] : [keyOf({ platform, id: assetId })],
+  )
+  return [...new Set(keys)]
+}
