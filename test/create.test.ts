@@ -83,14 +83,59 @@ test('every issue of an asset is named at once, and nothing is sent', async () =
   expect(upstream.calls).toEqual([])
 })
 
-test('a url that is none is refused by its scalar, with the reason', async () => {
+test.for(['ftp://example.com/a.png', 'example.com/a.png', 'javascript:alert(1)', ''])(
+  'the url %j is an issue beside the others, as a variable and inline',
+  async (url) => {
+    const upstream = await scriptUpstream()
+    const app = await startApp({ UPSTREAM_URL: upstream.url })
+
+    const byVariable = await app.query(CREATE_ASSET, {
+      input: { groupId: 'no group', url, name: ' ' },
+    })
+    const inline = await app.query(`mutation { createAsset(
+      input: { groupId: "no group", url: ${JSON.stringify(url)}, name: " " }
+    ) { __typename ... on InvalidInputError { issues { path message } } } }`)
+
+    for (const { data, errors } of [byVariable, inline]) {
+      expect(errors).toBeUndefined()
+      expect(data?.createAsset.__typename).toBe('InvalidInputError')
+      expect(data?.createAsset.issues.map(({ path }: Data) => path)).toEqual([
+        ['groupId'],
+        ['name'],
+        ['url'],
+      ])
+      expect(data?.createAsset.issues[2].message).toBe('This is not an http or https URL.')
+    }
+    expect(upstream.calls).toEqual([])
+  },
+)
+
+test('the url of a resource that is none is an issue beside the others', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const resources = [
+    { role: 'REFERENCE', url: 'https://example.com/a.png' },
+    { role: 'REFERENCE', url: 'nowhere' },
+  ]
+  const input = { prompt: ' ', resources }
+
+  const created = await app.query(CREATE_TASK, { input })
+  const preview = await app.query(PREVIEW, { input })
+
+  const paths = [['prompt'], ['resources', '1', 'url']]
+  expect(created.data?.createVideoTask.issues.map(({ path }: Data) => path)).toEqual(paths)
+  expect(preview.data?.previewVideoTask.issues.map(({ path }: Data) => path)).toEqual(paths)
+  expect(upstream.calls).toEqual([])
+})
+
+test('a url that is not even a text is refused before the create is looked at', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
 
-  const input = { ...PICTURE, url: 'ftp://example.com/a.png' }
-  const { errors } = await app.query(CREATE_ASSET, { input })
+  const { data, errors } = await app.query(CREATE_ASSET, { input: { ...PICTURE, url: 7 } })
 
-  expect(errors?.[0]?.message).toContain('Not an absolute http or https URL.')
+  expect(data).toBeUndefined()
+  expect(errors?.[0]?.message).toContain('Not a text.')
   expect(upstream.calls).toEqual([])
 })
 

@@ -4,6 +4,7 @@ import { type Answer, scriptUpstream } from './support/upstream.ts'
 
 const CREATE = `mutation ($input: CreateVideoTaskInput!) { createVideoTask(input: $input) {
   __typename ... on VideoTask { id prompt } ... on Error { code message retryable }
+  ... on InvalidInputError { issues { path } }
 } }`
 
 async function create(app: TestApp, input: Data, key?: string): Promise<Data> {
@@ -123,12 +124,35 @@ test('what never left gives the key back', async () => {
   expect(late.__typename).toBe('VideoTask')
 })
 
-test('a blank key is an issue of the input', async () => {
+test.for([
+  ['is blank', ' '],
+  ['is empty', ''],
+  ['has a control character', 'a\u0000b'],
+  ['is longer than 255', 'x'.repeat(256)],
+  ['has a lone surrogate', '\ud800'],
+  ['has another lone surrogate', 'a\udc01'],
+])('a key that %s is an issue of the input', async ([, idempotencyKey]) => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
 
-  for (const idempotencyKey of [' ', 'a\u0000b', 'x'.repeat(256)]) {
-    expect((await create(app, { idempotencyKey })).code).toBe('INVALID_INPUT')
-  }
+  const answer = await create(app, { idempotencyKey })
+
+  expect(answer).toMatchObject({ code: 'INVALID_INPUT', issues: [{ path: ['idempotencyKey'] }] })
   expect(upstream.calls).toEqual([])
+})
+
+test.for([
+  ['of 255 characters', 'x'.repeat(255)],
+  ['of one character', '1'],
+  ['with pairs of surrogates', '\u{1f600} and \u{1f601}'],
+])('a key %s is taken', async ([, idempotencyKey]) => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+
+  const first = await create(app, { idempotencyKey })
+  const again = await create(app, { idempotencyKey })
+
+  expect(first.__typename).toBe('VideoTask')
+  expect(again).toEqual(first)
+  expect(upstream.callsTo('POST')).toHaveLength(1)
 })
