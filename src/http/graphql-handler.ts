@@ -17,6 +17,7 @@ import { schema } from '../schema/index.ts'
 import { logOperations } from '../telemetry/operation-log.ts'
 import { createOperations, type Operations } from '../telemetry/operation-observer.ts'
 import { useGetForQueries } from './reject-get-subscriptions.ts'
+import { useRequestParser } from './request-parser.ts'
 
 export interface GraphQLHandlerOptions {
   services: Services
@@ -68,6 +69,7 @@ export function createGraphQLHandler(options: GraphQLHandlerOptions) {
       useStreamPlaces(places, limits.tenantSockets),
       ...(publicSchema ? [] : [useHiddenSchema()]),
       ...(persisted ? [usePersistedDocuments(persisted)] : []),
+      useRequestParser(),
     ],
     // Decided for each origin: of a list, Yoga answers a stranger with `null`, which is what sandboxed pages are called.
     cors(request) {

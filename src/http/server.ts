@@ -87,10 +87,6 @@ export function createServer(options: ServerOptions): Server {
       response.setHeader('connection', 'close')
       return fail(response, 503, 'SERVICE_UNAVAILABLE', 'The service is shutting down.')
     }
-    // Other types need no preflight, so another site's page could send them with a reader's cookies or from her network.
-    if (request.method === 'POST' && !isJson(request.headers['content-type'])) {
-      return fail(response, 415, 'BAD_REQUEST', 'POST takes application/json.')
-    }
     await graphql.yoga(request, response, { requestId })
   }
 
@@ -135,10 +131,6 @@ function isWebSocket({ headers }: IncomingMessage): boolean {
 
 function pathOf({ url }: IncomingMessage): string {
   return URL.parse(url ?? '/', 'http://localhost')?.pathname ?? '/'
-}
-
-function isJson(contentType: string | undefined): boolean {
-  return contentType?.split(';')[0]?.trim().toLowerCase() === 'application/json'
 }
 
 /** A request that has not wholly arrived is not running yet, and a stream ends only when it is closed. */

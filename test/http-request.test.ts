@@ -1,0 +1,119 @@
+import { gzipSync } from 'node:zlib'
+import { expect, test } from 'vitest'
+import { startApp, type TestApp } from './support/app.ts'
+
+const UPSTREAM_URL = 'http://127.0.0.1:1'
+const QUERY = JSON.stringify({ query: '{ __typename }' })
+
+test.for([
+  'application/json',
+  'Application/JSON',
+  'application/json; charset=utf-8',
+  'APPLICATION/JSON;Charset=UTF-8',
+  'application/json ; charset=utf-8',
+])('a POST of type %s is executed', async (type) => {
+  const app = await startApp({ UPSTREAM_URL })
+
+  const response = await post(app, QUERY, { 'content-type': type })
+
+  expect(await response.json()).toEqual({ data: { __typename: 'Query' } })
+})
+
+test.for([
+  'text/plain',
+  'text/plain; application/json',
+  'text/plain, application/json',
+  'application/x-www-form-urlencoded; x=application/json',
+  'application/jsonp',
+  'xapplication/json',
+  'application/graphql+json',
+  'application/graphql',
+  '',
+])('a POST of type "%s" is refused with 415', async (type) => {
+  const app = await startApp({ UPSTREAM_URL })
+
+  const response = await post(app, QUERY, { 'content-type': type })
+
+  expect(response.status).toBe(415)
+  expect(await response.json()).toMatchObject({ errors: [{ extensions: { code: 'BAD_REQUEST' } }] })
+})
+
+test.for(['gzip', 'GZIP', 'br', 'identity, gzip'])(
+  'a body with the coding %s is refused with 415, which names the accepted coding',
+  async (coding) => {
+    const app = await startApp({ UPSTREAM_URL })
+
+    const response = await post(app, gzipSync(QUERY), { 'content-encoding': coding })
+
+    expect(response.status).toBe(415)
+    expect(response.headers.get('accept-encoding')).toBe('identity')
+  },
+)
+
+test('a body with the coding identity is executed', async () => {
+  const app = await startApp({ UPSTREAM_URL })
+
+  const response = await post(app, QUERY, { 'content-encoding': 'identity' })
+
+  expect(await response.json()).toEqual({ data: { __typename: 'Query' } })
+})
+
+test.for(['{"query": "secret-1', 'secret-1', '"secret-1"', '', '1', 'null', '{}', '{"query":""}'])(
+  'the body %s is refused with 400, and not repeated',
+  async (body) => {
+    const app = await startApp({ UPSTREAM_URL })
+
+    for (const accept of ['application/json', 'application/graphql-response+json', '*/*']) {
+      const response = await post(app, body, { accept })
+      const text = await response.text()
+
+      expect(response.status).toBe(400)
+      expect(JSON.parse(text).errors[0].extensions.code).toBe('BAD_REQUEST')
+      expect(text).not.toContain('secret')
+    }
+    expect(JSON.stringify(app.log)).not.toContain('secret')
+  },
+)
+
+test.for([
+  '',
+  '?query=',
+  '?query={__typename}&variables={secret-1',
+  '?query={__typename}&extensions=x',
+])('GET /graphql%s is refused with 400', async (search) => {
+  const app = await startApp({ UPSTREAM_URL })
+
+  const response = await fetch(`${app.url}/graphql${search}`, {
+    headers: { accept: 'application/json' },
+  })
+  const text = await response.text()
+
+  expect(response.status).toBe(400)
+  expect(JSON.parse(text).errors[0].extensions.code).toBe('BAD_REQUEST')
+  expect(text).not.toContain('secret')
+})
+
+test('GET takes variables and the name of an operation', async () => {
+  const app = await startApp({ UPSTREAM_URL })
+  const search = new URLSearchParams({
+    query: 'query A($a: Boolean!) { a: __typename @include(if: $a) } query B { b: __typename }',
+    variables: '{"a":true}',
+    operationName: 'A',
+  })
+
+  const response = await fetch(`${app.url}/graphql?${search}`)
+
+  expect(await response.json()).toEqual({ data: { a: 'Query' } })
+})
+
+function post(
+  { url }: TestApp,
+  body: BodyInit,
+  headers: Record<string, string> = {},
+): Promise<Response> {
+  return fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body,
+  })
+}
