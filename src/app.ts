@@ -155,15 +155,16 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
         operations,
         corsOrigins,
       }),
-      page: config.publicSchema
-        ? createGraphiQLPage({
-            title: 'ZeroGraph',
-            subscriptionsProtocol: 'WS',
-            defaultTabs: tabs(sandboxUrl),
-            headers: exampleHeaders(sandboxUrl),
-            defaultEditorToolsVisibility: 'variables',
-          })
-        : null,
+      page:
+        config.publicSchema && persisted === null
+          ? createGraphiQLPage({
+              title: 'ZeroGraph',
+              subscriptionsProtocol: 'WS',
+              defaultTabs: tabs(sandboxUrl),
+              headers: exampleHeaders(sandboxUrl),
+              defaultEditorToolsVisibility: 'variables',
+            })
+          : null,
       metrics,
       limits: config.limits,
       corsOrigins,

@@ -68,7 +68,7 @@ export function createGraphQLHandler(options: GraphQLHandlerOptions) {
       useLimits(limits),
       useStreamPlaces(places, limits.tenantSockets),
       ...(publicSchema ? [] : [useHiddenSchema()]),
-      ...(persisted ? [usePersistedDocuments(persisted)] : []),
+      usePersistedDocuments(persisted),
       useRequestParser(),
     ],
     // Decided for each origin: of a list, Yoga answers a stranger with `null`, which is what sandboxed pages are called.

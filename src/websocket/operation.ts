@@ -8,7 +8,7 @@ import {
 import type { SubscribePayload } from 'graphql-ws'
 import { createGraphQLError, type GraphQLParams, isAsyncIterable } from 'graphql-yoga'
 import { formatError, withCode } from '../execution/error-mapping.ts'
-import { admitPersisted } from '../execution/persisted-documents.ts'
+import { admitDocument } from '../execution/persisted-documents.ts'
 import type { GraphQLHandler, Received } from '../http/graphql-handler.ts'
 
 export interface OperationOptions {
@@ -74,7 +74,7 @@ async function prepare(
   received: Received,
   sent: SubscribePayload,
 ): Promise<Prepared> {
-  const params = persisted ? admitPersisted(persisted, sent as GraphQLParams) : sent
+  const params = admitDocument(persisted, sent as GraphQLParams)
   const { schema, parse, validate, contextFactory, execute, subscribe } = yoga.getEnveloped({
     ...received,
     params,
@@ -83,7 +83,7 @@ async function prepare(
 
   let document: DocumentNode
   try {
-    document = parse(params.query)
+    document = parse(params.query ?? '')
   } catch (error) {
     if (error instanceof GraphQLError) return { errors: [withCode(error, 'GRAPHQL_PARSE_FAILED')] }
     throw error
