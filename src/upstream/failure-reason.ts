@@ -17,11 +17,13 @@ export function readFailureReason(body: FailureBody): string | null {
   return null
 }
 
-function describe(value: unknown): string {
+/** `code: message`. The message may be an object with code and message itself (upstream-api 10.4), but only once. */
+function describe(value: unknown, mayNest = true): string {
   if (typeof value !== 'object' || value === null) return stringify(value)
   const { Code, code = Code, Message, message = Message } = value as Record<string, unknown>
   if (code === undefined && message === undefined) return stringify(value)
-  return [code, message].map(stringify).filter(Boolean).join(': ')
+  const words = mayNest ? describe(message, false) : stringify(message)
+  return [stringify(code), words].filter(Boolean).join(': ')
 }
 
 /** Providers put any JSON where a text is expected. Empty for what says nothing, or is nested too deeply to be written. */
