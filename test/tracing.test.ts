@@ -10,7 +10,8 @@ const SPAN_ID = 'b7ad6b7169203331'
 test('an operation and its upstream calls are one trace', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
-  upstream.intercept = ({ path }) => (path.endsWith('2') ? { status: 403, body: {} } : undefined)
+  upstream.intercept = ({ path }) =>
+    path.endsWith('2') ? { status: 403, body: { detail: 'banned' } } : undefined
   const collector = await startCollector()
   const app = await startApp({
     UPSTREAM_URL: upstream.url,

@@ -84,9 +84,27 @@ describe('when 0-0 has a bad day', () => {
       },
       'resets the connection within a refusal': {
         handler: (request, response) => {
+          response.writeHead(413, { 'content-length': 100 }).write('{"det', () => {
+            request.socket.resetAndDestroy()
+          })
+        },
+        read: 'UPSTREAM_REJECTED',
+        create: 'UPSTREAM_REJECTED',
+        reads: 1,
+      },
+      'resets the connection before a 401 says whose it is': {
+        handler: (request, response) => {
           response.writeHead(401, { 'content-length': 100 }).write('{"det', () => {
             request.socket.resetAndDestroy()
           })
+        },
+        read: 'UPSTREAM_UNAVAILABLE',
+        create: 'OUTCOME_UNKNOWN',
+        reads: 1,
+      },
+      'answers 401 for a bad key': {
+        handler: (_request, response) => {
+          response.writeHead(401).end('{"detail":"invalid api key"}')
         },
         read: 'UNAUTHENTICATED',
         create: 'UNAUTHENTICATED',
@@ -149,11 +167,35 @@ describe('when 0-0 has a bad day', () => {
         create: 'UPSTREAM_UNAVAILABLE',
         reads: 3,
       },
-      'answers 429': {
-        handler: (_request, response) => void response.writeHead(429).end('{}'),
+      'answers 429 for too many requests': {
+        handler: (_request, response) => {
+          response.writeHead(429).end('{"error":"Too many requests"}')
+        },
         read: 'RATE_LIMITED',
         create: 'RATE_LIMITED',
         reads: 3,
+      },
+      'answers 429 without saying whose it is': {
+        handler: (_request, response) => void response.writeHead(429).end('{}'),
+        read: 'RATE_LIMITED',
+        create: 'OUTCOME_UNKNOWN',
+        reads: 3,
+      },
+      'answers that the model is closed for minutes': {
+        handler: (_request, response) => {
+          const message = 'All matching provider routes are cooling down'
+          response.writeHead(429).end(JSON.stringify({ error: { message } }))
+        },
+        read: 'UPSTREAM_UNAVAILABLE',
+        create: 'UPSTREAM_UNAVAILABLE',
+        reads: 1,
+      },
+      "answers with a provider's 403": {
+        handler: (_request, response) =>
+          void response.writeHead(403).end('{"code":403,"msg":"no"}'),
+        read: 'UPSTREAM_UNAVAILABLE',
+        create: 'OUTCOME_UNKNOWN',
+        reads: 1,
       },
       'answers 404': {
         handler: (_request, response) => void response.writeHead(404).end('{"detail":"No such"}'),

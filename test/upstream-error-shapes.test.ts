@@ -61,9 +61,20 @@ describe('an error answer has the code of its class', () => {
     [500, { error: 'Internal server error: boom' }, 'UPSTREAM_UNAVAILABLE'],
     [503, { error: { message: 'busy', type: 'local_overload' } }, 'UPSTREAM_UNAVAILABLE'],
     // The gateway in Rust
-    [403, { error: { message: 'Invalid API key' } }, 'UNAUTHENTICATED'],
-    [403, { error: { message: 'missing key' } }, 'UNAUTHENTICATED'],
+    [403, { error: { message: 'Invalid or missing API Key' } }, 'UNAUTHENTICATED'],
+    [403, { error: { message: 'missing key' } }, 'UPSTREAM_UNAVAILABLE'],
     [404, { error: { message: 'Not found' } }, 'NOT_FOUND'],
+    [
+      404,
+      { error: { message: 'No available providers at the moment: video' } },
+      'UPSTREAM_REJECTED',
+    ],
+    [409, { code: 409, msg: 'conflict' }, 'UPSTREAM_REJECTED'],
+    [
+      429,
+      { error: { message: 'All matching provider routes are cooling down' } },
+      'UPSTREAM_UNAVAILABLE',
+    ],
     [408, { error: { message: 'Request timeout' } }, 'UPSTREAM_UNAVAILABLE'],
     [415, { error: { message: 'Unsupported media type' } }, 'UPSTREAM_REJECTED'],
     [501, { error: { message: 'Not implemented' } }, 'UPSTREAM_UNAVAILABLE'],
@@ -122,6 +133,27 @@ describe('an error answer has the code of its class', () => {
     const error = failureOf({ method: 'POST', route: TASKS, status, body })
 
     expect(error.code).toBe(code)
+  })
+
+  const noProvider = (model: string) => `No available providers at the moment: ${model}`
+
+  test.each<[Method, Route, unknown, string]>([
+    ['GET', TASKS, { error: { message: noProvider('video') } }, 'NOT_FOUND'],
+    ['GET', TASKS, { error: { message: noProvider('videos') } }, 'UPSTREAM_REJECTED'],
+    ['GET', TASKS, { error: { message: noProvider('sora-2') } }, 'UPSTREAM_REJECTED'],
+    ['GET', TASKS, { error: { message: `Oh, ${noProvider('video')}` } }, 'UPSTREAM_REJECTED'],
+    // The gateway in Python says it only of a model.
+    ['GET', TASKS, { message: noProvider('video') }, 'UPSTREAM_REJECTED'],
+    ['GET', ASSETS, { error: { message: noProvider('video') } }, 'UPSTREAM_REJECTED'],
+    ['POST', TASKS, { error: { message: noProvider('video') } }, 'UPSTREAM_REJECTED'],
+  ])('%s %s answered 404 %j is %s', (method, route, body, code) => {
+    expect(failureOf({ method, route, status: 404, body }).code).toBe(code)
+  })
+
+  test('only a 404 says that a task is unknown', () => {
+    const body = { error: { message: noProvider('video') } }
+
+    expect(failureOf({ route: TASKS, status: 400, body }).code).toBe('UPSTREAM_REJECTED')
   })
 
   test.each([
@@ -184,6 +216,58 @@ describe('the message', () => {
   })
 })
 
+describe('what the Python gateway quotes of a provider', () => {
+  const quote = (text: string) => ({ error: `All seedance-2-0 error: ${text}` })
+
+  test.each([
+    ['{"code":409,"msg":"conflict","data":null}', 'conflict', '409'],
+    ['{"error":{"code":"bad_ratio","message":"no"}}', 'no', 'bad_ratio'],
+    [
+      '{"code":400,"msg":"InvalidParameter.url: no"}',
+      'InvalidParameter.url: no',
+      'InvalidParameter.url',
+    ],
+    [' slow down ', 'slow down', null],
+    ['AccessDenied.Project', 'AccessDenied.Project', 'AccessDenied.Project'],
+  ])('%s is read like an answer of its own', (text, reason, upstreamCode) => {
+    const error = failureOf({ status: 409, body: quote(text) })
+
+    expect(error.message).toBe(`0-0 refused the request: ${reason}`)
+    expect(error.upstreamCode).toBe(upstreamCode)
+  })
+
+  test.each([
+    '<html><h1>409</h1></html>',
+    '<broken',
+    '{"code":409,"msg":"conf',
+    '[1,2]',
+    '[broken',
+    '',
+  ])('%j says nothing', (text) => {
+    const error = failureOf({ status: 409, body: quote(text) })
+
+    expect(error.message).toBe('0-0 refused the request.')
+    expect(error.upstreamCode).toBeNull()
+  })
+
+  test.each(['Not all models error: {"msg":"x"}', 'All models error {"msg":"x"}', 'All error: x'])(
+    '%j is no such quotation',
+    (text) => {
+      expect(failureOf({ status: 400, body: { error: text } }).message).toBe(
+        `0-0 refused the request: ${text}`,
+      )
+    },
+  )
+
+  test('is read once, however often it is quoted', () => {
+    const startedMs = performance.now()
+    const error = failureOf({ status: 409, body: quote('All m error: '.repeat(80_000)) })
+
+    expect(error.message).toMatch(/^0-0 refused the request: All m error: All m/)
+    expect(performance.now() - startedMs).toBeLessThan(500)
+  })
+})
+
 test.each([
   [200, { code: 9003, msg: 'GET is not supported' }, '9003'],
   [200, { code: 400, msg: 'NotFound.group_id: gone' }, 'NotFound.group_id'],
@@ -202,7 +286,7 @@ test('the pause upstream asks for is handed on', () => {
   expect(error.retryAfterMs).toBe(7000)
 })
 
-test('without Retry-After no pause is made up', () => {
+test('without Retry-After no pause is made up for a rate limit', () => {
   const error = failureOf({ status: 429, body: {} })
 
   expect(error.retryAfterMs).toBeNull()

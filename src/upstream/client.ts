@@ -17,10 +17,11 @@ import {
   type Verdict,
 } from './breaker.ts'
 import { startDeadline } from './deadline.ts'
+import { isOutage } from './error-classification.ts'
 import { UpstreamError } from './errors.ts'
 import { ExchangeError, exchange, type HttpResponse, type Method } from './exchange.ts'
 import { buildRequest, checkedId, type RequestOutline } from './request.ts'
-import { isOutage, parseResponse, type Route, unanswered, unreadable } from './response-parser.ts'
+import { parseResponse, type Route, unanswered, unreadable } from './response-parser.ts'
 import { withRetries } from './retry.ts'
 import { createRetryBudget } from './retry-budget.ts'
 import * as wire from './wire.ts'

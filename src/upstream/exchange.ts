@@ -16,7 +16,7 @@ export interface HttpRequest {
 export interface HttpResponse {
   status: number
   headers: IncomingHttpHeaders
-  /** The first MiB at most; less when an answer other than 2xx broke off, since its status has said enough. */
+  /** The first MiB at most; less when an answer other than 2xx broke off, since its status counts all the same. */
   body: string
 }
 
