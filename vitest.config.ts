@@ -6,6 +6,8 @@ const ON_BOTH_ENGINES = [
   'ledger-list',
   'ledger-observation',
   'ledger-watch',
+  'ledger-claim',
+  'ledger-budget',
   'ledger-creation',
   'tracking*',
   'subscription',

@@ -89,6 +89,19 @@ export async function registerAsset(
   return address
 }
 
+/** Registers a task for the tenant of `key`; one that waits for its assets has no id of 0-0 yet. */
+export async function registerTask(
+  ledger: Ledger,
+  id = 'cgt-1',
+  status: 'QUEUED' | 'WAITING_FOR_ASSETS' = 'QUEUED',
+  key = KEY,
+): Promise<Address<'videoTask'>> {
+  const address = taskAddress(ledger, id, key)
+  const snapshot = taskSeen(status, { taskId: status === 'QUEUED' ? id : null })
+  await ledger.register(address, { snapshot, origin: null, credential: key })
+  return address
+}
+
 /** Claims what is due, by default everything; `inMs` is how far ahead of now the claim looks. */
 export function claim(
   ledger: Ledger,

@@ -1,0 +1,178 @@
+import { expect, test } from 'vitest'
+import type { Ledger } from '../src/ledger/ledger.ts'
+import type { Address } from '../src/ledger/resource.ts'
+import type { ClaimedWatch } from '../src/ledger/watches.ts'
+import { KEY, temporaryFolder } from './support/app.ts'
+import { stopClock } from './support/clock.ts'
+import {
+  assetAddress,
+  assetSeen,
+  claim,
+  claimOne,
+  nextPoll,
+  openTestDatabase,
+  openTestLedger,
+  registerAsset,
+  registerTask,
+  taskSeen,
+} from './support/ledger.ts'
+
+const keys = (claimed: ClaimedWatch[]) => claimed.map(({ key }) => key)
+
+/** Four watches that differ from the first in one part of their name each, all claimed. */
+async function claimNeighbours(ledger: Ledger, options: Parameters<typeof claim>[1] = {}) {
+  await registerTask(ledger, 'same', 'WAITING_FOR_ASSETS')
+  await registerTask(ledger, 'another', 'WAITING_FOR_ASSETS')
+  await registerTask(ledger, 'same', 'WAITING_FOR_ASSETS', 'sk-other')
+  const snapshot = assetSeen('PROCESSING')
+  const asset = { ...assetAddress(ledger), key: 'same' }
+  await ledger.register(asset, { snapshot, origin: null, credential: KEY })
+  const claimed = await claim(ledger, options)
+  const { tenant } = asset
+  const mine = claimed.find(
+    (one) => one.tenant === tenant && one.kind === 'videoTask' && one.key === 'same',
+  )
+  if (!mine || claimed.length !== 4) throw new Error('Not all of them were claimed.')
+  return { mine, others: claimed.filter((one) => one !== mine) }
+}
+
+const named = ({ tenant, kind, key }: Address) => `${tenant} ${kind} ${key}`
+const names = (addresses: Address[]) => addresses.map(named).sort()
+
+test('each claim has what its own resource is, and the key of its own tenant', async () => {
+  const ledger = await openTestLedger()
+  const { mine, others } = await claimNeighbours(ledger)
+
+  for (const one of [mine, ...others]) {
+    const isOther = one.tenant === ledger.tenantOf('sk-other')
+    expect(one.credential).toBe(isOther ? 'sk-other' : KEY)
+    expect('assetId' in one.snapshot).toBe(one.kind === 'asset')
+  }
+})
+
+test('a claim that is extended lasts from then on, and no other does', async () => {
+  const clock = stopClock()
+  const ledger = await openTestLedger()
+  const { mine, others } = await claimNeighbours(ledger, { leaseMs: 1_000 })
+
+  clock.set(900)
+  await ledger.watches.extend([mine], 1_000)
+
+  expect(names(await claim(ledger, { inMs: 100, leaseMs: 60_000 }))).toEqual(names(others))
+  expect(await claim(ledger, { inMs: 999 })).toEqual([])
+  expect(names(await claim(ledger, { inMs: 1_000 }))).toEqual(names([mine]))
+})
+
+test('a claim that was taken over is not extended by who lost it', async () => {
+  const clock = stopClock()
+  const ledger = await openTestLedger()
+  await registerAsset(ledger)
+  const lost = await claimOne(ledger, { leaseMs: 1_000 })
+  await claimOne(ledger, { inMs: 1_000, leaseMs: 1_000 })
+
+  await ledger.watches.extend([lost], 60_000)
+
+  clock.set(2_000)
+  expect(await claimOne(ledger)).toMatchObject({ fence: 3 })
+})
+
+test('a task is marked sent once, and no other with it', async () => {
+  const ledger = await openTestLedger()
+  const { mine, others } = await claimNeighbours(ledger)
+
+  expect(await ledger.watches.markSent(mine)).toBe(true)
+  expect(await ledger.watches.markSent(mine)).toBe(false)
+
+  const later = await claim(ledger, { inMs: 2_000 })
+  const sent = later.filter(({ submission }) => submission === 'SENT')
+  const waiting = others.filter(({ kind }) => kind === 'videoTask')
+  expect(names(sent)).toEqual(names([mine]))
+  expect(names(later.filter(({ submission }) => submission === 'WAITING'))).toEqual(names(waiting))
+})
+
+test('a task is not marked sent by who lost the claim, nor when it does not wait', async () => {
+  const ledger = await openTestLedger()
+  await registerTask(ledger, 'zg-1', 'WAITING_FOR_ASSETS')
+  const lost = await claimOne(ledger)
+  const holder = await claimOne(ledger, { inMs: 1_000, leaseMs: 60_000 })
+  await registerTask(ledger, 'cgt-2')
+  const accepted = await claimOne(ledger, { inMs: 1_000 })
+
+  expect(await ledger.watches.markSent(lost)).toBe(false)
+  expect(await ledger.watches.markSent(accepted)).toBe(false)
+  expect(await ledger.watches.markSent(holder)).toBe(true)
+})
+
+test('the end of one claim leaves the others as they are', async () => {
+  const { start } = stopClock()
+  const ledger = await openTestLedger()
+  const { mine, others } = await claimNeighbours(ledger, { leaseMs: 1_000 })
+  const deadlineAt = new Date(start + 90_000)
+
+  const then = { ...nextPoll(500), deadlineAt, submission: 'WAITING' } as const
+  expect(await ledger.watches.conclude(mine, null, then)).toBe(true)
+
+  expect(names(await claim(ledger, { inMs: 500, leaseMs: 60_000 }))).toEqual(names([mine]))
+  const rest = await claim(ledger, { inMs: 1_000 })
+  expect(names(rest)).toEqual(names(others))
+  for (const one of rest) expect(one.deadlineAt).not.toEqual(deadlineAt)
+})
+
+test('what settled while it was polled is concluded by nobody', async () => {
+  const ledger = await openTestLedger()
+  const address = await registerAsset(ledger)
+  const polled = await claimOne(ledger)
+  const active = await ledger.observe(address, assetSeen('ACTIVE'))
+
+  expect(await ledger.watches.conclude(polled, assetSeen('FAILED'), nextPoll())).toBe(false)
+  expect(await ledger.watches.conclude(polled, null, { endedBecause: 'late' })).toBe(false)
+  expect(await ledger.find(address)).toEqual(active)
+})
+
+test('a watch whose resource is gone is passed over, and its end records nothing', async () => {
+  const dataDir = temporaryFolder()
+  const ledger = await openTestLedger(dataDir)
+  const database = await openTestDatabase(dataDir)
+  await registerAsset(ledger)
+  await registerAsset(ledger, 'Asset-2')
+  const claimed = await claim(ledger)
+  await database.deleteFrom('resource').where('key', '=', 'JIMENG:Asset-1').execute()
+  const orphan = claimed.find(({ key }) => key === 'JIMENG:Asset-1') as ClaimedWatch
+
+  expect(await ledger.watches.conclude(orphan, assetSeen('ACTIVE'), nextPoll())).toBe(false)
+  expect(keys(await claim(ledger, { inMs: 2_000 }))).toEqual(['JIMENG:Asset-2'])
+})
+
+test('a task that waits and was not woken is due when it was told', async () => {
+  const { start } = stopClock()
+  const ledger = await openTestLedger()
+  await registerTask(ledger, 'zg-1', 'WAITING_FOR_ASSETS')
+  const looked = await claimOne(ledger)
+
+  const then = { ...nextPoll(5_000), submission: 'WAITING' } as const
+  await ledger.watches.conclude(looked, null, then)
+
+  expect(await ledger.watches.nextDueAt()).toEqual(new Date(start + 5_000))
+  expect(await claimOne(ledger, { inMs: 5_000 })).toMatchObject({ submission: 'WAITING' })
+})
+
+test('a task that was taken by 0-0 waits no more', async () => {
+  const ledger = await openTestLedger()
+  const address = await registerTask(ledger, 'zg-1', 'WAITING_FOR_ASSETS')
+  const sending = await claimOne(ledger)
+  await ledger.watches.markSent(sending)
+
+  await ledger.watches.conclude(sending, taskSeen('QUEUED'), nextPoll(0))
+
+  expect(await claimOne(ledger)).toMatchObject({ key: 'zg-1', submission: null })
+  expect(await ledger.find({ ...address, key: 'cgt-1' })).toMatchObject({ key: 'zg-1' })
+})
+
+test('a key that is not there is no key', async () => {
+  const dataDir = temporaryFolder()
+  const ledger = await openTestLedger(dataDir)
+  await registerAsset(ledger)
+  await (await openTestDatabase(dataDir)).deleteFrom('credential').execute()
+
+  expect((await claimOne(ledger)).credential).toBeNull()
+})
