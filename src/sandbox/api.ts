@@ -7,6 +7,7 @@ import { type Context, Hono } from 'hono'
 import { readCaller } from './account.ts'
 import { type CallLog, type CallRecord, readableBody, redact } from './call-record.ts'
 import type { Faults, RouteName, Switches } from './fault.ts'
+import { askProvider } from './provider-attempt.ts'
 import { type ErrorShape, gatewayError, type Reply } from './reply.ts'
 import { MODELS } from './task-input.ts'
 
@@ -44,6 +45,8 @@ const PATHS: Array<[RouteName, 'GET' | 'POST', string]> = [
   ['getVideoTask', 'GET', '/video/tasks/:id'],
 ]
 
+/** Groups and assets are routed by it when nothing else is named (upstream-api 1). */
+const DEFAULT_MODEL = 'seedance-2-0'
 const MAX_BODY_BYTES = 64 * 1024 * 1024
 const BAD_GATEWAY =
   '<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>'
@@ -86,10 +89,10 @@ export function createApi({ routes, faults, calls, log, closing }: ApiOptions): 
 
   for (const [route, method, path] of PATHS) {
     api.on(method, path, (context) => answer(context, route))
-    api.all(path, (context) => send(context, gatewayError.methodNotAllowed('edge')))
+    api.all(path, (context) => send(context, gatewayError.methodNotAllowed(faults.runtime())))
   }
   api.get('/models', (context) => {
-    const refused = refuseCaller(context, 'edge')
+    const refused = refuseCaller(context, faults.runtime())
     return send(
       context,
       refused ?? { status: 200, body: { object: 'list', data: MODELS.map(showModel) } },
@@ -98,15 +101,15 @@ export function createApi({ routes, faults, calls, log, closing }: ApiOptions): 
   api.get('/models/:model', (context) => {
     const model = context.req.param('model')
     const known = MODELS.includes(model)
-    const refused = refuseCaller(context, 'edge')
+    const shape = faults.runtime()
+    const refused = refuseCaller(context, shape)
     return send(
       context,
       refused ??
-        (known
-          ? { status: 200, body: showModel(model) }
-          : gatewayError.unknownModel('edge', model)),
+        (known ? { status: 200, body: showModel(model) } : gatewayError.unknownModel(shape, model)),
     )
   })
+  api.all('*', (context) => send(context, gatewayError.notFound(faults.runtime())))
   return api
 
   async function answer(context: Context<Env>, route: RouteName): Promise<Response> {
@@ -120,6 +123,9 @@ export function createApi({ routes, faults, calls, log, closing }: ApiOptions): 
     if (switches.reset === 'after') return reset(context)
     if (switches.hang === 'after') return hang(context)
     if (switches.truncate) return truncate(context, reply)
+    if (switches.runtime === 'rust' && !isWordOfRust(reply)) {
+      context.header('x-uni-api-runtime', 'rust')
+    }
     return send(context, reply)
   }
 
@@ -136,10 +142,15 @@ export function createApi({ routes, faults, calls, log, closing }: ApiOptions): 
     )
     if (refused) return refused
     if (switches.rateLimit) return limitRate(shape, switches.rateLimit)
+    if (switches.coolingDown) return gatewayError.coolingDown()
+    if (switches.insufficientBalance && (req.method === 'POST' || shape === 'rust')) {
+      return gatewayError.insufficientBalance(shape)
+    }
 
     const query = req.query()
     if (route !== 'createVideoTask' && route !== 'getVideoTask') {
-      const model = query.model
+      // Rust looks for a model called "video" when a read names none (upstream-api 1).
+      const model = query.model ?? (shape === 'rust' && req.method === 'GET' ? 'video' : undefined)
       if (model !== undefined && !MODELS.includes(model)) {
         return gatewayError.unknownModel(shape, model)
       }
@@ -160,15 +171,24 @@ export function createApi({ routes, faults, calls, log, closing }: ApiOptions): 
       switches,
       shape,
     }
-    // As when the gateway repeats a create whose answer it did not get.
     if (switches.duplicatePost) routes[route](call)
-    return routes[route](call)
+    const model = typeof body.model === 'string' ? body.model : (query.model ?? DEFAULT_MODEL)
+    return askProvider({ route, shape, switches, model, id: call.id }, () => routes[route](call))
   }
 }
 
-function refuseCaller(context: Context<Env>, shape: ErrorShape): Reply | null {
-  const caller = readCaller(context.req.header('authorization'))
-  return 'refused' in caller ? gatewayError[caller.refused](shape) : null
+function refuseCaller({ req }: Context<Env>, shape: ErrorShape): Reply | null {
+  const caller = readCaller(req.header('authorization'))
+  if (!('refused' in caller)) return null
+  const isElsewhere = caller.refused === 'missingKey' && req.header('x-api-key') !== undefined
+  if (isElsewhere && shape === 'python') return gatewayError.notAuthenticated()
+  return gatewayError[caller.refused](shape)
+}
+
+/** Rust does not name itself on its own 403, 404, 405 and 429 (upstream-api 1). */
+function isWordOfRust({ status, body }: Reply): boolean {
+  const isNested = typeof body === 'object' && body !== null && 'error' in body
+  return isNested && [403, 404, 405, 429].includes(status)
 }
 
 function limitRate(shape: ErrorShape, limit: Switches['rateLimit']): Reply {
@@ -200,7 +220,7 @@ function readBody(text: string, shape: ErrorShape): ReadBody {
 }
 
 function showModel(id: string) {
-  return { id, object: 'model', created: 1767225600, owned_by: 'lingjing' }
+  return { id, object: 'model', created: 1767225600, owned_by: 'uni-api' }
 }
 
 function send(context: Context<Env>, { status, body, headers }: Reply): Response {

@@ -45,7 +45,7 @@ export function createAssetRoutes(store: Store, lifecycle: Lifecycle, pace: Pace
     },
 
     getAssetGroup: (call: Call): Reply => {
-      const group = store.findGroup(call.id, call.account, call.query.platform ?? 'JIMENG')
+      const group = store.findGroup(call.id, ownerOf(call), call.query.platform ?? 'JIMENG')
       return group
         ? success(showGroup(group), 'group_id', call)
         : notFound('group_id', call.id, call)
@@ -55,7 +55,7 @@ export function createAssetRoutes(store: Store, lifecycle: Lifecycle, pace: Pace
       const request = assetSchema.safeParse(call.body)
       if (!request.success) return refuseInput(request.error, call.body)
       const { group_id: groupId, asset_type: type, ...rest } = request.data
-      if (!store.findGroup(groupId, call.account, rest.platform)) {
+      if (!store.findGroup(groupId, ownerOf(call), rest.platform)) {
         return notFound('group_id', groupId, call)
       }
       const processingMs = pace.assetMinMs + Math.random() * (pace.assetMaxMs - pace.assetMinMs)
@@ -79,13 +79,29 @@ export function createAssetRoutes(store: Store, lifecycle: Lifecycle, pace: Pace
     },
 
     getAsset: (call: Call): Reply => {
-      const asset = store.findAsset(call.id, call.account, call.query.platform ?? 'JIMENG')
-      return asset
-        ? success(showAsset(asset), 'asset_id', call)
-        : notFound('asset_id', call.id, call)
+      const asset = store.findAsset(call.id, ownerOf(call), call.query.platform ?? 'JIMENG')
+      if (!asset) return notFound('asset_id', call.id, call)
+      const isSigned = call.switches.signedUrls && asset.status === 'Active'
+      const url = isSigned ? signed(asset.url) : asset.url
+      return success(showAsset({ ...asset, url }), 'asset_id', call)
     },
   }
 }
+
+/** Whose groups and assets a call may use; null: those of every key, as on the gateway itself (upstream-api 3.7). */
+export function ownerOf({ account, switches }: Call): string | null {
+  return switches.sharedAssets ? null : account
+}
+
+/** Another URL of the same file at each call, good for 12 hours, as the model host signs them (upstream-api 2.2). */
+function signed(url: string): string {
+  const copy = new URL(url)
+  copy.searchParams.set('X-Tos-Expires', String(SIGNED_URL_SECONDS))
+  copy.searchParams.set('X-Tos-Signature', randomBytes(16).toString('hex'))
+  return copy.href
+}
+
+const SIGNED_URL_SECONDS = 12 * 60 * 60
 
 function showGroup(group: GroupRow) {
   return {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { fingerprint } from './account.ts'
+import type { ErrorShape } from './reply.ts'
 
 export const ROUTES = [
   'createAssetGroup',
@@ -15,6 +16,8 @@ const CREATES: RouteName[] = ['createAssetGroup', 'createAsset', 'createVideoTas
 const READS: RouteName[] = ['getAssetGroup', 'getAsset', 'getVideoTask']
 const ENVELOPES: RouteName[] = ['createAssetGroup', 'getAssetGroup', 'createAsset', 'getAsset']
 
+const providerStatus = z.int().min(400).max(599)
+
 /** Every switch: the value it takes and the routes on which it means something. */
 const SWITCHES = {
   runtime: { routes: ROUTES, value: z.enum(['edge', 'python', 'rust']) },
@@ -22,6 +25,16 @@ const SWITCHES = {
   maskedPollError: { routes: ['getVideoTask'], value: z.literal(true) },
   delayMs: { routes: ROUTES, value: z.int().min(0).max(600_000) },
   html502: { routes: ROUTES, value: z.literal(true) },
+  insufficientBalance: { routes: ROUTES, value: z.literal(true) },
+  coolingDown: { routes: ROUTES, value: z.literal(true) },
+  providerStatus: { routes: ROUTES, value: providerStatus },
+  attempts: {
+    routes: CREATES,
+    value: z
+      .array(z.union([z.literal('lost'), providerStatus]))
+      .min(1)
+      .max(3),
+  },
   rateLimit: {
     routes: ROUTES,
     value: z.union([
@@ -39,6 +52,10 @@ const SWITCHES = {
     value: z.enum(['seconds', 'ms', 'iso']),
   },
   unknownIdStatus: { routes: ENVELOPES, value: z.literal(404) },
+  sharedAssets: { routes: [...ENVELOPES, 'createVideoTask'], value: z.literal(true) },
+  signedUrls: { routes: ['getAsset'], value: z.literal(true) },
+  progress: { routes: ['getVideoTask'], value: z.literal(true) },
+  failureAsObject: { routes: ['getVideoTask'], value: z.literal(true) },
   badKeyStatus: { routes: ROUTES, value: z.literal(403) },
   reset: { routes: ROUTES, value: z.enum(['before', 'after']) },
   hang: { routes: ROUTES, value: z.enum(['before', 'after']) },
@@ -79,6 +96,8 @@ export interface Faults {
   clear(): void
   /** The switches for a request that has just arrived; counts it against `times`. */
   take(route: RouteName, account: string | null): Switches
+  /** The runtime for a request to no route of the API. It counts against nothing. */
+  runtime(): ErrorShape
 }
 
 export function createFaults(): Faults {
@@ -111,6 +130,9 @@ export function createFaults(): Faults {
       faults = faults.filter((fault) => fault.times !== 0)
       return switches
     },
+    runtime: () =>
+      faults.findLast(({ runtime, route, account }) => runtime && !route && !account)?.runtime ??
+      'edge',
   }
 }
 

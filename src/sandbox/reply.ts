@@ -52,15 +52,35 @@ export const gatewayError = {
   missingKey: (shape: ErrorShape) =>
     ({
       edge: detail(401, 'missing api key'),
-      python: message(403, 'Not authenticated'),
-      rust: nested(403, 'Missing API Key'),
+      python: error(403, 'Invalid or missing API Key'),
+      rust: nested(403, 'Invalid or missing API Key'),
     })[shape],
   invalidKey: (shape: ErrorShape) =>
     ({
       edge: detail(401, 'invalid api key'),
       python: error(403, 'Invalid or missing API Key'),
-      rust: nested(403, 'Invalid API Key'),
+      rust: nested(403, 'Invalid or missing API Key'),
     })[shape],
+  /** A key in `x-api-key` alone: Python does not read it, Rust does. */
+  notAuthenticated: () => message(403, 'Not authenticated'),
+  /** The edge refuses what costs; Rust refuses reads too; Python never says it (upstream-api 5.1 to 5.3). */
+  insufficientBalance: (shape: ErrorShape) =>
+    shape === 'rust'
+      ? nested(429, 'Balance is insufficient, please recharge')
+      : detail(402, 'insufficient balance'),
+  /** Three 403 or 404 of a provider within 120 s: closed for 300 s, without Retry-After (upstream-api 10.3). */
+  coolingDown: () => nested(429, 'All matching provider routes are cooling down'),
+  foreignTask: () => message(403, 'Task belongs to a different API key'),
+  /** The answer to the last attempt of the gateway did not arrive. */
+  lostAnswer: ({ shape, model }: { shape: ErrorShape; model: string }) =>
+    shape === 'rust'
+      ? nested(502, 'Upstream transport error: error sending request for url (http://provider/api)')
+      : error(502, `All ${model} error: connection closed before the response was complete`),
+  /** An error of the provider on a poll, as the gateway words it: a task that still runs. */
+  maskedPoll: (id: string, model: string): Reply => ({
+    status: 200,
+    body: { id, model, provider: 'lingjing', status: 'running', video: {} },
+  }),
   rateLimited: (shape: ErrorShape) =>
     ({
       edge: detail(429, '上游已达到最大限制'),
@@ -97,7 +117,8 @@ export const gatewayError = {
     ({
       edge: detail(404, 'content generation task not found'),
       python: message(404, 'Unknown content generation task id. Add ?model= to name its route.'),
-      rust: nested(404, 'Unknown task id; add ?model= to name its route'),
+      // It looks for a model of this name (upstream-api 1).
+      rust: nested(404, 'No available providers at the moment: video'),
     })[shape],
   notFound: (shape: ErrorShape) =>
     shape === 'rust' ? nested(404, 'Not found') : detail(404, 'Not Found'),

@@ -83,9 +83,10 @@ export class Store {
     this.#insert('asset_group', { ...group })
   }
 
-  findGroup(id: string, account: string, platform: string): GroupRow | null {
+  /** Of any account when `account` is null. */
+  findGroup(id: string, account: string | null, platform: string): GroupRow | null {
     return this.#one<GroupRow>(
-      'SELECT * FROM asset_group WHERE id = ? AND account = ? AND platform = ?',
+      'SELECT * FROM asset_group WHERE id = ? AND account = coalesce(?, account) AND platform = ?',
       [id, account, platform],
     )
   }
@@ -94,12 +95,12 @@ export class Store {
     this.#insert('asset', { ...asset })
   }
 
-  /** On any platform when none is given. */
-  findAsset(id: string, account: string, platform?: string): AssetRow | null {
-    const asset = this.#one<AssetRow>('SELECT * FROM asset WHERE id = ? AND account = ?', [
-      id,
-      account,
-    ])
+  /** On any platform when none is given, of any account when `account` is null. */
+  findAsset(id: string, account: string | null, platform?: string): AssetRow | null {
+    const asset = this.#one<AssetRow>(
+      'SELECT * FROM asset WHERE id = ? AND account = coalesce(?, account)',
+      [id, account],
+    )
     return platform === undefined || asset?.platform === platform ? asset : null
   }
 
@@ -162,7 +163,7 @@ export class Store {
     this.#database.prepare(sql).run(...values)
   }
 
-  #one<T>(sql: string, values: string[]): T | null {
+  #one<T>(sql: string, values: Array<string | null>): T | null {
     return (this.#database.prepare(sql).get(...values) as T | undefined) ?? null
   }
 }

@@ -47,7 +47,8 @@ export function normalizeTaskInput(body: Json, shape: ErrorShape): TaskInput {
 
 export function normalizeResources(entries: Json[], shape: ErrorShape): Resource[] {
   return entries.flatMap((entry, index) => {
-    const type = TYPES.find((known) => known === (entry.type ?? 'image'))
+    const named = entry.type === undefined ? 'image' : textOf(entry.type).toLowerCase()
+    const type = TYPES.find((known) => known === named)
     const source = sourceOf(entry)
     if (!type || (source.value === '' && shape === 'rust')) return []
     const referenceKey = textOf(entry.reference_key ?? entry.referenceKey)
@@ -58,10 +59,9 @@ export function normalizeResources(entries: Json[], shape: ErrorShape): Resource
 }
 
 function roleOf(entry: Json, index: number, type: string): string {
-  const role = textOf(entry.usage ?? entry.role).replace(
-    /^reference_(image|video|audio)$/,
-    'reference',
-  )
+  const role = textOf(entry.usage ?? entry.role)
+    .toLowerCase()
+    .replace(/^reference_(image|video|audio)$/, 'reference')
   if (ROLES.includes(role)) return role
   return index === 0 && type === 'image' ? 'first_frame' : 'reference'
 }

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { onTestFinished } from 'vitest'
 import type { Pace } from '../../src/sandbox/lifecycle.ts'
 import { createSandbox } from '../../src/sandbox/server.ts'
@@ -116,4 +117,14 @@ export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'sandbox-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }))
   return folder
+}
+
+/** How many rows a table of the sandbox in `dataDir` has: what it made, whatever it answered. */
+export function countRows(dataDir: string, table: 'asset_group' | 'task'): number {
+  const database = new DatabaseSync(join(dataDir, 'sandbox', 'sandbox.db'), { readOnly: true })
+  try {
+    return Number(database.prepare(`SELECT count(*) AS count FROM ${table}`).get()?.count)
+  } finally {
+    database.close()
+  }
 }
