@@ -54,14 +54,46 @@ test('a subscription completes at once when everything named is already settled'
   expect(events[1]?.data?.assetStatusChanged.asset.failureReason).toContain('DownloadFailed')
 })
 
-test('an id 0-0 does not know ends the subscription with NOT_FOUND', async () => {
+const WATCH_TASKS = `subscription ($ids: [ID!]!) {
+  videoTaskStatusChanged(ids: $ids) { previous current }
+}`
+
+test.for([
+  ['assets', WATCH, ['Asset-9', 'Asset-1', 'Asset:BYTEPLUS:Asset-8', 'Asset:JIMENG:Asset-9']],
+  ['video tasks', WATCH_TASKS, ['cgt-9', 'cgt-1', 'VideoTask:cgt-8', 'VideoTask:cgt-9']],
+] as const)(
+  'a subscription to %s that 0-0 does not know ends with NOT_FOUND, which names all of them as they were written',
+  async ([, query, ids]) => {
+    const upstream = await scriptUpstream()
+    upstream.assets.set('Asset-1', { status: 'Active' })
+    upstream.tasks.set('cgt-1', { status: 'succeeded' })
+    const app = await startApp({ UPSTREAM_URL: upstream.url })
+
+    const [result, ...more] = await app.subscribe(query, { ids }).rest()
+    const { message, extensions } = result?.errors?.[0] ?? {}
+    const unknown = extensions?.ids as string[]
+    const known = ids.filter((id) => !unknown.includes(id))
+    const events = await app.subscribe(query, { ids: known }).rest()
+
+    expect(more).toEqual([])
+    expect(message).toBe('Not found: 3 of 4 ids, named in extensions.ids.')
+    expect(extensions).toMatchObject({ code: 'NOT_FOUND', retryable: false })
+    expect(unknown.toSorted()).toEqual([ids[0], ids[2], ids[3]].toSorted())
+    expect(events).toHaveLength(1)
+    expect(events[0]?.errors).toBeUndefined()
+    expect(app.listeners()).toBe(0)
+  },
+)
+
+test('a subscription ends with what else went wrong when not every id could be looked up', async () => {
   const upstream = await scriptUpstream()
-  upstream.assets.set('Asset-1', { status: 'Processing' })
+  upstream.intercept = ({ path }) =>
+    path.endsWith('Asset-1') ? { status: 403, body: { message: 'no' } } : undefined
   const app = await startApp({ UPSTREAM_URL: upstream.url })
 
-  const [result] = await app.subscribe(WATCH, { ids: ['Asset-1', 'Asset-9'] }).rest()
+  const [result] = await app.subscribe(WATCH, { ids: ['Asset-9', 'Asset-1'] }).rest()
 
-  expect(result?.errors?.[0]?.extensions?.code).toBe('NOT_FOUND')
+  expect(result?.errors?.[0]?.extensions?.code).not.toBe('NOT_FOUND')
 })
 
 test('a thousand subscribers of one asset cause the polls of one, and each sees every change once', async () => {

@@ -1,5 +1,6 @@
+import { onExpiry } from '../auth/expiry.ts'
 import type { Identity } from '../auth/identity.ts'
-import type { Context } from '../resolvers/context.ts'
+import type { Caller, Context } from '../resolvers/context.ts'
 import { Refusal } from '../resolvers/failure.ts'
 import { createLoaders } from '../resolvers/loaders.ts'
 
@@ -23,10 +24,11 @@ export function tenantOf(identity: Arrival['identity']): string | null {
 /** What one operation receives. Nothing is asked of anyone before a field needs it. */
 export function createContext(services: Services, arrival: Arrival): Context {
   const { identity, requestId, signal } = arrival
-  const caller = () => {
+  const caller = (): Caller => {
     if (identity === null) throw new Refusal(MISSING_CREDENTIAL)
     if (identity instanceof Refusal) throw identity
-    return { ...identity, requestId, signal }
+    const { expiresAt, ...who } = identity
+    return { ...who, requestId, signal, onExpiry: (listener) => onExpiry(expiresAt, listener) }
   }
   return { ...services, caller, loaders: createLoaders({ caller, reads: services.reads }) }
 }

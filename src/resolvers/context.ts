@@ -12,8 +12,8 @@ export interface Caller {
   credential: string
   /** Whether other tenants use the key too, so that only what is registered for this one is its own. */
   isShared: boolean
-  /** When the caller's credential expires, in milliseconds since the epoch; null when it does not. */
-  expiresAt: number | null
+  /** Calls `listener` once when the caller's credential expires. Returns the function that cancels it. */
+  onExpiry(listener: () => void): () => void
   requestId: string
   /** Aborts when the caller has left. */
   signal?: AbortSignal | undefined

@@ -17,6 +17,8 @@ export type CreateFailure = { message: string; retryable: boolean } & (
 /** Why something was not done: a create's failure, or one that is thrown, because it is about the caller or a broken upstream. */
 export type Failure =
   | CreateFailure
+  /** `ids`: of a subscription, every id that 0-0 does not know, as the caller wrote it. */
+  | { message: string; retryable: boolean; code: 'NOT_FOUND'; ids?: string[] }
   | ({ message: string; retryable: boolean } & Plain<(typeof THROWN)[number]>)
 
 const THROWN = ['UNAUTHENTICATED', 'FORBIDDEN', 'UPSTREAM_PROTOCOL', 'SERVICE_UNAVAILABLE'] as const

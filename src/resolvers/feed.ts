@@ -17,8 +17,19 @@ export interface FeedOptions<K extends Kind> {
   finite: boolean
 }
 
-/** Where a change of status comes from and leads to; `previous` is null for the first one given of a resource. */
+/**
+ * Why a feed ended: everything it follows has settled, the subscriber's credential expired, the subscriber left, or
+ * reading threw. Only `settled` is a completion.
+ */
+export type FeedEnd = 'settled' | 'expired' | 'left' | 'failed'
+
+/** Changes of status; `previous` is null for the first one of each resource. */
 export interface Feed<K extends Kind> extends AsyncIterableIterator<Transition<K>> {
+  /** Why it ended; null while it has not. */
+  readonly endReason: FeedEnd | null
+  /** Ends it at once, also while `next` waits. Only the first reason counts. */
+  end(reason: FeedEnd): void
+  /** Ends it because the subscriber left. */
   return(): Promise<IteratorResult<Transition<K>>>
 }
 
@@ -26,7 +37,8 @@ export interface Feed<K extends Kind> extends AsyncIterableIterator<Transition<K
  * The present state of some resources, then every later transition of each, in order, none lost and none twice.
  *
  * It reads the ledger when asked for the next change, and a nudge only says where to look, so a consumer that pauses
- * costs the keys of what changed meanwhile and nothing else. `return` ends it at once, also while it waits.
+ * costs the keys of what changed meanwhile and nothing else. It stops listening when it ends, whatever the reason.
+ * `next` throws what reading throws, except that it waits while the database is unavailable.
  */
 export async function openFeed<K extends Kind>(options: FeedOptions<K>): Promise<Feed<K>> {
   const { nudges, targets, present, keys, transitionsAfter, finite } = options
@@ -36,7 +48,7 @@ export async function openFeed<K extends Kind>(options: FeedOptions<K>): Promise
   const nudged = new Set<string>()
   const ready: Transition<K>[] = []
   let interrupted = false
-  let ended = false
+  let endReason: FeedEnd | null = null
   let wake = () => {}
 
   const onNudge = (key: string | null) => {
@@ -45,8 +57,9 @@ export async function openFeed<K extends Kind>(options: FeedOptions<K>): Promise
     wake()
   }
   const leave = targets.map((target) => nudges.listen(target, onNudge))
-  function end() {
-    ended = true
+  function end(reason: FeedEnd) {
+    if (endReason !== null) return
+    endReason = reason
     for (const stopListening of leave) stopListening()
     ready.length = 0
     nudged.clear()
@@ -61,7 +74,7 @@ export async function openFeed<K extends Kind>(options: FeedOptions<K>): Promise
       if (!resource.settled) unsettled.add(resource.key)
     }
   } catch (error) {
-    end()
+    end('failed')
     throw error
   }
 
@@ -94,6 +107,7 @@ export async function openFeed<K extends Kind>(options: FeedOptions<K>): Promise
       await work()
     } catch (error) {
       if (!(error instanceof LedgerUnavailable)) throw error
+      if (endReason !== null) return
       const timer = setTimeout(() => wake(), RETRY_MS)
       await nextWake().finally(() => clearTimeout(timer))
       putBack()
@@ -102,7 +116,7 @@ export async function openFeed<K extends Kind>(options: FeedOptions<K>): Promise
 
   async function read(key: string): Promise<void> {
     for (const transition of await transitionsAfter(key, cursors.get(key) ?? 0)) {
-      if (ended) return
+      if (endReason !== null) return
       ready.push(transition)
       cursors.set(key, transition.resource.seq)
       if (transition.resource.settled) unsettled.delete(key)
@@ -115,23 +129,32 @@ export async function openFeed<K extends Kind>(options: FeedOptions<K>): Promise
     })
   }
 
+  async function next(): Promise<IteratorResult<Transition<K>>> {
+    while (endReason === null) {
+      const value = ready.shift()
+      if (value) return { done: false, value }
+      if (nudged.size > 0 || interrupted) await readNext()
+      else if (finite && unsettled.size === 0) end('settled')
+      else await nextWake()
+    }
+    return { done: true, value: undefined }
+  }
+
   const feed: Feed<K> = {
+    get endReason() {
+      return endReason
+    },
+    end,
     async next() {
-      while (!ended) {
-        const value = ready.shift()
-        if (value) return { done: false, value }
-        if (nudged.size > 0 || interrupted) {
-          await readNext()
-        } else if (finite && unsettled.size === 0) {
-          end()
-        } else {
-          await nextWake()
-        }
+      try {
+        return await next()
+      } catch (error) {
+        end('failed')
+        throw error
       }
-      return { done: true, value: undefined }
     },
     async return() {
-      end()
+      end('left')
       return { done: true, value: undefined }
     },
     [Symbol.asyncIterator]: () => feed,

@@ -2,10 +2,11 @@ import type { Address, Kind, Resource, Status } from '../ledger/resource.ts'
 import { type AssetStatus, keyOf, type Platform, type VideoTaskStatus } from '../model.ts'
 import { type Asset, assetOf } from './asset.ts'
 import type { Context } from './context.ts'
-import { refuseInput } from './failure.ts'
+import { type Failure, Refusal, refuseInput } from './failure.ts'
 import { type Feed, openFeed } from './feed.ts'
 import { getPlatformId, getVideoTaskId } from './ids.ts'
 import { createLoaders } from './loaders.ts'
+import { orNull } from './or-null.ts'
 import { type VideoTask, videoTaskOf } from './video-task.ts'
 
 /** A change of status as subscribers get it; `previous` is null for the first one of each resource. */
@@ -17,25 +18,23 @@ export interface StatusChange<S> {
 export type AssetStatusChange = StatusChange<AssetStatus> & { asset: Asset }
 export type VideoTaskStatusChange = StatusChange<VideoTaskStatus> & { videoTask: VideoTask }
 
-/** Streams the named assets until all have settled. Throws NOT_FOUND when 0-0 does not know one. */
+/** Streams the named assets until all have settled. Throws NOT_FOUND, with `ids`, when 0-0 does not know some of them. */
 export async function watchAssets(
   ids: readonly string[],
   platform: Platform,
   context: Context,
 ): Promise<AsyncIterable<AssetStatusChange>> {
   const caller = context.caller()
-  const refs = checkIds(ids, context).map((id, index) =>
-    getPlatformId('Asset', id, platform, ['ids', String(index)]),
-  )
-  const targets = refs.map((ref) => {
+  const targets = checkIds(ids, context).map((id, index) => {
+    const ref = getPlatformId('Asset', id, platform, ['ids', String(index)])
     const address = { tenant: caller.tenant, kind: 'asset', key: keyOf(ref) } as const
     const read = (signal: AbortSignal) => context.reads.asset(ref, { ...caller, signal })
-    return { address, read }
+    return { ids: [id], address, read }
   })
   return changes(await watchEach(targets, context), asAssetChange, context)
 }
 
-/** Streams the named video tasks until all have settled. Throws NOT_FOUND when 0-0 does not know one. */
+/** Streams the named video tasks until all have settled. Throws NOT_FOUND, with `ids`, when 0-0 does not know some of them. */
 export async function watchVideoTasks(
   ids: readonly string[],
   model: string | null,
@@ -43,21 +42,22 @@ export async function watchVideoTasks(
 ): Promise<AsyncIterable<VideoTaskStatusChange>> {
   const caller = context.caller()
   const { tenant } = caller
-  const taskIds = checkIds(ids, context).map((id, index) =>
-    getVideoTaskId(id, ['ids', String(index)]),
-  )
-  const targets = taskIds.map(async (id) => {
+  const named = checkIds(ids, context).map((id, index) => ({
+    id,
+    taskId: getVideoTaskId(id, ['ids', String(index)]),
+  }))
+  const targets = named.map(async ({ id, taskId }) => {
     // It may be named by the id 0-0 gave it later.
-    const known = await context.ledger.find({ tenant, kind: 'videoTask', key: id })
-    const key = known?.key ?? id
+    const known = await context.ledger.find({ tenant, kind: 'videoTask', key: taskId })
+    const key = known?.key ?? taskId
     const ref = {
       key,
-      taskId: known?.snapshot.taskId ?? id,
+      taskId: known?.snapshot.taskId ?? taskId,
       model: known?.origin?.model ?? model ?? known?.snapshot.model ?? null,
     }
     const address = { tenant, kind: 'videoTask', key } as const
     const read = (signal: AbortSignal) => context.reads.videoTask(ref, { ...caller, signal })
-    return { address, read }
+    return { ids: [id], address, read }
   })
   return changes(await watchEach(await Promise.all(targets), context), asVideoTaskChange, context)
 }
@@ -96,21 +96,25 @@ export async function watchAssetGroup(
 
 /** Something to watch, and how to read it from 0-0 when it is not registered here. */
 interface Target<K extends Kind> {
+  /** As the caller wrote it; several when the same thing was named more than once. */
+  ids: string[]
   address: Address<K>
   /** The signal aborts when the last of those who asked together has left. */
   read(signal: AbortSignal): Promise<Resource<K>>
 }
 
 async function watchEach<K extends Kind>(targets: Target<K>[], context: Context): Promise<Feed<K>> {
-  const byKey = new Map(targets.map((target) => [target.address.key, target]))
+  const byKey = new Map<string, Target<K>>()
+  for (const target of targets) {
+    const same = byKey.get(target.address.key)
+    if (same) same.ids.push(...target.ids)
+    else byKey.set(target.address.key, target)
+  }
   const once = [...byKey.values()]
   return openFeed<K>({
     nudges: context.ledger.nudges,
     targets: once.map(({ address }) => address),
-    present: () =>
-      Promise.all(
-        once.map(({ address, read }) => context.reads.registered(address, context.caller(), read)),
-      ),
+    present: () => registerAll(once, context),
     keys: async () => [...byKey.keys()],
     async transitionsAfter(key, seq) {
       const target = byKey.get(key)
@@ -118,6 +122,21 @@ async function watchEach<K extends Kind>(targets: Target<K>[], context: Context)
     },
     finite: true,
   })
+}
+
+/** What each target names; throws NOT_FOUND with the ids of all that 0-0 does not know. */
+async function registerAll<K extends Kind>(
+  targets: Target<K>[],
+  context: Context,
+): Promise<Resource<K>[]> {
+  const caller = context.caller()
+  const found = await Promise.all(
+    targets.map(({ address, read }) => orNull(context.reads.registered(address, caller, read))),
+  )
+  const unknown = targets.filter((_, index) => found[index] === null).flatMap(({ ids }) => ids)
+  const total = targets.flatMap(({ ids }) => ids).length
+  if (unknown.length > 0) throw new Refusal(notFound(unknown, total))
+  return found.filter((resource) => resource !== null)
 }
 
 function checkIds(ids: readonly string[], { limits }: Context): readonly string[] {
@@ -134,8 +153,20 @@ function asVideoTaskChange(change: StatusChange<VideoTaskStatus>, resource: Reso
   return { ...change, videoTask: videoTaskOf(resource) }
 }
 
+function notFound(ids: string[], total: number): Failure {
+  const message = `Not found: ${ids.length} of ${total} ids, named in extensions.ids.`
+  return { code: 'NOT_FOUND', message, retryable: false, ids }
+}
+
+const EXPIRED: Failure = {
+  code: 'UNAUTHENTICATED',
+  message: 'The credential has expired. Subscribe again with a new one.',
+  retryable: false,
+}
+
 /**
- * The feed in the form subscribers get it, ended when the caller leaves.
+ * The feed in the form subscribers get it, ended when the caller leaves. When the caller's credential expires, `next`
+ * throws UNAUTHENTICATED, so that nobody takes the end for a completion.
  * Each change gets loaders of its own: a loader answers the same for as long as it lives.
  */
 function changes<K extends Kind, T>(
@@ -143,23 +174,27 @@ function changes<K extends Kind, T>(
   view: (change: StatusChange<Status<K>>, resource: Resource<K>) => T,
   context: Context,
 ): AsyncIterableIterator<T> {
-  const { signal, expiresAt } = context.caller()
-  const onAbort = () => void feed.return()
+  const { signal, onExpiry } = context.caller()
+  const onAbort = () => feed.end('left')
   if (signal?.aborted) onAbort()
   signal?.addEventListener('abort', onAbort, { once: true })
-  // Where there is no socket to close, a stream ends with the credential it was asked for with.
-  const expiry = expiresAt === null ? undefined : setTimeout(onAbort, untilMs(expiresAt))
+  const cancelExpiry = onExpiry(() => feed.end('expired'))
   const stopWaiting = () => {
     signal?.removeEventListener('abort', onAbort)
-    clearTimeout(expiry)
+    cancelExpiry()
+  }
+  async function nextTransition() {
+    try {
+      return await feed.next()
+    } finally {
+      if (feed.endReason !== null) stopWaiting()
+    }
   }
   return {
     async next() {
-      const { done, value } = await feed.next()
-      if (done) {
-        stopWaiting()
-        return { done: true, value: undefined }
-      }
+      const { done, value } = await nextTransition()
+      if (feed.endReason === 'expired') throw new Refusal(EXPIRED)
+      if (done) return { done: true, value: undefined }
       context.loaders = createLoaders(context)
       const { previous, current, resource } = value
       const change = { previous, current, observedAt: resource.observedAt }
@@ -174,11 +209,4 @@ function changes<K extends Kind, T>(
       return this
     },
   }
-}
-
-/** The longest a timer of Node lasts: 24 days. */
-const MAX_TIMER_MS = 2 ** 31 - 1
-
-function untilMs(time: number): number {
-  return Math.min(MAX_TIMER_MS, Math.max(0, time - Date.now()))
 }

@@ -229,7 +229,7 @@ builder.subscriptionFields((t) => ({
     type: AssetStatusChangeRef,
     complexity: ({ ids }) => ids.length * UPSTREAM_CALL,
     description:
-      'The present state of each asset at once, then every later change, none lost and none twice; completes when all are `ACTIVE` or `FAILED`. An id that 0-0 does not know ends it with `NOT_FOUND`.',
+      'The present state of each asset at once, then every later change, none lost and none twice; completes when all are `ACTIVE` or `FAILED`. Ids that 0-0 does not know end it with `NOT_FOUND`; `extensions.ids` names all of them.',
     args: {
       ids: t.arg.idList({ required: true, description: 'Up to 500 ids, in either form.' }),
       platform: t.arg({

@@ -393,7 +393,7 @@ builder.subscriptionField('videoTaskStatusChanged', (t) =>
     type: VideoTaskStatusChangeRef,
     complexity: ({ ids }) => ids.length * UPSTREAM_CALL,
     description:
-      'The present state of each task at once, then every later change, none lost and none twice; completes when all are done. An id that 0-0 does not know ends it with `NOT_FOUND`.',
+      'The present state of each task at once, then every later change, none lost and none twice; completes when all are done. Ids that 0-0 does not know end it with `NOT_FOUND`; `extensions.ids` names all of them.',
     args: {
       ids: t.arg.idList({ required: true, description: 'Up to 500 ids, in either form.' }),
       model: t.arg.string({ description: 'The model of tasks that were not created here.' }),
