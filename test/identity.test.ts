@@ -4,6 +4,7 @@ import { exportSPKI } from 'jose'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { createAuthenticate } from '../src/auth/identity.ts'
 import { type Data, startApp, type TestApp, temporaryFolder, until } from './support/app.ts'
+import { eventsOf } from './support/event-stream.ts'
 import {
   AUDIENCE,
   claimsOf,
@@ -20,6 +21,7 @@ import { type ScriptedUpstream, scriptUpstream } from './support/upstream.ts'
 
 const READ = '{ asset(id: "Asset-1") { status } }'
 const WATCH = 'subscription { assetStatusChanged(ids: ["Asset-1"]) { current } }'
+const WATCH_GROUP = 'subscription { assetGroupStatusChanged(id: "group-1") { current } }'
 const CREATE = `mutation ($name: String!) {
   createAssetGroup(input: { name: $name }) { ... on AssetGroup { id } ... on Error { code } }
 }`
@@ -574,28 +576,62 @@ test('what reaches the provider unread is not taken where tenants share a key', 
   expect(upstream.calls).toEqual([])
 })
 
-test('a stream of server-sent events ends with the token it was asked for with', async () => {
-  const upstream = await scriptUpstream()
-  const issuer = await startIssuer()
-  const app = await startApp({ UPSTREAM_URL: upstream.url, ...issuer.environment })
-  const exp = Math.floor(Date.now() / 1_000) + 2
+test('an event stream ends with UNAUTHENTICATED when its token expires, and frees its place', async () => {
+  const { app, issuer } = await startWithIssuer({ MAX_TENANT_SOCKETS: '1' })
+  const exp = inSeconds(2)
   const token = await issuer.token('me', { claims: { exp } })
-  await app.query('mutation { createAssetGroup(input: { name: "G" }) { __typename } }', {}, token)
+  await app.query(CREATE, { name: 'Heroine' }, token)
+  const stream = async (token: string) => {
+    const response = await fetch(`${app.url}/graphql`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        accept: 'text/event-stream',
+        authorization: `Bearer ${token}`,
+      },
+      body: JSON.stringify({ query: WATCH_GROUP }),
+    })
+    await until(() => app.listeners() === 1)
+    return response
+  }
 
-  const stream = await fetch(`${app.url}/graphql`, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      accept: 'text/event-stream',
-      authorization: `Bearer ${token}`,
+  const first = await stream(token)
+  const events = eventsOf(await first.text())
+  const endedAt = Date.now()
+  const second = await stream(await issuer.token('me'))
+
+  expect(endedAt).toBeGreaterThanOrEqual(exp * 1_000)
+  expect(events).toEqual([
+    {
+      event: 'next',
+      data: {
+        errors: [
+          expect.objectContaining({
+            message: 'The credential has expired. Subscribe again with a new one.',
+            extensions: expect.objectContaining({ code: 'UNAUTHENTICATED', retryable: false }),
+          }),
+        ],
+      },
     },
-    body: JSON.stringify({
-      query: 'subscription { assetGroupStatusChanged(id: "group-1") { current } }',
-    }),
-  })
-  await until(() => app.listeners() === 1)
-  await stream.text()
+    { event: 'complete', data: null },
+  ])
+  expect(second.status).toBe(200)
+  await second.body?.cancel()
+})
 
-  expect(Date.now()).toBeGreaterThanOrEqual(exp * 1_000 - 50)
+test('a subscription over WebSocket ends with 4403 when its token expires, and never with a complete', async () => {
+  const { app, issuer } = await startWithIssuer()
+  const exp = inSeconds(2)
+  const token = await issuer.token('me', { claims: { exp } })
+  await app.query(CREATE, { name: 'Heroine' }, token)
+
+  const ended = app
+    .subscribe(WATCH_GROUP, {}, token)
+    .rest()
+    .catch((error) => error)
+
+  expect(await ended).toMatchObject({ code: 4403, reason: 'The credential has expired' })
+  expect(Date.now()).toBeGreaterThanOrEqual(exp * 1_000)
+  expect(Date.now()).toBeLessThan(exp * 1_000 + 1_000)
   expect(app.listeners()).toBe(0)
 })

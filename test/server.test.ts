@@ -1,8 +1,11 @@
 import { Agent, request } from 'node:http'
 import { expect, test } from 'vitest'
 import WebSocket from 'ws'
+import type { Services } from '../src/execution/operation-context.ts'
 import { startApp, until } from './support/app.ts'
+import { eventsOf } from './support/event-stream.ts'
 import { scriptUpstream } from './support/upstream.ts'
+import { startEndpoint } from './support/websocket.ts'
 
 const READ = JSON.stringify({ query: '{ asset(id: "Asset-1") { status } }' })
 const JSON_HEADERS = { 'content-type': 'application/json', authorization: 'Bearer sk-test' }
@@ -257,14 +260,111 @@ test('streams of server-sent events are bounded with the sockets of a tenant, an
   const open = [await stream(first), await stream(second)]
   await until(() => app.listeners() === 2)
 
-  const refused = await (await stream(third)).text()
+  const refused = await stream(third)
+  const text = await refused.text()
   first.abort()
   await until(() => app.listeners() === 1)
   open.push(await stream(third))
 
-  expect(refused).toContain('tenantSockets')
+  expect(refused.status).toBe(429)
+  expect(refused.headers.get('retry-after')).toBe('5')
+  expect(JSON.parse(/\{.*\}/.exec(text)?.[0] ?? '')).toMatchObject({
+    errors: [
+      {
+        message:
+          'At most 2 sockets and event streams of one tenant may be open at once (tenantSockets).',
+        extensions: {
+          code: 'RATE_LIMITED',
+          retryable: true,
+          retryAfterSeconds: 5,
+          bound: 'tenantSockets',
+          limit: 2,
+        },
+      },
+    ],
+  })
   await until(() => app.listeners() === 2)
   expect(open.map(({ status }) => status)).toEqual([200, 200, 200])
+})
+
+test('an event stream that cannot begin takes no place', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url, MAX_TENANT_SOCKETS: '1' })
+  const stream = async () => (await streamOf(app.url, WATCH)).text()
+
+  const unknown = await stream()
+  upstream.assets.set('Asset-1', { status: 'Active' })
+  const known = await stream()
+  const again = await stream()
+
+  expect(unknown).toContain('NOT_FOUND')
+  expect([known, again].map((text) => /"current":"\w+"/.exec(text)?.[0])).toEqual([
+    '"current":"ACTIVE"',
+    '"current":"ACTIVE"',
+  ])
+})
+
+test('a client that leaves while its event stream begins takes no place', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Active' })
+  const gate = Promise.withResolvers<undefined>()
+  upstream.intercept = () => gate.promise
+  const app = await startApp({ UPSTREAM_URL: upstream.url, MAX_TENANT_SOCKETS: '1' })
+  const leaving = new AbortController()
+  const asked = upstream.nextCall('GET /v1/assets/Asset-1')
+  const left = streamOf(app.url, WATCH, leaving.signal).catch((error) => error.name)
+  await asked
+
+  leaving.abort()
+  await until(() => app.listeners() === 0)
+  gate.resolve(undefined)
+  const next = await streamOf(app.url, WATCH)
+
+  expect(await left).toBe('AbortError')
+  expect(await next.text()).toContain('"current":"ACTIVE"')
+})
+
+test('an event stream whose source throws ends with an event that says so, masked', async () => {
+  let broken = false
+  const services = ({ reads }: Services) => ({
+    reads: {
+      ...reads,
+      transitionsAfter: ((address, seq) => {
+        if (broken) throw new Error('secret of the database')
+        return reads.transitionsAfter(address, seq)
+      }) satisfies typeof reads.transitionsAfter,
+    },
+  })
+  const endpoint = await startEndpoint({ services })
+  endpoint.upstream.assets.set('Asset-1', { status: 'Processing' })
+  const response = await endpoint.graphql.yoga.fetch(
+    'http://localhost/graphql',
+    {
+      method: 'POST',
+      headers: { ...JSON_HEADERS, accept: 'text/event-stream' },
+      body: JSON.stringify({ query: WATCH }),
+    },
+    { requestId: 'r' },
+  )
+  const text = response.text()
+  await until(() => endpoint.listeners() === 1)
+
+  broken = true
+  await endpoint.observe('Asset-1', 'ACTIVE')
+
+  expect(eventsOf(await text)).toEqual([
+    { event: 'next', data: { data: { assetStatusChanged: { current: 'PROCESSING' } } } },
+    {
+      event: 'next',
+      data: { errors: [expect.objectContaining({ message: 'Unexpected error.' })] },
+    },
+    { event: 'complete', data: null },
+  ])
+  expect(await text).not.toContain('secret')
+  expect(endpoint.listeners()).toBe(0)
+  expect(endpoint.log.filter(({ level }) => level >= 50)).toMatchObject([
+    { err: { message: 'secret of the database' } },
+  ])
 })
 
 test('draining lets running operations end, refuses new ones, and closes sockets with 1001', async () => {
@@ -437,4 +537,13 @@ async function connect(url: string) {
     })
   await get('/health')
   return { get }
+}
+
+function streamOf(url: string, query: string, signal: AbortSignal | null = null) {
+  return fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { ...JSON_HEADERS, accept: 'text/event-stream' },
+    body: JSON.stringify({ query }),
+    signal,
+  })
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import type { Identity } from '../src/auth/identity.ts'
 import type { Services } from '../src/execution/operation-context.ts'
 import { Refusal } from '../src/resolvers/failure.ts'
@@ -536,6 +536,90 @@ test('a completed operation counts for as long as it goes on', async () => {
   expect(peer.messages.filter(({ id }) => id === '1')).toEqual([])
 })
 
+test('an operation that is completed before it begins does not begin', async () => {
+  const endpoint = await startEndpoint({ environment: { MAX_SOCKET_OPERATIONS: '5' } })
+  const peer = await initiate(endpoint.url)
+  const pairs = Array.from({ length: 300 }, (_, index) => [
+    read('Asset-1', `${index}`),
+    { type: 'complete', id: `${index}` },
+  ])
+
+  await peer.inTurn(...pairs.flat())
+  await peer.run('query Last { __typename }')
+
+  expect(endpoint.log.map(({ name }) => name)).toEqual(['Last'])
+  expect(endpoint.upstream.calls).toEqual([])
+  expect(peer.messages.filter(({ id }) => id && id !== 'run')).toEqual([])
+})
+
+test('an operation that is completed while it is prepared counts until that has ended, and is not executed', async () => {
+  const contexts = Promise.withResolvers<void>()
+  const endpoint = await startEndpoint({
+    contexts: contexts.promise,
+    environment: { MAX_SOCKET_OPERATIONS: '2' },
+  })
+  const peer = await initiate(endpoint.url)
+  for (const id of ['1', '2']) {
+    peer.send(read('Asset-1', id))
+    await peer.inTurn({ type: 'complete', id })
+  }
+
+  const refused = await peer.run('{ __typename }')
+  contexts.resolve()
+  await until(async () => (await peer.run('{ __typename }')).length === 2)
+
+  expect(refused).toMatchObject([
+    { type: 'error', payload: [{ extensions: { bound: 'socketOperations' } }] },
+  ])
+  expect(endpoint.upstream.calls).toEqual([])
+  expect(peer.messages.filter(({ id }) => id === '1' || id === '2')).toEqual([])
+})
+
+test('at the bound one subscription can be exchanged for another in one packet', async () => {
+  const endpoint = await startEndpoint({ environment: { MAX_SOCKET_OPERATIONS: '1' } })
+  for (const id of ['Asset-1', 'Asset-2'])
+    endpoint.upstream.assets.set(id, { status: 'Processing' })
+  const peer = await initiate(endpoint.url)
+  peer.send(watch(['Asset-1'], '1'))
+  await peer.next({ id: '1' })
+
+  await peer.inTurn({ type: 'complete', id: '1' }, watch(['Asset-2'], '2'))
+
+  expect(await peer.next({ id: '2' })).toMatchObject({ type: 'next' })
+})
+
+test('an id that was refused may be used again', async () => {
+  const endpoint = await startEndpoint({ environment: { MAX_SOCKET_OPERATIONS: '1' } })
+  endpoint.upstream.assets.set('Asset-1', { status: 'Processing' })
+  const peer = await initiate(endpoint.url)
+  peer.send(watch(['Asset-1'], '1'))
+  await peer.next({ id: '1' })
+
+  const refused = [await peer.run('{ __typename }', '2'), await peer.run('{ __typename }', '2')]
+
+  expect(refused).toMatchObject([[{ type: 'error' }], [{ type: 'error' }]])
+})
+
+test('a socket that leaves while its credential is checked takes no place', async () => {
+  const credential = Promise.withResolvers<Identity>()
+  const identity = { tenant: 't', credential: KEY, isShared: false, expiresAt: null }
+  let asked = 0
+  const endpoint = await startEndpoint({
+    environment: { MAX_TENANT_SOCKETS: '1' },
+    authenticate: async () => (asked++ === 0 ? credential.promise : identity),
+  })
+  const leaving = await open(endpoint.url)
+  leaving.send(INIT)
+  await until(() => asked === 1)
+  leaving.socket.terminate()
+  await until(() => endpoint.sockets() === 0)
+
+  credential.resolve(identity)
+  const next = await initiate(endpoint.url)
+
+  expect(next.messages).toEqual([{ type: 'connection_ack' }])
+})
+
 test('more sockets of one tenant than the bound are told to come later; a place is freed by leaving', async () => {
   const app = await startApp({ ...NOWHERE, MAX_TENANT_SOCKETS: '2' })
   await open(app.url)
@@ -554,7 +638,8 @@ test('more sockets of one tenant than the bound are told to come later; a place 
 
   expect(closed).toEqual({
     code: 1013,
-    reason: 'At most 2 sockets of one tenant may be open at once (tenantSockets).',
+    reason:
+      'At most 2 sockets and event streams of one tenant may be open at once (tenantSockets).',
   })
   expect(newest.messages).toEqual([])
   expect((await initiate(app.url)).messages).toEqual([{ type: 'connection_ack' }])
@@ -577,17 +662,51 @@ const expiring = (ms: number) => async (): Promise<Identity> => ({
   expiresAt: Date.now() + ms,
 })
 
-test('a credential that expires closes its socket with 4403 at the next keep-alive, with its work', async () => {
-  const endpoint = await startEndpoint({ authenticate: expiring(100), keepAliveMs: 50 })
+test('a credential that expires closes its socket with 4403 at once, without a complete, and ends its work', async () => {
+  const expiresAt = Date.now() + 150
+  const endpoint = await startEndpoint({
+    authenticate: async () => ({ tenant: 't', credential: KEY, isShared: false, expiresAt }),
+  })
+  const ids = ['Asset-1', 'Asset-2']
+  for (const id of ids) endpoint.upstream.assets.set(id, { status: 'Processing' })
+  const peer = await initiate(endpoint.url)
+  for (const id of ids) peer.send(watch([id], id))
+  for (const id of ids) await peer.next({ id })
+
+  const closed = await peer.closed
+  const closedAt = Date.now()
+
+  expect(closed).toEqual({ code: 4403, reason: 'The credential has expired' })
+  expect(closedAt).toBeGreaterThanOrEqual(expiresAt)
+  expect(closedAt).toBeLessThan(expiresAt + 1_000)
+  expect(peer.messages.map(({ type }) => type)).toEqual(['connection_ack', 'next', 'next'])
+  expect(endpoint.listeners()).toBe(0)
+})
+
+test('a credential that expires while the machine sleeps closes its socket at the next keep-alive', async () => {
+  const endpoint = await startEndpoint({ authenticate: expiring(60_000), keepAliveMs: 50 })
+  const peer = await initiate(endpoint.url)
+  await once(peer.socket, 'ping')
+
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 60_000 })
+  onTestFinished(() => void vi.useRealTimers())
+
+  expect((await peer.closed).code).toBe(4403)
+})
+
+test('a result that is ready when its credential has expired closes the socket instead of being sent', async () => {
+  const endpoint = await startEndpoint({ authenticate: expiring(60_000) })
   endpoint.upstream.assets.set('Asset-1', { status: 'Processing' })
   const peer = await initiate(endpoint.url)
   peer.send(watch(['Asset-1'], '1'))
   await peer.next({ id: '1' })
 
-  const closed = await peer.closed
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 60_000 })
+  onTestFinished(() => void vi.useRealTimers())
+  await endpoint.observe('Asset-1', 'ACTIVE', 't')
 
-  expect(closed).toEqual({ code: 4403, reason: 'The credential has expired' })
-  expect(endpoint.listeners()).toBe(0)
+  expect((await peer.closed).code).toBe(4403)
+  expect(peer.messages.map(({ type }) => type)).toEqual(['connection_ack', 'next'])
 })
 
 test('an expired credential starts nothing more, also before the next keep-alive', async () => {
@@ -662,6 +781,52 @@ test('draining sends the answers that are under way before it closes, and waits 
   expect(peer.messages.slice(-2)).toMatchObject([{ type: 'next' }, { type: 'complete' }])
   expect(closed).toEqual({ code: 1001, reason: 'Going away' })
 })
+
+test('draining waits for operations that are still being prepared', async () => {
+  const contexts = Promise.withResolvers<void>()
+  const endpoint = await startEndpoint({ contexts: contexts.promise })
+  const peer = await initiate(endpoint.url)
+  await peer.inTurn({ type: 'subscribe', id: '1', payload: TYPENAME })
+
+  const draining = endpoint.drain(AbortSignal.timeout(5_000))
+  await peer.inTurn()
+  contexts.resolve()
+  await draining
+
+  expect(peer.messages.filter(({ id }) => id)).toEqual([
+    { id: '1', type: 'next', payload: { data: { __typename: 'Query' } } },
+    { id: '1', type: 'complete' },
+  ])
+  expect(await peer.closed).toEqual({ code: 1001, reason: 'Going away' })
+})
+
+test.for([
+  ['while it waits', 50],
+  ['before it begins', 0],
+] as const)('draining ends when its time is over %s', async ([, ms]) => {
+  const endpoint = await startEndpoint({ contexts: new Promise(() => {}) })
+  const peer = await initiate(endpoint.url)
+  await peer.inTurn({ type: 'subscribe', id: '1', payload: TYPENAME })
+
+  await endpoint.drain(ms === 0 ? AbortSignal.abort() : AbortSignal.timeout(ms))
+
+  expect((await peer.closed).code).toBe(1001)
+  expect(peer.messages.filter(({ id }) => id)).toEqual([])
+})
+
+test('draining does not wait for a subscription, also while it begins', async () => {
+  const endpoint = await startEndpoint()
+  endpoint.upstream.intercept = () => new Promise(() => {})
+  const peer = await initiate(endpoint.url)
+  const asked = endpoint.upstream.nextCall('GET /v1/assets/Asset-1')
+  peer.send(watch(['Asset-1'], '1'))
+  await asked
+
+  await endpoint.drain(AbortSignal.timeout(15_000))
+
+  expect((await peer.closed).code).toBe(1001)
+  expect(endpoint.listeners()).toBe(0)
+}, 10_000)
 
 test('a subscriber that leaves while an asset is looked up takes nobody with it', async () => {
   const upstream = await scriptUpstream()

@@ -1,6 +1,6 @@
+import { GraphQLError } from 'graphql'
 import { isAsyncIterable, type Plugin, type YogaInitialContext } from 'graphql-yoga'
 import { type Arrival, tenantOf } from './operation-context.ts'
-import { exceeded } from './operation-limits.ts'
 
 /** Gives each tenant so many places at most, for sockets and streams alike. */
 export interface Places {
@@ -27,7 +27,27 @@ export function createPlaces(maxEach: number): Places {
   }
 }
 
-const TOO_MANY = 'more streams and sockets beside it'
+/** Why a tenant gets no place: said in the close reason of a socket and in the error of an event stream. */
+export function tooManyConnections(maxEach: number): string {
+  return `At most ${maxEach} sockets and event streams of one tenant may be open at once (tenantSockets).`
+}
+
+/** A guess that keeps clients from asking at once; nobody knows when a place is freed. */
+const RETRY_AFTER_SECONDS = 5
+
+/** 429 (RFC 6585, 4) and not 503: the tenant is at its limit, the service is not. */
+function streamRefused(maxEach: number): GraphQLError {
+  return new GraphQLError(tooManyConnections(maxEach), {
+    extensions: {
+      code: 'RATE_LIMITED',
+      retryable: true,
+      retryAfterSeconds: RETRY_AFTER_SECONDS,
+      bound: 'tenantSockets',
+      limit: maxEach,
+      http: { status: 429, headers: { 'retry-after': String(RETRY_AFTER_SECONDS) } },
+    },
+  })
+}
 
 /** Lets a stream of server-sent events take a place, as a socket does. */
 export function useStreamPlaces(
@@ -41,11 +61,10 @@ export function useStreamPlaces(
       if (!request) return undefined
       const free = places.take(tenantOf(arrival.identity))
       if (!free) {
-        setResultAndStopExecution({ errors: [exceeded('tenantSockets', TOO_MANY, maxEach)] })
+        setResultAndStopExecution({ errors: [streamRefused(maxEach)] })
         return undefined
       }
       return {
-        onSubscribeError: free,
         onSubscribeResult({ result }) {
           if (isAsyncIterable(result)) return { onEnd: free }
           free()

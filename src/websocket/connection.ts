@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { GraphQLError } from 'graphql'
 import {
   CloseCode,
@@ -11,14 +12,16 @@ import {
 } from 'graphql-ws'
 import { createGraphQLError } from 'graphql-yoga'
 import type { RawData, WebSocket } from 'ws'
+import { hasExpired, onExpiry } from '../auth/expiry.ts'
 import type { Identity } from '../auth/identity.ts'
+import { tooManyConnections } from '../execution/connection-limit.ts'
 import { formatError } from '../execution/error-mapping.ts'
 import { tenantOf } from '../execution/operation-context.ts'
 import { DOCUMENT_ID_PARAMS } from '../execution/persisted-documents.ts'
 import { type GraphQLHandler, identityOf } from '../http/graphql-handler.ts'
 import { Refusal } from '../resolvers/failure.ts'
 import type { WebSocketLimits } from './endpoint.ts'
-import { runOperation } from './operation.ts'
+import { type Answer, type OperationOptions, runOperation } from './operation.ts'
 
 export interface ConnectionOptions {
   graphql: GraphQLHandler
@@ -30,14 +33,14 @@ export interface ConnectionOptions {
   /** Gives the function that frees the tenant's place, or null when there is none left; null stands for whoever is not known. */
   takePlace(tenant: string | null): (() => void) | null
   isDraining(): boolean
-  /** Told of what answers once and should be waited for. */
-  track(work: Promise<unknown>): void
+  /** Called with each operation that draining waits for; it resolves when it is answered or found to be a subscription. */
+  track(answered: Promise<void>): void
 }
 
 interface Operation {
+  id: string
+  /** Aborts when the client completes the operation or the socket closes. */
   abort: AbortController
-  /** Known once it is executed. */
-  answersOnce: boolean
 }
 
 export interface Connection {
@@ -60,15 +63,16 @@ const MAX_REASON_BYTES = 123
  */
 export function serveConnection(socket: WebSocket, options: ConnectionOptions): Connection {
   const { graphql, limits, initWaitMs, keepAliveMs, takePlace, isDraining, track } = options
-  /** By the ids that are taken. */
+  /** By id: operations that the client takes for under way. */
   const operations = new Map<string, Operation>()
-  /** Those and the ones that go on although the client completed them. */
-  const running = new Set<Operation>()
-  let started = 0
+  /** Operations whose work has not ended, also when the client has completed them. */
+  let running = 0
+  let received = 0
   let initiated = false
   /** Undefined before the connection is acknowledged. */
   let identity: Identity | Refusal | null | undefined
   let freePlace: (() => void) | undefined
+  let cancelExpiry = () => {}
   let alive = true
 
   const silence = setTimeout(
@@ -77,7 +81,8 @@ export function serveConnection(socket: WebSocket, options: ConnectionOptions): 
   )
   const keepAlive = setInterval(() => {
     if (!alive) return socket.terminate()
-    if (hasExpired(identity)) close(CloseCode.Forbidden, EXPIRED)
+    // The timer of `onExpiry` stands still while the machine sleeps.
+    if (isExpired()) expire()
     alive = false
     socket.ping()
   }, keepAliveMs)
@@ -91,6 +96,7 @@ export function serveConnection(socket: WebSocket, options: ConnectionOptions): 
   socket.once('close', () => {
     clearTimeout(silence)
     clearInterval(keepAlive)
+    cancelExpiry()
     abortAll()
     freePlace?.()
   })
@@ -136,39 +142,55 @@ export function serveConnection(socket: WebSocket, options: ConnectionOptions): 
       return close(TRY_AGAIN_LATER, 'Try again later')
     }
     const place = takePlace(tenantOf(found))
-    if (!place) return close(TRY_AGAIN_LATER, tooManySockets(limits.tenantSockets))
+    if (!place) return close(TRY_AGAIN_LATER, tooManyConnections(limits.tenantSockets))
     freePlace = place
     identity = found
+    cancelExpiry = onExpiry(expiryOf(found), expire)
     await send({ type: MessageType.ConnectionAck })
   }
 
   function subscribe({ id, payload }: SubscribeMessage) {
     if (identity === undefined) return close(CloseCode.Unauthorized, 'Unauthorized')
     if (operations.has(id)) return close(CloseCode.SubscriberAlreadyExists, duplicate(id))
-    if (hasExpired(identity)) return close(CloseCode.Forbidden, EXPIRED)
+    if (isExpired()) return expire()
     if (isDraining()) return refuse(id, SHUTTING_DOWN)
-    if (running.size >= limits.socketOperations) return refuse(id, tooMany(limits.socketOperations))
 
-    const operation: Operation = { abort: new AbortController(), answersOnce: false }
-    const { signal } = operation.abort
+    const operation = { id, abort: new AbortController() }
     operations.set(id, operation)
-    running.add(operation)
-    started += 1
-    const ended = runOperation(graphql, {
-      received: { requestId: `${options.id}.${started}`, identity, signal },
+    received += 1
+    const requestId = `${options.id}.${received}`
+    const answered = Promise.withResolvers<void>()
+    track(answered.promise)
+    const begun = begin(operation, {
+      received: { requestId, identity, signal: operation.abort.signal },
       params: payload,
-      track(answering) {
-        operation.answersOnce = true
-        track(answering)
-      },
-      send(answer) {
-        // To the client, the id is not this operation's any more.
-        if (signal.aborted) return Promise.resolve()
-        if (answer.type !== 'next') operations.delete(id)
-        return send({ id, ...answer })
-      },
+      onStream: answered.resolve,
+      send: (answer) => respond(operation, answer),
     })
-    void ended.then(() => running.delete(operation))
+    void begun.finally(answered.resolve)
+  }
+
+  /** Runs the operation unless it is completed first or is one too many; resolves when its work has ended. */
+  async function begin({ id, abort }: Operation, options: OperationOptions): Promise<void> {
+    // What the client completed in the same packet may end within this turn of the event loop.
+    if (running >= limits.socketOperations) await nextTurn()
+    if (abort.signal.aborted) return
+    if (running >= limits.socketOperations) {
+      operations.delete(id)
+      return refuse(id, tooMany(limits.socketOperations))
+    }
+    running += 1
+    await runOperation(graphql, options)
+    running -= 1
+  }
+
+  function respond({ id, abort }: Operation, answer: Answer): Promise<void> {
+    // Once the client has completed the operation, it may use the id for another one.
+    if (abort.signal.aborted) return Promise.resolve()
+    // No `complete` and no `error`: with 4403 clients know that they may continue with a new credential.
+    if (isExpired()) return Promise.resolve(expire())
+    if (answer.type !== 'next') operations.delete(id)
+    return send({ id, ...answer })
   }
 
   function refuse(id: string, error: GraphQLError) {
@@ -176,12 +198,16 @@ export function serveConnection(socket: WebSocket, options: ConnectionOptions): 
   }
 
   function complete({ id }: CompleteMessage) {
-    const operation = operations.get(id)
-    if (!operation) return
+    operations.get(id)?.abort.abort()
     operations.delete(id)
-    operation.abort.abort()
-    // A subscription ends at once, but what was sent to be paid for is seen through.
-    if (!operation.answersOnce) running.delete(operation)
+  }
+
+  function isExpired(): boolean {
+    return hasExpired(expiryOf(identity))
+  }
+
+  function expire(): void {
+    close(CloseCode.Forbidden, 'The credential has expired')
   }
 
   /** Resolves when the message has left this process, or never will. */
@@ -208,8 +234,6 @@ export function serveConnection(socket: WebSocket, options: ConnectionOptions): 
   return { close }
 }
 
-const EXPIRED = 'The credential has expired'
-
 const SHUTTING_DOWN = createGraphQLError('The service is shutting down.', {
   extensions: { code: 'SERVICE_UNAVAILABLE', retryable: true },
 })
@@ -219,10 +243,6 @@ function tooMany(limit: number): GraphQLError {
   return createGraphQLError(message, {
     extensions: { code: 'INVALID_INPUT', retryable: true, bound: 'socketOperations', limit },
   })
-}
-
-function tooManySockets(limit: number): string {
-  return `At most ${limit} sockets of one tenant may be open at once (tenantSockets).`
 }
 
 /** A document that is named by its id alone has no text, which the parser insists on. */
@@ -248,9 +268,8 @@ function authorizationOf(params: ConnectionInitMessage['payload']): string | nul
   return typeof value === 'string' ? value : null
 }
 
-function hasExpired(identity: Identity | Refusal | null | undefined): boolean {
-  if (!identity || identity instanceof Refusal || identity.expiresAt === null) return false
-  return identity.expiresAt <= Date.now()
+function expiryOf(identity: Identity | Refusal | null | undefined): number | null {
+  return !identity || identity instanceof Refusal ? null : identity.expiresAt
 }
 
 function duplicate(id: string): string {

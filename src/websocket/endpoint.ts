@@ -28,7 +28,10 @@ export interface WebSocketEndpoint {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
   /** How many sockets there are now. */
   sockets(): number
-  /** Takes no new operation, lets those that answer once do so while there is patience, then closes every socket with 1001. */
+  /**
+   * Refuses new operations, waits until the queries and mutations that have arrived are answered, also those still being
+   * prepared, and closes every socket with 1001. Waits no longer once `patience` aborts.
+   */
   drain(patience: AbortSignal): Promise<void>
 }
 
@@ -41,7 +44,8 @@ const CLOSE_TIMEOUT_MS = 2_000
 export function createWebSocketEndpoint(options: WebSocketOptions): WebSocketEndpoint {
   const { graphql, limits, initWaitMs = INIT_WAIT_MS, keepAliveMs = KEEP_ALIVE_MS } = options
   const connections = new Set<Connection>()
-  const answering = new Set<Promise<unknown>>()
+  /** What draining waits for. */
+  const answering = new Set<Promise<void>>()
   let draining = false
   const server = new WebSocketServer({
     noServer: true,
@@ -63,8 +67,7 @@ export function createWebSocketEndpoint(options: WebSocketOptions): WebSocketEnd
       isDraining: () => draining,
       track(work) {
         answering.add(work)
-        const ended = () => answering.delete(work)
-        work.then(ended, ended)
+        void work.then(() => answering.delete(work))
       },
     })
     connections.add(connection)
@@ -78,15 +81,18 @@ export function createWebSocketEndpoint(options: WebSocketOptions): WebSocketEnd
     sockets: () => connections.size,
     async drain(patience) {
       draining = true
-      const ended = Promise.allSettled(answering)
-      await Promise.race([
-        ended,
-        new Promise((resolve) => patience.addEventListener('abort', resolve)),
-      ])
+      await Promise.race([Promise.all(answering), aborted(patience)])
       for (const connection of connections) connection.close(1001, 'Going away')
       await new Promise((resolve) => server.close(resolve))
     },
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
 }
 
 /** The types of ws do not know `closeTimeout` yet. */

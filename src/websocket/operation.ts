@@ -16,8 +16,8 @@ export interface OperationOptions {
   params: SubscribePayload
   /** Sends one answer; resolves when it has left this process. After an `error` or a `complete` there is none. */
   send(answer: Answer): Promise<void>
-  /** Told of what answers once, and not of subscriptions. */
-  track(answering: Promise<void>): void
+  /** Called when the operation is found to be a subscription, which may never end. */
+  onStream(): void
 }
 
 export type Answer =
@@ -26,20 +26,21 @@ export type Answer =
   | { type: 'complete' }
 
 /**
- * Runs one operation as over HTTP; each answer has been sent before the next is asked for.
+ * Runs one operation as over HTTP; each answer has been sent before the next is asked for. Does not execute an operation
+ * whose signal has aborted by then. Resolves when its work has ended.
  * Never rejects: whatever is wrong with the operation is its own `error`, masked.
  */
 export async function runOperation(
   graphql: GraphQLHandler,
-  { received, params, send, track }: OperationOptions,
+  { received, params, send, onStream }: OperationOptions,
 ): Promise<void> {
   const format = (error: Error) => formatError(error, received.requestId)
   try {
     const prepared = await prepare(graphql, received, params)
     if (prepared.errors) return await fail(prepared.errors)
-    const answering = answer(prepared.start)
-    if (!prepared.isSubscription) track(answering)
-    await answering
+    if (received.signal.aborted) return
+    if (prepared.isSubscription) onStream()
+    await answer(prepared.start)
   } catch (error) {
     await fail([error])
   }
@@ -68,7 +69,7 @@ type Prepared =
   | { errors: readonly GraphQLError[] }
   | { errors?: never; isSubscription: boolean; start(): Result | Promise<Result> }
 
-/** Parses and validates. */
+/** Parses, validates and creates the context; executes nothing. */
 async function prepare(
   { yoga, persisted }: GraphQLHandler,
   received: Received,

@@ -7,7 +7,7 @@ import WebSocket, { type ClientOptions } from 'ws'
 import { type Authenticate, createAuthenticate } from '../../src/auth/identity.ts'
 import { readConfig } from '../../src/config.ts'
 import type { Services } from '../../src/execution/operation-context.ts'
-import { createGraphQLHandler } from '../../src/http/graphql-handler.ts'
+import { createGraphQLHandler, type GraphQLHandler } from '../../src/http/graphql-handler.ts'
 import { type Ledger, openLedger } from '../../src/ledger/ledger.ts'
 import { createInTurn } from '../../src/resolvers/in-turn.ts'
 import { createReads } from '../../src/resolvers/reads.ts'
@@ -167,11 +167,17 @@ export interface TestEndpoint {
   url: string
   upstream: ScriptedUpstream
   ledger: Ledger
-  /** Has the status of an asset of the usual caller observed. */
-  observe(assetId: string, status: 'PROCESSING' | 'UNKNOWN' | 'ACTIVE'): Promise<void>
+  /** Has the status of an asset observed; `tenant` is the usual caller's unless given. */
+  observe(
+    assetId: string,
+    status: 'PROCESSING' | 'UNKNOWN' | 'ACTIVE',
+    tenant?: string,
+  ): Promise<void>
   /** How many resources are being listened to. */
   listeners(): number
   sockets(): number
+  drain(patience: AbortSignal): Promise<void>
+  graphql: GraphQLHandler
   /** The service's ends of the connections, oldest first. */
   connections: Socket[]
   /** The lines it has logged. */
@@ -182,14 +188,18 @@ export interface EndpointOptions {
   authenticate?: Authenticate
   initWaitMs?: number
   keepAliveMs?: number
+  /** Settings, of which only the limits count. */
+  environment?: Record<string, string>
   /** Replaces some of what is below. */
   services?: (usual: Services) => Partial<Services>
+  /** When it resolves, the contexts of operations are created; by default there is nothing to wait for. */
+  contexts?: Promise<void>
 }
 
 export async function startEndpoint(options: EndpointOptions = {}): Promise<TestEndpoint> {
-  const { services: replace, authenticate, ...times } = options
+  const { services: replace, authenticate, contexts, environment = {}, ...times } = options
   const upstream = await scriptUpstream()
-  const { limits, identity } = readConfig({})
+  const { limits, identity } = readConfig(environment)
   const onError = () => {}
   const ledger = await openLedger({
     dataDir: temporaryFolder(),
@@ -225,7 +235,11 @@ export async function startEndpoint(options: EndpointOptions = {}): Promise<Test
     persisted: null,
     holdsKey: false,
   })
-  const endpoint = createWebSocketEndpoint({ graphql, limits, ...times })
+  const endpoint = createWebSocketEndpoint({
+    graphql: contexts ? waitForContexts(graphql, contexts) : graphql,
+    limits,
+    ...times,
+  })
   const http = createServer()
   const connections: Socket[] = []
   http.on('connection', (socket) => connections.push(socket))
@@ -242,16 +256,31 @@ export async function startEndpoint(options: EndpointOptions = {}): Promise<Test
     url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
     upstream,
     ledger,
-    async observe(assetId, status) {
-      const key = `JIMENG:${assetId}`
-      const address = { tenant: ledger.tenantOf(KEY), kind: 'asset', key } as const
+    async observe(assetId, status, tenant = ledger.tenantOf(KEY)) {
+      const address = { tenant, kind: 'asset', key: `JIMENG:${assetId}` } as const
       const known = await ledger.find(address)
       if (!known) throw new Error(`${assetId} is not registered.`)
       await ledger.observe(address, { ...known.snapshot, status } as typeof known.snapshot)
     },
     listeners: () => ledger.nudges.size,
     sockets: endpoint.sockets,
+    drain: endpoint.drain,
+    graphql,
     connections,
     log,
   }
+}
+
+/** The same handler, which creates no context before `opened` resolves. */
+function waitForContexts(graphql: GraphQLHandler, opened: Promise<void>): GraphQLHandler {
+  const { yoga } = graphql
+  const getEnveloped = (received: Parameters<typeof yoga.getEnveloped>[0]) => {
+    const enveloped = yoga.getEnveloped(received)
+    const contextFactory = async () => {
+      await opened
+      return enveloped.contextFactory()
+    }
+    return { ...enveloped, contextFactory }
+  }
+  return { ...graphql, yoga: Object.create(yoga, { getEnveloped: { value: getEnveloped } }) }
 }
