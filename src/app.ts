@@ -37,13 +37,20 @@ function leaseOf({ asset, videoTask }: Config['pace']): number {
   return Math.max(MIN_LEASE_MS, 2 * Math.min(asset.minMs, videoTask.minMs))
 }
 const MIN_LEASE_MS = 500
-/** How long stopping waits for the database to take what was created meanwhile. */
-const BACKGROUND_TIMEOUT_MS = 30_000
+/** How long stopping waits for the storage to take what was created meanwhile. */
+const RECORD_TIMEOUT_MS = 30_000
 /** How much longer draining may take than the longest operation. */
 const DRAIN_MARGIN_MS = 5_000
 
-/** Starts the service; throws, having closed what it had opened, when a part cannot start. */
-export async function startApp(config: Config, log: Logger): Promise<App> {
+/**
+ * Starts the service; throws, having closed what it had opened, when a part cannot start. Stopping waits at most
+ * `recordTimeoutMs` for a storage that fails.
+ */
+export async function startApp(
+  config: Config,
+  log: Logger,
+  { recordTimeoutMs = RECORD_TIMEOUT_MS } = {},
+): Promise<App> {
   const closers: (() => Promise<void>)[] = []
   const stop = async () => {
     for (const close of closers.splice(0).reverse()) await close()
@@ -72,6 +79,9 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
       databaseUrl: config.databaseUrl,
       secret: config.secret,
       onError,
+      onUnrecorded: (created, err) =>
+        log.error({ created, err }, 'sent to 0-0 and not recorded yet; tried until it is'),
+      onRecorded: (created) => log.info({ created }, 'recorded after all'),
       onCall: metrics.onLedgerCall,
       watch: {
         firstPollMs: { asset: config.pace.asset.minMs, videoTask: config.pace.videoTask.minMs },
@@ -109,16 +119,18 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
       onUnrecorded: (task) => log.error(task, 'a task was sent and could not be recorded'),
       onPoll: metrics.onPoll,
     })
-    closers.push(() => tracker.stop())
 
     const background = new Set<Promise<unknown>>()
     closers.push(async () => {
-      // One may begin another; and a database that is away for good is not waited for for ever.
-      const patience = AbortSignal.timeout(BACKGROUND_TIMEOUT_MS)
-      while (background.size > 0 && !patience.aborted) {
-        await Promise.race([Promise.allSettled(background), aborted(patience)])
-      }
+      // What is still unrecorded after this is lost with the process; its ids are in the log.
+      const timer = setTimeout(() => ledger.stopRetrying(), recordTimeoutMs)
+      await Promise.all([tracker.stop(), backgroundEnded()])
+      clearTimeout(timer)
     })
+    /** One piece of work may begin another. */
+    const backgroundEnded = async () => {
+      while (background.size > 0) await Promise.allSettled(background)
+    }
     const seeThrough = <T>(work: Promise<T>) => {
       background.add(work)
       const ended = () => background.delete(work)
@@ -204,10 +216,6 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
     closers.push(() => sandbox.close())
     return sandbox.url
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve()))
 }
 
 function hostInUrl(host: string): string {

@@ -1,4 +1,3 @@
-import { sql } from 'kysely'
 import { type CreationKey, type Creations, createCreations, finishWithin } from './creations.ts'
 import { openDatabase } from './database.ts'
 import { migrate } from './migrations.ts'
@@ -16,8 +15,9 @@ import {
   type Transition,
 } from './resource.ts'
 import { createSecrets, loadOrMakeSecret } from './secrets.ts'
+import { createStorageHealth } from './storage-health.ts'
 import { createTurnsOf, type Turns } from './turns.ts'
-import { typedErrors } from './unavailable.ts'
+import { type LedgerUnavailable, persist, typedErrors as withTypedErrors } from './unavailable.ts'
 import {
   addWatch,
   createWatches,
@@ -36,6 +36,10 @@ export interface LedgerOptions {
   watch: WatchTiming
   /** Troubles with connections, which are made anew by themselves. */
   onError(error: unknown): void
+  /** What was created at 0-0 cannot be recorded now; it is recorded as soon as the storage takes it. */
+  onUnrecorded?: ((created: Unrecorded, error: LedgerUnavailable) => void) | undefined
+  /** It is recorded at last. */
+  onRecorded?: ((created: Unrecorded) => void) | undefined
   /** Called when a call has ended, for metrics. Each call has a name of its own, e.g. `creations.begin`. */
   onCall?: ((name: string, durationMs: number) => void) | undefined
 }
@@ -48,6 +52,9 @@ export interface Registration<K extends Kind> {
   /** The create that this is the outcome of. */
   creation?: CreationKey | undefined
 }
+
+/** Names what must not be forgotten while the storage fails, for the log. */
+export type Unrecorded = Record<string, string | null>
 
 /** The outcome of a create that was recorded by `register`: the key of what was created. */
 export interface Created {
@@ -97,17 +104,26 @@ export interface Ledger {
   countWatches(): Promise<number>
   /** Forgets the transitions and creates from before `time`. */
   prune(time: Date): Promise<void>
-  /** Whether the database answers now. */
+  /**
+   * What `write` gives, repeated for as long as the storage fails: for what was sent to 0-0. Throws LedgerUnavailable
+   * after `stopRetrying`, and any other failure at once.
+   */
+  persist<T>(created: Unrecorded, write: () => Promise<T>): Promise<T>
+  /** Ends every `persist` after one more attempt. */
+  stopRetrying(): void
+  /** Whether the database can be read and written now. */
   isReachable(): Promise<boolean>
   close(): Promise<void>
 }
 
 /** Opens the ledger, bringing its database to the newest shape first. */
 export async function openLedger(options: LedgerOptions): Promise<Ledger> {
-  const { dataDir, databaseUrl, secret, watch, onError, onCall } = options
+  const { dataDir, databaseUrl, secret, watch, onError, onUnrecorded, onRecorded, onCall } = options
   const database = await openDatabase({ dataDir, databaseUrl, onError })
   const secrets = createSecrets(secret ?? loadOrMakeSecret(dataDir))
   await migrate(database)
+  const health = createStorageHealth(database)
+  const stopping = new AbortController()
   const nudges = createNudges()
   const watches = createWatches({ database, secrets, nudges })
   const stopListening = await listen()
@@ -127,6 +143,17 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     // What waited for an asset may go on.
     if (kind === 'asset' && row.settled === 1) watches.added()
   }
+
+  const typedErrors = <Calls extends object>(calls: Calls) =>
+    withTypedErrors(calls, health.onUnavailable)
+
+  /** For calls after which something is sent to 0-0 that must be recorded. */
+  const whenWritable =
+    <Args extends unknown[], T>(call: (...args: Args) => Promise<T>) =>
+    async (...args: Args) => {
+      await health.ensureWritable()
+      return call(...args)
+    }
 
   const calls = {
     async register<K extends Kind>(address: Address<K>, registration: Registration<K>) {
@@ -264,22 +291,25 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     },
   }
 
+  const creations = createCreations(database)
+  const guardedCreations = { ...creations, begin: whenWritable(creations.begin) }
+  const guardedWatches = { ...watches, markSent: whenWritable(watches.markSent) }
   return {
     ...timed('', typedErrors(calls), onCall),
-    watches: timed('watches.', typedErrors(watches), onCall),
-    creations: timed('creations.', typedErrors(createCreations(database)), onCall),
+    watches: timed('watches.', typedErrors(guardedWatches), onCall),
+    creations: timed('creations.', typedErrors(guardedCreations), onCall),
     turns: timed('turns.', typedErrors(createTurnsOf(database)), onCall),
     tenantOf: secrets.tenantOf,
     nudges,
 
-    async isReachable() {
-      try {
-        await sql`select 1`.execute(database)
-        return true
-      } catch {
-        return false
-      }
-    },
+    persist: (created, write) =>
+      persist(write, {
+        signal: stopping.signal,
+        onWaiting: (error) => onUnrecorded?.(created, error),
+        onRecovered: () => onRecorded?.(created),
+      }),
+    stopRetrying: () => stopping.abort(),
+    isReachable: health.isWritable,
 
     async close() {
       await stopListening()

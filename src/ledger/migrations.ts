@@ -173,5 +173,14 @@ const migrations = (isPostgres: boolean): Record<string, Migration> => {
           .execute()
       },
     },
+    '0006-write-probe': {
+      async up(database: Kysely<unknown>) {
+        await database.schema
+          .createTable('write_probe')
+          .addColumn('id', 'integer', (column) => column.primaryKey())
+          .addColumn('value', 'text', (column) => column.notNull())
+          .execute()
+      },
+    },
   }
 }

@@ -107,6 +107,12 @@ export interface PollBudgetTable {
   rate: number | null
 }
 
+/** One row that is written to find out whether the storage takes writes. */
+export interface WriteProbeTable {
+  id: number
+  value: string
+}
+
 export interface Tables {
   resource: ResourceTable
   transition: TransitionTable
@@ -116,4 +122,5 @@ export interface Tables {
   creation: CreationTable
   poll_budget: PollBudgetTable
   turn: TurnTable
+  write_probe: WriteProbeTable
 }

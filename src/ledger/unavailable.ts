@@ -1,57 +1,91 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { type UnavailableReason, unavailableReasonOf } from './storage-failure.ts'
 
-/** The database is away or cannot do its work now. Nothing was written; the same call may succeed later. */
-export class LedgerUnavailable extends Error {
-  override readonly name = 'LedgerUnavailable'
+const MESSAGES: Record<UnavailableReason, string> = {
+  AWAY: 'The database of this service is away.',
+  FULL: 'The disk of the database of this service is full.',
+  LOCKED: 'The database of this service is locked by another process.',
+  READ_ONLY: 'The database of this service is read-only.',
+  BROKEN: 'The database of this service cannot be read or written.',
+  GONE: 'The database file of this service was deleted or replaced.',
 }
 
-/** The same calls, failing with LedgerUnavailable when the database is away and with what they failed with otherwise. */
-export function typedErrors<Calls extends object>(calls: Calls): Calls {
+/**
+ * The storage of the ledger failed: nothing of the call was written, unless the connection to PostgreSQL broke during
+ * the commit. The same call may succeed later. `message` is safe to show; `cause` is for logs.
+ */
+export class LedgerUnavailable extends Error {
+  override readonly name = 'LedgerUnavailable'
+  readonly reason: UnavailableReason
+  constructor(reason: UnavailableReason, options?: ErrorOptions) {
+    super(MESSAGES[reason], options)
+    this.reason = reason
+  }
+}
+
+/**
+ * The same calls, failing with LedgerUnavailable when the storage failed and with what they failed with otherwise.
+ * `onUnavailable` is told of each LedgerUnavailable.
+ */
+export function typedErrors<Calls extends object>(
+  calls: Calls,
+  onUnavailable: (error: LedgerUnavailable) => void,
+): Calls {
   const typed = Object.entries(calls).map(([name, call]) => [
     name,
     (...args: unknown[]) => {
       const result = call(...args)
-      return result instanceof Promise ? result.catch(rethrow) : result
+      if (!(result instanceof Promise)) return result
+      return result.catch((error) => {
+        const failure = asLedgerUnavailable(error)
+        if (!failure) throw error
+        onUnavailable(failure)
+        throw failure
+      })
     },
   ])
   return Object.fromEntries(typed)
 }
 
-function rethrow(error: unknown): never {
-  throw isUnavailable(error)
-    ? new LedgerUnavailable('The database is away.', { cause: error })
-    : error
+/** The failure of the storage that an error stands for, or null when it is another one. */
+export function asLedgerUnavailable(error: unknown): LedgerUnavailable | null {
+  if (error instanceof LedgerUnavailable) return error
+  const reason = unavailableReasonOf(error)
+  return reason && new LedgerUnavailable(reason, { cause: error })
+}
+
+export interface PersistOptions {
+  /** Once aborted, a failing write is not tried again. */
+  signal: AbortSignal
+  /** Told of the first failure, after which the write is repeated. */
+  onWaiting(error: LedgerUnavailable): void
+  /** The write succeeded after it had failed. */
+  onRecovered(): void
 }
 
 const RETRY_MS = 200
 
-/** What `write` gives, tried again for as long as the database is away: for what must not be forgotten. */
-export async function persist<T>(write: () => Promise<T>): Promise<T> {
+/**
+ * What `write` gives, repeated every 200 ms for as long as the storage fails: for what must not be forgotten. Throws the
+ * last LedgerUnavailable once `signal` is aborted, and any other failure at once.
+ */
+export async function persist<T>(
+  write: () => Promise<T>,
+  { signal, onWaiting, onRecovered }: PersistOptions,
+): Promise<T> {
+  let hasWaited = false
   while (true) {
     try {
-      return await write()
+      const result = await write()
+      if (hasWaited) onRecovered()
+      return result
     } catch (error) {
       if (!(error instanceof LedgerUnavailable)) throw error
-      await pause(RETRY_MS)
+      if (!hasWaited) onWaiting(error)
+      hasWaited = true
+      if (signal.aborted) throw error
+      await pause(RETRY_MS, undefined, { signal }).catch(() => {})
+      // One more attempt follows an abort, so that what can be written is.
     }
   }
-}
-
-/**
- * SQLSTATE classes of PostgreSQL (manual, appendix A): connection exceptions, insufficient resources, operator
- * intervention, system errors, and transactions it rolled back for its own reasons.
- */
-const AWAY = /^(08|53|57|58|40)/
-/** Result codes of SQLite (sqlite.org/rescode.html): busy, locked, read-only, I/O error, full, cannot open. */
-const SQLITE_AWAY = new Set([5, 6, 8, 10, 13, 14])
-
-function isUnavailable(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
-  if ('severity' in error && 'code' in error) return AWAY.test(String(error.code))
-  if ('errcode' in error) return SQLITE_AWAY.has(Number(error.errcode) & 0xff)
-  if ('syscall' in error) return true
-  // What the driver itself says has no code.
-  return /terminated|timeout|not queryable|closed the connection|connection error|cannot use a pool/i.test(
-    error.message,
-  )
 }

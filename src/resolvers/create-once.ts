@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { type Creation, type CreationKey, EXTEND_EVERY_MS } from '../ledger/creations.ts'
 import type { Created, Registration } from '../ledger/ledger.ts'
 import type { Kind, Resource } from '../ledger/resource.ts'
-import { LedgerUnavailable, persist } from '../ledger/unavailable.ts'
+import { LedgerUnavailable } from '../ledger/unavailable.ts'
 import type { UpstreamCall } from '../upstream/client.ts'
 import type { Caller, Context } from './context.ts'
 import { type Failure, failureOf, Refusal } from './failure.ts'
@@ -94,7 +94,7 @@ async function sendAndRecord<K extends Kind>(
     return await register().catch((error) => {
       if (!(error instanceof LedgerUnavailable)) throw error
       // The caller need not wait for the database to come back; the record has to.
-      seeThrough(persist(register)).catch(onError)
+      seeThrough(ledger.persist({ kind, key }, register)).catch(onError)
       return { key, snapshot, origin, note: null, settled: false, seq: 0, observedAt: new Date() }
     })
   } catch (error) {
@@ -102,8 +102,10 @@ async function sendAndRecord<K extends Kind>(
     const { creations } = ledger
     // A request that is refused for its key has not been looked at.
     const isDone = sent && failure?.code !== 'UNAUTHENTICATED'
-    const finish = () => creations.finish(creation, { failure: failure ?? UNKNOWN })
-    if (isDone) await finish().catch(() => seeThrough(persist(finish)).catch(onError))
+    const outcome = { failure: failure ?? UNKNOWN }
+    const finish = () => creations.finish(creation, outcome)
+    const persist = () => ledger.persist({ kind, failed: outcome.failure.code }, finish)
+    if (isDone) await finish().catch(() => seeThrough(persist()).catch(onError))
     // Tried once: by a later time the key may be somebody else's. Then it is UNKNOWN, which is safe.
     else await creations.release(creation).catch(onError)
     throw error

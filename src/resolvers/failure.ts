@@ -45,16 +45,19 @@ export function refuseInput(issues: InputIssue[]): Refusal {
 /** What to wait when 0-0 limits calls without saying for how long; it never does (upstream-api, 5.1 and 5.2). */
 const DEFAULT_RETRY_AFTER_SECONDS = 5
 
-const SERVICE_UNAVAILABLE: Failure = {
-  code: 'SERVICE_UNAVAILABLE',
-  message: 'The database of this service is away. Nothing was sent to 0-0.',
-  retryable: true,
+/** What could not be recorded was not sent, whatever is wrong with the storage. */
+function serviceUnavailable({ message }: LedgerUnavailable): Failure {
+  return {
+    code: 'SERVICE_UNAVAILABLE',
+    message: `${message} Nothing was created at 0-0.`,
+    retryable: true,
+  }
 }
 
 /** The failure an error stands for, or null when it is not one of ours. */
 export function failureOf(error: unknown): Failure | null {
   if (error instanceof Refusal) return error.failure
-  if (error instanceof LedgerUnavailable) return SERVICE_UNAVAILABLE
+  if (error instanceof LedgerUnavailable) return serviceUnavailable(error)
   if (!(error instanceof UpstreamError)) return null
   const { code, message, retryAfterMs, upstreamCode } = error
   switch (code) {

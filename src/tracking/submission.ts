@@ -1,6 +1,5 @@
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Resource } from '../ledger/resource.ts'
-import { persist } from '../ledger/unavailable.ts'
 import type { AfterPoll, ClaimedWatch, WatchedKind } from '../ledger/watches.ts'
 import { type CreateVideoTaskRequest, keyOf, type VideoTaskSnapshot } from '../model.ts'
 import type { UpstreamClient } from '../upstream/client.ts'
@@ -53,8 +52,10 @@ export function createSubmission(options: SubmissionOptions) {
       const gapMs = pace.videoTask.minMs
       const deadlineAt = after(deadlineMs)
       const then = { gapMs, nextPollAt: after(gapMs), deadlineAt }
-      const recorded = await persist(() => ledger.watches.conclude(watch, created, then))
-      if (!recorded) onUnrecorded({ key: watch.key, taskId: created.taskId })
+      const task = { key: watch.key, taskId: created.taskId }
+      const conclude = () => ledger.watches.conclude(watch, created, then)
+      const recorded = await ledger.persist({ kind: watch.kind, ...task }, conclude)
+      if (!recorded) onUnrecorded(task)
     } catch (error) {
       if (!(error instanceof UpstreamError)) throw error
       // Both say that nothing was done.

@@ -6,6 +6,7 @@ import type { Data } from './app.ts'
 
 export interface ServiceProcess {
   url: string
+  pid: number
   /** The lines it has logged. */
   log: Data[]
   /** What it has written to standard error. */
@@ -32,6 +33,7 @@ export async function startProcess(environment: Record<string, string>): Promise
   const url = await ready(child, log)
   return {
     url,
+    pid: child.pid as number,
     log,
     stderr: () => stderr.join(''),
     signal: (signal) => void child.kill(signal),
