@@ -1,9 +1,11 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Kysely } from 'kysely'
 import { expect, onTestFinished, test } from 'vitest'
 import { openDatabase } from '../src/ledger/database.ts'
 import { type Ledger, type LedgerOptions, openLedger } from '../src/ledger/ledger.ts'
 import { type Address, isStale } from '../src/ledger/resource.ts'
+import type { Tables } from '../src/ledger/tables.ts'
 import type {
   AssetSnapshot,
   AssetStatus,
@@ -12,6 +14,7 @@ import type {
 } from '../src/model.ts'
 import { temporaryFolder } from './support/app.ts'
 import { engineSettings } from './support/engine.ts'
+import { openTestDatabase } from './support/ledger.ts'
 
 const KEY = 'sk-test'
 
@@ -139,13 +142,10 @@ test('a reason given in one status is not carried into the next', async () => {
 })
 
 test('a tenant with ten thousand watches does not delay another', async () => {
-  const ledger = await open()
-  for (let index = 0; index < 10_000; index += 100) {
-    const some = Array.from({ length: 100 }, (_, more) => assetIn(ledger, `Asset-${index + more}`))
-    const register = (one: Address<'asset'>) =>
-      ledger.register(one, registration(seen('PROCESSING')))
-    await Promise.all(some.map(register))
-  }
+  const dataDir = temporaryFolder()
+  const ledger = await open(dataDir)
+  await ledger.register(assetIn(ledger), registration(seen('PROCESSING')))
+  await copyFirst(await openTestDatabase(dataDir), 9_999)
   const other = assetIn(ledger, 'Asset-1', 'sk-other')
   await ledger.register(other, { ...registration(seen('PROCESSING')), credential: 'sk-other' })
 
@@ -162,6 +162,25 @@ test('a tenant with ten thousand watches does not delay another', async () => {
   expect(claimed).toHaveLength(17)
   expect(performance.now() - startedAt).toBeLessThan(1_000)
 }, 60_000)
+
+/** Adds `count` more watched resources like the first one, under other keys. */
+async function copyFirst(database: Kysely<Tables>, count: number): Promise<void> {
+  const first = await database.selectFrom('resource').selectAll().executeTakeFirstOrThrow()
+  const { position, ...resource } = first
+  const watch = await database.selectFrom('watch').selectAll().executeTakeFirstOrThrow()
+  for (let done = 0; done < count; done += 1_000) {
+    const length = Math.min(1_000, count - done)
+    const keys = Array.from({ length }, (_, index) => `JIMENG:copy-${done + index}`)
+    await database
+      .insertInto('resource')
+      .values(keys.map((key) => ({ ...resource, key })))
+      .execute()
+    await database
+      .insertInto('watch')
+      .values(keys.map((key) => ({ ...watch, key })))
+      .execute()
+  }
+}
 
 test('a tenant that has spent its budget does not take the place of one that has not', async () => {
   const ledger = await open()
