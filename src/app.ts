@@ -14,6 +14,7 @@ import { createReads } from './resolvers/reads.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { logOperations } from './telemetry/operation-log.ts'
 import { createOperations } from './telemetry/operation-observer.ts'
+import { logRefusedRequests, type RefusedRequest } from './telemetry/refused-request.ts'
 import type { Tracing } from './telemetry/tracing.ts'
 import { startTracker } from './tracking/tracker.ts'
 import { createUpstreamClient } from './upstream/client.ts'
@@ -138,6 +139,11 @@ export async function startApp(
       return work
     }
 
+    const logRefused = logRefusedRequests(log)
+    const onRefused = (refused: RefusedRequest) => {
+      logRefused(refused)
+      metrics.onRefused(refused)
+    }
     const reads = createReads({ upstream, ledger, settledTtlMs: config.settledTtlMs })
     const { corsOrigins } = config
     const persisted = config.persistedDocuments
@@ -165,6 +171,7 @@ export async function startApp(
         },
         log,
         operations,
+        onRefused,
         corsOrigins,
       }),
       page:
@@ -180,6 +187,7 @@ export async function startApp(
       metrics,
       limits: config.limits,
       corsOrigins,
+      allowedHosts: config.allowedHosts,
       isReady: () => ledger.isReachable(),
       drainTimeoutMs: config.upstreamPostTimeoutMs + DRAIN_MARGIN_MS,
     })

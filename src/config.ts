@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { type Host, parseHost } from './http/allowed-hosts.ts'
 
 export type Config = z.infer<typeof ConfigShape>
 
@@ -39,6 +40,17 @@ const EnvironmentShape = z.object({
     .transform((list) => list.split(',').map((origin) => origin.trim()))
     .pipe(z.array(z.string().refine(isOrigin, 'Not an origin such as https://app.example.com.')))
     .default([]),
+  ALLOWED_HOSTS: z
+    .string()
+    .transform((list, { addIssue }) =>
+      list.split(',').flatMap((text) => {
+        const host = parseHost(text.trim())
+        if (host) return [host]
+        addIssue('Not a list of host names such as app.example.com or app.example.com:8080.')
+        return []
+      }),
+    )
+    .optional(),
   UPSTREAM_API_KEY: z
     .string()
     .regex(/^[A-Za-z0-9\-._~+/]+=*$/, 'Not a bare bearer key.')
@@ -104,6 +116,7 @@ const ConfigShape = EnvironmentShape.superRefine((config, { addIssue }) => {
   databaseUrl: env.DATABASE_URL,
   secret: env.SECRET_KEY,
   corsOrigins: env.CORS_ORIGINS,
+  allowedHosts: allowedHostsOf(env),
   identity: identityOf(env),
   publicSchema: env.PUBLIC_SCHEMA,
   /** Path of a manifest; absent: any document is admitted. */
@@ -135,6 +148,19 @@ const ConfigShape = EnvironmentShape.superRefine((config, { addIssue }) => {
   settledTtlMs: env.TERMINAL_TTL_SECONDS * 1_000,
   logLevel: env.LOG_LEVEL,
 }))
+
+/**
+ * The names under which the service may be called, loopback apart; null: any. Where no credential of the caller's own is
+ * needed, a page of another site could call the service through the reader's browser by having its own name lead here
+ * (DNS rebinding), and the request says so in `Host`.
+ */
+function allowedHostsOf(env: Environment): Host[] | null {
+  const needsNoCredential = env.ALLOW_ANONYMOUS || env.UPSTREAM_URL === undefined
+  if (env.ALLOWED_HOSTS === undefined && !needsNoCredential) return null
+  const own = parseHost(env.HOST.includes(':') ? `[${env.HOST}]` : env.HOST)
+  const isWildcard = own === null || ['0.0.0.0', '[::]'].includes(own.name)
+  return [...(isWildcard ? [] : [own]), ...(env.ALLOWED_HOSTS ?? [])]
+}
 
 /** How callers say who they are. */
 export type IdentityConfig =

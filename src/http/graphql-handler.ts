@@ -1,4 +1,5 @@
-import { createYoga, type YogaInitialContext } from 'graphql-yoga'
+import { GraphQLError } from 'graphql'
+import { createYoga, type GraphQLParams, type YogaInitialContext } from 'graphql-yoga'
 import type { Logger } from 'pino'
 import type { Authenticate, Identity } from '../auth/identity.ts'
 import { createPlaces, useStreamPlaces } from '../execution/connection-limit.ts'
@@ -8,6 +9,7 @@ import { useHiddenSchema } from '../execution/hide-schema.ts'
 import { type Arrival, createContext, type Services } from '../execution/operation-context.ts'
 import { type OperationLimits, useLimits } from '../execution/operation-limits.ts'
 import {
+  admitDocument,
   DOCUMENT_ID_PARAMS,
   type PersistedDocuments,
   usePersistedDocuments,
@@ -16,6 +18,8 @@ import { Refusal } from '../resolvers/failure.ts'
 import { schema } from '../schema/index.ts'
 import { logOperations } from '../telemetry/operation-log.ts'
 import { createOperations, type Operations } from '../telemetry/operation-observer.ts'
+import type { RefusedRequest } from '../telemetry/refused-request.ts'
+import { refusedRequest, useRefusedRequests } from './refused-requests.ts'
 import { useGetForQueries } from './reject-get-subscriptions.ts'
 import { useRequestParser } from './request-parser.ts'
 
@@ -27,6 +31,8 @@ export interface GraphQLHandlerOptions {
   log: Logger
   /** Follows operations; absent: they are logged and that is all. */
   operations?: Operations
+  /** Told of requests that are refused before they become operations. */
+  onRefused?: (refused: RefusedRequest) => void
   /** Origins whose pages may read answers; none by default. */
   corsOrigins: string[]
   limits: OperationLimits & { bodyBytes: number; tenantSockets: number }
@@ -47,7 +53,7 @@ export interface Received {
 /** Executes operations however they came, and speaks GraphQL over HTTP with server-sent events for subscriptions. */
 export function createGraphQLHandler(options: GraphQLHandlerOptions) {
   const { services, authenticate, holdsKey, log } = options
-  const { operations = createOperations([logOperations(log)]) } = options
+  const { operations = createOperations([logOperations(log)]), onRefused = () => {} } = options
   const { corsOrigins, limits, publicSchema, persisted } = options
   const maskError = createErrorMapper({
     holdsKey,
@@ -70,6 +76,7 @@ export function createGraphQLHandler(options: GraphQLHandlerOptions) {
       ...(publicSchema ? [] : [useHiddenSchema()]),
       usePersistedDocuments(persisted),
       useRequestParser(),
+      useRefusedRequests(operations, onRefused),
     ],
     // Decided for each origin: of a list, Yoga answers a stranger with `null`, which is what sandboxed pages are called.
     cors(request) {
@@ -86,7 +93,18 @@ export function createGraphQLHandler(options: GraphQLHandlerOptions) {
     landingPage: false,
     logging: false,
   })
-  return { yoga, maskError, authenticate, persisted, places }
+
+  /** `admitDocument` for an operation over a WebSocket, where the plugins for HTTP are not called. */
+  function admit(params: GraphQLParams, requestId: string): GraphQLParams {
+    try {
+      return admitDocument(persisted, params)
+    } catch (error) {
+      if (error instanceof GraphQLError) onRefused(refusedRequest(error, requestId, 'websocket'))
+      throw error
+    }
+  }
+
+  return { yoga, maskError, authenticate, admit, places, onRefused }
 }
 export type GraphQLHandler = ReturnType<typeof createGraphQLHandler>
 

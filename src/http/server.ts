@@ -7,8 +7,10 @@ import type { Duplex } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { createWebSocketEndpoint, type WebSocketLimits } from '../websocket/endpoint.ts'
+import { findForeignHost, type Host } from './allowed-hosts.ts'
 import type { GraphiQLPage } from './graphiql.ts'
 import type { GraphQLHandler } from './graphql-handler.ts'
+import { type Rejection, rejectUpgrade, sendRejection } from './rejection.ts'
 import { requestIdOf } from './request-id.ts'
 
 export interface ServerOptions {
@@ -19,6 +21,8 @@ export interface ServerOptions {
   limits: WebSocketLimits
   /** Origins of other sites whose pages may come in. */
   corsOrigins: string[]
+  /** Names under which the service may be called, loopback apart; null: any. */
+  allowedHosts: Host[] | null
   /** Whether operations can be served now; decides `/ready`. */
   isReady(): Promise<boolean>
   /** The longest that draining waits for running operations. */
@@ -39,9 +43,33 @@ export interface Server {
 
 const ENDPOINT = '/graphql'
 const DRAIN_LOOK_MS = 20
+const MAX_SHOWN_OF_A_HOST = 100
+
+const NOT_FOUND: Rejection = {
+  status: 404,
+  code: 'NOT_FOUND',
+  message: `There is nothing here. GraphQL is at ${ENDPOINT}.`,
+}
+const SHUTTING_DOWN: Rejection = {
+  status: 503,
+  code: 'SERVICE_UNAVAILABLE',
+  message: 'The service is shutting down.',
+}
+const FOREIGN_ORIGIN: Rejection = {
+  status: 403,
+  code: 'FORBIDDEN',
+  message: 'WebSockets from pages of this origin are not accepted. CORS_ORIGINS adds origins.',
+}
+
+function hostRejection(host: string): Rejection {
+  const shown = JSON.stringify(host.slice(0, MAX_SHOWN_OF_A_HOST))
+  const message = `Requests to the host ${shown} are not accepted. ALLOWED_HOSTS adds host names.`
+  return { status: 403, code: 'FORBIDDEN', message }
+}
 
 export function createServer(options: ServerOptions): Server {
-  const { graphql, page, metrics, limits, corsOrigins, isReady, drainTimeoutMs } = options
+  const { graphql, page, metrics, limits, corsOrigins, allowedHosts, isReady, drainTimeoutMs } =
+    options
   const webSockets = createWebSocketEndpoint({ graphql, limits })
   const responses = new Set<ServerResponse>()
   let draining = false
@@ -57,45 +85,53 @@ export function createServer(options: ServerOptions): Server {
   http.on('upgrade', upgrade)
 
   async function respond(request: IncomingMessage, response: ServerResponse, requestId: string) {
-    switch (pathOf(request)) {
+    const reject = (rejection: Rejection) => {
+      sendRejection(response, rejection, requestId)
+      graphql.onRefused({ requestId, transport: 'http', ...rejection })
+    }
+    const path = pathOf(request)
+    // Probes call the process by its address, and these two tell nothing.
+    if (path === '/health') return answer(response, 200, { status: 'ok' })
+    if (path === '/ready') {
+      const ready = !draining && (await isReady())
+      return answer(response, ready ? 200 : 503, { ready })
+    }
+    const foreignHost = allowedHosts && findForeignHost(allowedHosts, request)
+    if (foreignHost !== null) return reject(hostRejection(foreignHost))
+    switch (path) {
       case '/':
         return redirect(response, ENDPOINT)
-      case '/health':
-        return answer(response, 200, { status: 'ok' })
-      case '/ready': {
-        const ready = !draining && (await isReady())
-        return answer(response, ready ? 200 : 503, { ready })
-      }
       case '/metrics': {
         const text = await metrics.text()
         return response.writeHead(200, { 'content-type': metrics.contentType }).end(text)
       }
       case ENDPOINT:
-        return respondToGraphQL(request, response, requestId)
+        if (page?.wants(request)) return page.serve(request, response)
+        if (!draining) return graphql.yoga(request, response, { requestId })
+        response.setHeader('connection', 'close')
+        return reject(SHUTTING_DOWN)
       default:
-        return fail(response, 404, 'NOT_FOUND', `There is nothing here. GraphQL is at ${ENDPOINT}.`)
+        return reject(NOT_FOUND)
     }
-  }
-
-  async function respondToGraphQL(
-    request: IncomingMessage,
-    response: ServerResponse,
-    requestId: string,
-  ) {
-    if (page?.wants(request)) return page.serve(request, response)
-    if (draining) {
-      response.setHeader('connection', 'close')
-      return fail(response, 503, 'SERVICE_UNAVAILABLE', 'The service is shutting down.')
-    }
-    await graphql.yoga(request, response, { requestId })
   }
 
   function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const refuse = (status: string) => refuseUpgrade(socket, status, requestIdOf(request))
-    if (pathOf(request) !== ENDPOINT) refuse('404 Not Found')
-    else if (draining) refuse('503 Service Unavailable')
-    else if (!isAllowed(request.headers)) refuse('403 Forbidden')
-    else webSockets.upgrade(request, socket, head)
+    const rejection = upgradeRejection(request)
+    if (rejection === null) {
+      webSockets.upgrade(request, socket, head)
+      return
+    }
+    const requestId = requestIdOf(request)
+    rejectUpgrade(socket, rejection, requestId)
+    graphql.onRefused({ requestId, transport: 'websocket', ...rejection })
+  }
+
+  function upgradeRejection(request: IncomingMessage): Rejection | null {
+    const foreignHost = allowedHosts && findForeignHost(allowedHosts, request)
+    if (foreignHost !== null) return hostRejection(foreignHost)
+    if (pathOf(request) !== ENDPOINT) return NOT_FOUND
+    if (draining) return SHUTTING_DOWN
+    return isAllowed(request.headers) ? null : FOREIGN_ORIGIN
   }
 
   /** Browsers name the page's origin and let any page open sockets; everyone else sends none. */
@@ -149,13 +185,4 @@ function redirect(response: ServerResponse, location: string): void {
 function answer(response: ServerResponse, status: number, body: unknown): void {
   response.writeHead(status, { 'content-type': 'application/json; charset=utf-8' })
   response.end(JSON.stringify(body))
-}
-
-function fail(response: ServerResponse, status: number, code: string, message: string): void {
-  answer(response, status, { errors: [{ message, extensions: { code } }] })
-}
-
-function refuseUpgrade(socket: Duplex, status: string, requestId: string): void {
-  const headers = `connection: close\r\ncontent-length: 0\r\nx-request-id: ${requestId}`
-  socket.end(`HTTP/1.1 ${status}\r\n${headers}\r\n\r\n`)
 }

@@ -5,6 +5,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { schema } from '../schema/index.ts'
 import type { UpstreamCallReport } from '../upstream/client.ts'
 import type { OperationObserver } from './operation-observer.ts'
+import type { RefusedRequest } from './refused-request.ts'
 
 /** What is looked up when it is asked for. */
 export interface MetricsSources {
@@ -22,6 +23,7 @@ export interface Metrics {
   /** Everything in the text format of Prometheus. Does not fail, whatever is away. */
   text(): Promise<string>
   observe: OperationObserver
+  onRefused(refused: RefusedRequest): void
   onCall(call: UpstreamCallReport): void
   /** A poll began, `lagMs` after it was due. */
   onPoll(poll: { kind: string; lagMs: number }): void
@@ -35,6 +37,11 @@ const LEDGER_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.
 
 /** Those of GraphQL and of calls, beside those the schema lists. */
 const MORE_CODES = [
+  'BAD_REQUEST',
+  'REQUEST_ENTITY_TOO_LARGE',
+  'PERSISTED_QUERY_NOT_FOUND',
+  'PERSISTED_QUERY_NOT_SUPPORTED',
+  'OPERATION_RESOLUTION_FAILURE',
   'GRAPHQL_PARSE_FAILED',
   'GRAPHQL_VALIDATION_FAILED',
   'BAD_USER_INPUT',
@@ -64,6 +71,12 @@ export function createMetrics(sources: MetricsSources): Metrics {
     help: 'From the beginning of execution to the answer, or to the beginning of a subscription.',
     labelNames: ['name', 'type'],
     buckets: ANSWER_SECONDS,
+    registers,
+  })
+  const refusedRequests = new Counter({
+    name: 'zerograph_refused_requests_total',
+    help: 'Requests that were refused before they became operations.',
+    labelNames: ['transport', 'status', 'code'],
     registers,
   })
   const upstreamDuration = new Histogram({
@@ -171,6 +184,10 @@ export function createMetrics(sources: MetricsSources): Metrics {
           operations.inc({ ...labels, outcome: codeLabel(code) })
         },
       }
+    },
+
+    onRefused({ transport, status, code }) {
+      refusedRequests.inc({ transport, status: status ?? 'none', code: codeLabel(code) })
     },
 
     onCall({ method, route, status, durationMs, attempt, errorCode }) {

@@ -48,6 +48,8 @@ export interface Operations {
   plugin: Plugin<OperationContext>
   /** Takes the report of an upstream call for the operation it is made in, if it is made in one. */
   onCall(call: UpstreamCallReport): void
+  /** Whether an operation of this HTTP request is or was followed. */
+  hasBegun(request: Request): boolean
 }
 
 type OperationContext = { arrival: Arrival } & Partial<YogaInitialContext>
@@ -59,7 +61,11 @@ type OperationContext = { arrival: Arrival } & Partial<YogaInitialContext>
 export function createOperations(observers: OperationObserver[]): Operations {
   const context = new AsyncLocalStorage<Follow>()
 
-  const begin = (operation: Operation) => follow(operation, observers)
+  const begun = new WeakSet<Request>()
+  const begin = (received: OperationSource, ...from: [DocumentNode | null, OperationName?]) => {
+    if (received.request) begun.add(received.request)
+    return follow(operationOf(received, ...from), observers)
+  }
   /** Makes `work` run in the operation's context, and a failure of it the operation's end. */
   const within =
     <Args extends unknown[], T>(running: Follow, work: (...args: Args) => T | Promise<T>) =>
@@ -96,11 +102,12 @@ export function createOperations(observers: OperationObserver[]): Operations {
 
   return {
     onCall: (call) => context.getStore()?.called(call),
+    hasBegun: (request) => begun.has(request),
     plugin: {
       onParse({ context }) {
         return ({ result }) => {
           if (!(result instanceof Error)) return
-          const refused = begin(operationOf(context, null))
+          const refused = begin(context, null)
           refused.note([result], 'GRAPHQL_PARSE_FAILED')
           refused.end()
         }
@@ -108,13 +115,13 @@ export function createOperations(observers: OperationObserver[]): Operations {
       onValidate({ context, params }) {
         return ({ valid, result }) => {
           if (valid) return
-          const refused = begin(operationOf(context, params.documentAST))
+          const refused = begin(context, params.documentAST)
           refused.note(result, 'GRAPHQL_VALIDATION_FAILED')
           refused.end()
         }
       },
       onExecute({ args, executeFn, setExecuteFn }) {
-        const running = begin(operationOf(args.contextValue, args.document, args.operationName))
+        const running = begin(args.contextValue, args.document, args.operationName)
         setExecuteFn(within(running, executeFn))
         return {
           onExecuteDone({ result }) {
@@ -124,7 +131,7 @@ export function createOperations(observers: OperationObserver[]): Operations {
         }
       },
       onSubscribe({ args, subscribeFn, setSubscribeFn }) {
-        const running = begin(operationOf(args.contextValue, args.document, args.operationName))
+        const running = begin(args.contextValue, args.document, args.operationName)
         setSubscribeFn(within(running, subscribeFn))
         return {
           onSubscribeResult({ result, setResult }) {
@@ -185,10 +192,14 @@ function follow(operation: Operation, observers: OperationObserver[]) {
 
 const MAX_NAME_LENGTH = 64
 
+/** The context that is known by then. */
+type OperationSource = Partial<OperationContext> & { requestId?: string }
+type OperationName = string | null | undefined
+
 function operationOf(
-  { arrival, request, ...received }: Partial<OperationContext> & { requestId?: string },
+  { arrival, request, ...received }: OperationSource,
   document: DocumentNode | null,
-  operationName?: string | null,
+  operationName?: OperationName,
 ): Operation {
   const definition = document && getOperationAST(document, operationName)
   const name = definition?.name?.value ?? null

@@ -8,7 +8,6 @@ import {
 import type { SubscribePayload } from 'graphql-ws'
 import { createGraphQLError, type GraphQLParams, isAsyncIterable } from 'graphql-yoga'
 import { formatError, withCode } from '../execution/error-mapping.ts'
-import { admitDocument } from '../execution/persisted-documents.ts'
 import type { GraphQLHandler, Received } from '../http/graphql-handler.ts'
 
 export interface OperationOptions {
@@ -71,11 +70,11 @@ type Prepared =
 
 /** Parses, validates and creates the context; executes nothing. */
 async function prepare(
-  { yoga, persisted }: GraphQLHandler,
+  { yoga, admit }: GraphQLHandler,
   received: Received,
   sent: SubscribePayload,
 ): Promise<Prepared> {
-  const params = admitDocument(persisted, sent as GraphQLParams)
+  const params = admit(sent as GraphQLParams, received.requestId)
   const { schema, parse, validate, contextFactory, execute, subscribe } = yoga.getEnveloped({
     ...received,
     params,
