@@ -44,6 +44,26 @@ test('a request id is taken over or made, and is in the answer, the log and the 
   )
 })
 
+test.for(['"mine"', "mine'", 'mi ne', 'mi,ne', 'mi/ne', 'mi<ne', 'mine\\', '', 'x'.repeat(129)])(
+  'the request id %s is not taken over',
+  async (id) => {
+    const app = await startApp({ UPSTREAM_URL: 'http://127.0.0.1:1' })
+
+    const { headers } = await fetch(`${app.url}/health`, { headers: { 'x-request-id': id } })
+
+    expect(headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/)
+  },
+)
+
+test('a request id has at most 128 letters, digits, dots, underscores, colons and hyphens', async () => {
+  const app = await startApp({ UPSTREAM_URL: 'http://127.0.0.1:1' })
+  const id = 'Az09._:-'.padEnd(128, 'x')
+
+  const { headers } = await fetch(`${app.url}/health`, { headers: { 'x-request-id': id } })
+
+  expect(headers.get('x-request-id')).toBe(id)
+})
+
 test('over a WebSocket each operation has an id that begins with that of the upgrade', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
