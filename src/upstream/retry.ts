@@ -10,7 +10,7 @@ export interface RetryOptions {
   /** Ends a pause at once; the failure before it is then thrown. */
   signal: AbortSignal
   /** Asked before each retry that is otherwise due; the failure before it is thrown when the answer is no. */
-  mayRetry: () => boolean
+  mayRetry: (failure: UpstreamError) => boolean
 }
 
 /** What `attempt` gives, tried again at most twice while it fails with something that may pass. */
@@ -24,7 +24,7 @@ export async function withRetries<T>(
     } catch (error) {
       if (retry === MAX_RETRIES || !mayPass(error)) throw error
       const delayMs = retryDelayMs(retry, baseDelayMs, error.retryAfterMs, Math.random())
-      if (performance.now() + delayMs >= deadlineMs || !mayRetry()) throw error
+      if (performance.now() + delayMs >= deadlineMs || !mayRetry(error)) throw error
       await sleep(delayMs, undefined, { signal }).catch(() => {
         throw error
       })
@@ -52,10 +52,19 @@ export function retryDelayMs(
   return (retryAfterMs ?? 0) + random * baseDelayMs * 2 ** retry
 }
 
-/** The value of a Retry-After header, seconds or a date, as milliseconds from now (RFC 9110, 10.2.3); null when it is neither. */
+/** The longest pause that is believed: a day. A quota may be one for each day; what is longer is a mistake. */
+const MAX_RETRY_AFTER_MS = 24 * 3_600_000
+
+/**
+ * The value of a Retry-After header, seconds or a date, as milliseconds from now (RFC 9110, 10.2.3): from 0 to a day, so that
+ * it can be added to any date. Null when the value is neither.
+ */
 export function parseRetryAfter(value: string | undefined, nowMs: number): number | null {
-  if (value === undefined) return null
+  const delayMs = readDelayMs(value ?? '', nowMs)
+  return Number.isNaN(delayMs) ? null : Math.min(MAX_RETRY_AFTER_MS, Math.max(0, delayMs))
+}
+
+function readDelayMs(value: string, nowMs: number): number {
   if (/^\d+$/.test(value)) return Number(value) * 1000
-  const dateMs = /^[A-Z][a-z]+,? .+$/.test(value) ? Date.parse(value) : Number.NaN
-  return Number.isNaN(dateMs) ? null : Math.max(0, dateMs - nowMs)
+  return /^[A-Z][a-z]+,? .+$/.test(value) ? Date.parse(value) - nowMs : Number.NaN
 }
