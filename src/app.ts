@@ -94,6 +94,7 @@ export async function startApp(
     const upstream = createUpstreamClient({
       url: config.upstreamUrl ?? sandboxUrl ?? '',
       maxConcurrency: config.upstreamMaxConcurrency,
+      maxCreates: config.upstreamMaxCreates,
       getTimeoutMs: config.upstreamGetTimeoutMs,
       postTimeoutMs: config.upstreamPostTimeoutMs,
       onCall(call) {

@@ -86,8 +86,12 @@ const EnvironmentShape = z.object({
   WATCH_DEADLINE_MINUTES: z.coerce.number().positive().default(60),
   POLL_MAX_RPS: count.default(20),
   UPSTREAM_MAX_CONCURRENCY: z.coerce.number().int().min(2).default(64),
+  UPSTREAM_MAX_CREATES: count.default(32),
   UPSTREAM_GET_TIMEOUT_MS: milliseconds.default(10_000),
-  UPSTREAM_POST_TIMEOUT_MS: milliseconds.default(120_000),
+  // The gateway of 0-0 gives each attempt 100 s, then sends the create again if we still wait (upstream-api 10.2).
+  UPSTREAM_POST_TIMEOUT_MS: milliseconds
+    .max(99_999, 'Not below 100000: after 100 s the gateway of 0-0 sends a create a second time.')
+    .default(90_000),
   TERMINAL_TTL_SECONDS: z.coerce.number().positive().default(300),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 })
@@ -143,6 +147,7 @@ const ConfigShape = EnvironmentShape.superRefine((config, { addIssue }) => {
   watchDeadlineMs: env.WATCH_DEADLINE_MINUTES * 60_000,
   pollMaxRps: env.POLL_MAX_RPS,
   upstreamMaxConcurrency: env.UPSTREAM_MAX_CONCURRENCY,
+  upstreamMaxCreates: env.UPSTREAM_MAX_CREATES,
   upstreamGetTimeoutMs: env.UPSTREAM_GET_TIMEOUT_MS,
   upstreamPostTimeoutMs: env.UPSTREAM_POST_TIMEOUT_MS,
   settledTtlMs: env.TERMINAL_TTL_SECONDS * 1_000,

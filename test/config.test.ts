@@ -16,8 +16,9 @@ test('an empty environment gives the documented defaults', () => {
     watchDeadlineMs: 3_600_000,
     pollMaxRps: 20,
     upstreamMaxConcurrency: 64,
+    upstreamMaxCreates: 32,
     upstreamGetTimeoutMs: 10_000,
-    upstreamPostTimeoutMs: 120_000,
+    upstreamPostTimeoutMs: 90_000,
     settledTtlMs: 300_000,
     logLevel: 'info',
   })
@@ -36,6 +37,15 @@ test('everything that is wrong is named at once, without repeating a value', () 
   expect(read).toThrow(ConfigError)
   expect(read).toThrow(/PORT: .*\n.*UPSTREAM_URL: .*\n.*SECRET_KEY: .*\n.*CORS_ORIGINS.*\n.*ASSET/)
   expect(read).not.toThrow(/c2hvcnQ|eighty/)
+})
+
+test('a create may not wait so long that the gateway of 0-0 sends it a second time', () => {
+  const read = (timeoutMs: string) => readConfig({ UPSTREAM_POST_TIMEOUT_MS: timeoutMs })
+
+  expect(read('99999').upstreamPostTimeoutMs).toBe(99_999)
+  expect(() => read('100000')).toThrow(
+    /UPSTREAM_POST_TIMEOUT_MS: Not below 100000: after 100 s the/,
+  )
 })
 
 test('a first gap longer than the longest is refused', () => {

@@ -5,7 +5,7 @@ import { describe, expect, test, vi } from 'vitest'
 import type { CreateVideoTaskRequest } from '../src/model.ts'
 import type { UpstreamCallReport, UpstreamClient } from '../src/upstream/client.ts'
 import { serve } from './support/serve.ts'
-import { startClient } from './support/upstream-client.ts'
+import { failureOf, startClient } from './support/upstream-client.ts'
 
 const call = { credential: 'sk-test', requestId: 'request-1' }
 const assetRef = { platform: 'JIMENG', assetId: 'Asset-1' } as const
@@ -281,6 +281,18 @@ test('every attempt is reported when it has ended', async () => {
   ])
 })
 
+test('a key that the answer says twice is taken out twice', async () => {
+  const detail = 'sk-test and Bearer sk-test: sk-test, "sk-test"'
+  const { credential } = { credential: 'held.key/1' }
+  const url = await serve((_request, response) =>
+    answer(response, { detail: detail.replaceAll('sk-test', credential) }, 400),
+  )
+
+  const failure = await failureOf(startClient(url).getAsset(assetRef, { ...call, credential }))
+
+  expect(failure.message).toBe('0-0 refused the request: [key] and [key] [key], "[key]"')
+})
+
 describe('a caller that leaves', () => {
   test('ends a read at once, with its own reason and up to the server', async () => {
     const requested = Promise.withResolvers<IncomingMessage>()
@@ -338,26 +350,29 @@ describe('a caller that leaves', () => {
 
   test('ends a create that still waits for its turn, which is then never sent', async () => {
     const held: ServerResponse[] = []
-    const methods: (string | undefined)[] = []
-    const url = await serve((request, response) => {
-      methods.push(request.method)
+    const models: unknown[] = []
+    const url = await serve(async (request, response) => {
+      const { model } = (await json(request)) as { model: string }
+      models.push(model)
       held.push(response)
     })
-    const client = startClient(url, { maxConcurrency: 1 })
-    const first = client.getAsset(assetRef, call)
+    const client = startClient(url, { maxCreates: 1 })
+    const create = (model: string, signal?: AbortSignal) =>
+      client.createVideoTask({ ...taskRequest, model }, { ...call, signal })
     const caller = new AbortController()
-    const create = client.createVideoTask(taskRequest, { ...call, signal: caller.signal })
-    const last = client.getAsset(assetRef, call)
+    const first = create('first')
+    const left = create('left', caller.signal)
+    const last = create('last')
 
     await vi.waitUntil(() => held.length === 1, { interval: 5 })
     caller.abort('gone')
-    await expect(create).rejects.toBe('gone')
-    held.shift()?.end(JSON.stringify(assetBody('Asset-1')))
+    await expect(left).rejects.toBe('gone')
+    held.shift()?.end('{"id":"cgt-1"}')
     await vi.waitUntil(() => held.length === 1, { interval: 5 })
-    held.shift()?.end(JSON.stringify(assetBody('Asset-1')))
+    held.shift()?.end('{"id":"cgt-2"}')
     await Promise.all([first, last])
 
-    expect(methods).toEqual(['GET', 'GET'])
+    expect(models).toEqual(['first', 'last'])
   })
 
   test('is not listened to once its calls are done', async () => {

@@ -48,6 +48,7 @@ const MORE_CODES = [
   'INTERNAL',
   'ABORTED',
   'BREAKER_OPEN',
+  'QUEUE_TIMEOUT',
 ]
 const BREAKER_STATES = ['CLOSED', 'HALF_OPEN', 'OPEN']
 /** How long an answer waits for the number of watches, which a database that is away cannot tell. */

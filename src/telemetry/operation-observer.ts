@@ -171,8 +171,9 @@ function follow(operation: Operation, observers: OperationObserver[]) {
   return {
     note,
     called(call: UpstreamCallReport) {
-      // An open breaker answers without a call.
-      if (call.errorCode !== 'BREAKER_OPEN') upstreamCalls += 1
+      // These were never sent.
+      if (call.errorCode !== 'BREAKER_OPEN' && call.errorCode !== 'QUEUE_TIMEOUT')
+        upstreamCalls += 1
       for (const observation of observations) observation.called?.(call)
     },
     began() {

@@ -1,4 +1,3 @@
-import { Pool } from 'undici'
 import type {
   AcceptedVideoTask,
   AssetGroupSnapshot,
@@ -16,10 +15,11 @@ import {
   createBreaker,
   type Verdict,
 } from './breaker.ts'
+import { openConnections } from './connections.ts'
 import { startDeadline } from './deadline.ts'
 import { isOutage } from './error-classification.ts'
 import { UpstreamError } from './errors.ts'
-import { ExchangeError, exchange, type HttpResponse, type Method } from './exchange.ts'
+import { ExchangeError, type HttpResponse, type Method } from './exchange.ts'
 import { buildRequest, checkedId, type RequestOutline } from './request.ts'
 import { parseResponse, type Route, unanswered, unreadable } from './response-parser.ts'
 import { withRetries } from './retry.ts'
@@ -29,8 +29,10 @@ import * as wire from './wire.ts'
 export interface UpstreamOptions {
   /** Where 0-0 is, with or without a path and with or without `/v1` at its end. */
   url: string
-  /** Calls in flight; those beyond it wait their turn, inside their deadline. */
+  /** Reads in flight at once; those beyond it wait their turn, inside their deadline. */
   maxConcurrency: number
+  /** The same for creates, which have connections of their own, so that slow ones hold up no read. */
+  maxCreates: number
   /** Deadlines of a whole operation: waiting, all attempts, and reading the answer. */
   getTimeoutMs: number
   postTimeoutMs: number
@@ -50,7 +52,10 @@ export interface UpstreamCallReport {
   requestId: string
   /** From 1; those beyond it are retries. */
   attempt: number
-  /** Null on success; `ABORTED` when the caller had left, `BREAKER_OPEN` when nothing was sent because others had failed. */
+  /**
+   * Null on success; `ABORTED` when the caller had left, `BREAKER_OPEN` when nothing was sent because others had failed,
+   * `QUEUE_TIMEOUT` when nothing was sent because no connection of ours became free in time.
+   */
   errorCode: string | null
 }
 
@@ -101,15 +106,16 @@ interface Operation<T> extends RequestOutline {
 export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
   const { origin, pathname } = new URL(options.url)
   const basePath = pathname.replace(/\/+$/, '').replace(/\/v1$/, '')
-  // HTTP/1.1 with one request to a connection: the number of connections bounds the calls in flight.
-  const pool = new Pool(origin, { connections: options.maxConcurrency, allowH2: false })
+  const connections = {
+    GET: openConnections(origin, options.maxConcurrency),
+    POST: openConnections(origin, options.maxCreates),
+  }
   const breakers = {
     '/v1/asset-groups': createBreaker(options.breaker),
     '/v1/assets': createBreaker(options.breaker),
     '/v1/video/tasks': createBreaker(options.breaker),
   } satisfies Record<Route, Breaker>
   const retryBudget = createRetryBudget()
-  let closed: Promise<void> | null = null
 
   async function run<T>(call: UpstreamCall, operation: Operation<T>): Promise<T> {
     call.signal?.throwIfAborted()
@@ -137,27 +143,22 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
       const leave = breaker.enter()
       if (leave === null) {
         report(null, 'BREAKER_OPEN')
-        throw new UpstreamError('UPSTREAM_UNAVAILABLE', {
-          retryAfterMs: breaker.retryAfterMs(),
-          cause: `the breaker of ${route} is open`,
-        })
+        throw breakerOpen(route, breaker)
       }
       if (attempt === 1) retryBudget.addRequest()
       let status: number | null = null
       let errorCode: string | null = null
       try {
-        const response = withoutKey(
-          await exchange(pool, request, deadline.signal, onSent),
-          call.credential,
-        )
-        status = response.status
-        return read(parseResponse(method, route, response))
+        const answer = await connections[method].exchange(request, deadline, onSent)
+        status = answer.status
+        return read(parseResponse(method, route, withoutKey(answer, call.credential)))
       } catch (error) {
         const failure = toUpstreamError(method, error)
-        errorCode = deadline.isCallerGone() ? 'ABORTED' : failure.code
+        errorCode = isQueueTimeout(failure) ? 'QUEUE_TIMEOUT' : failure.code
+        if (deadline.isCallerGone()) errorCode = 'ABORTED'
         throw failure
       } finally {
-        leave(verdictOn(status, deadline.isCallerGone()))
+        leave(verdictOn(status, errorCode))
         report(status, errorCode)
       }
     }
@@ -168,8 +169,10 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
         baseDelayMs: options.retryBaseDelayMs ?? 200,
         deadlineMs: deadline.endsAtMs,
         signal: deadline.signal,
-        // Of a breaker that is not closed, only the probe may pass, and its failure is the answer that was sought.
-        mayRetry: () => breaker.state === 'CLOSED' && retryBudget.spend(),
+        // Of a breaker that is not closed, only the probe may pass, and its failure is the answer that was sought. Whoever
+        // got no connection would only wait again.
+        mayRetry: (failure) =>
+          breaker.state === 'CLOSED' && !isQueueTimeout(failure) && retryBudget.spend(),
       })
     } catch (error) {
       throw deadline.isCallerGone() ? call.signal?.reason : error
@@ -237,15 +240,22 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
     breakers: () =>
       Object.entries(breakers).map(([group, { state }]) => ({ group: group as Route, state })),
 
-    close: () => (closed ??= pool.close()),
+    close: async () => {
+      await Promise.all(Object.values(connections).map((each) => each.close()))
+    },
   }
 }
 
-/** The answer, should it say the key back, without it: its words may reach callers who do not hold it. */
+function breakerOpen(route: Route, breaker: Breaker): UpstreamError {
+  return new UpstreamError('UPSTREAM_UNAVAILABLE', {
+    retryAfterMs: breaker.retryAfterMs(),
+    cause: `the breaker of ${route} is open`,
+  })
+}
+
+/** Removes the API key from a response body that echoes it: its words may reach callers who do not hold the key. */
 function withoutKey(response: HttpResponse, credential: string): HttpResponse {
-  const { body } = response
-  if (!body.includes(credential)) return response
-  return { ...response, body: body.replaceAll(credential, '[key]') }
+  return { ...response, body: response.body.replaceAll(credential, '[key]') }
 }
 
 /** What is neither a refusal nor an exchange without an answer is an answer that could not be read. */
@@ -254,12 +264,20 @@ function toUpstreamError(method: Method, error: unknown): UpstreamError {
   return error instanceof ExchangeError ? unanswered(method, error) : unreadable(method, error)
 }
 
+/** Whether the call waited for a connection of ours until its time was over. */
+function isQueueTimeout({ cause }: UpstreamError): boolean {
+  return cause instanceof ExchangeError && cause.stage === 'QUEUED'
+}
+
 /**
- * To be silent, or to say that one cannot work, is to fail; any other answer shows that 0-0 works. What is said about a key
- * shows nothing: the edge says it whether or not anything behind it works, so a bad key neither opens nor closes a breaker.
+ * What an attempt tells of 0-0: silence, or an answer that it cannot work, is a failure; any other answer shows that it works.
+ * Nothing is told by a caller who left, by a wait for a connection of ours, and by what is said about a key or a balance: the
+ * edge says that whether or not anything behind it works, so a bad key neither opens nor closes a breaker.
  */
-function verdictOn(status: number | null, isCallerGone: boolean): Verdict {
-  if (status === null) return isCallerGone ? 'NOTHING' : 'FAILED'
+function verdictOn(status: number | null, errorCode: string | null): Verdict {
+  if (status === null) {
+    return errorCode === 'ABORTED' || errorCode === 'QUEUE_TIMEOUT' ? 'NOTHING' : 'FAILED'
+  }
   if (isOutage(status)) return 'FAILED'
   return status >= 401 && status <= 403 ? 'NOTHING' : 'ANSWERED'
 }

@@ -20,20 +20,29 @@ export interface HttpResponse {
   body: string
 }
 
-/** An exchange without a usable answer. `sent` is false only when not one byte of the request has left. */
+/** How far a request had come: waiting for a connection of ours, waiting for 0-0 to accept one, or on its way. */
+export type ExchangeStage = 'QUEUED' | 'CONNECTING' | 'SENT'
+
+const STAGES: Record<ExchangeStage, string> = {
+  QUEUED: 'the request waited for a free connection and was never sent',
+  CONNECTING: 'no connection came about and the request was never sent',
+  SENT: 'the exchange broke off',
+}
+
+/** An exchange without a usable answer. Unless `stage` is SENT, not one byte of the request has left. */
 export class ExchangeError extends Error {
   override readonly name = 'ExchangeError'
-  readonly sent: boolean
+  readonly stage: ExchangeStage
 
-  constructor(sent: boolean, cause: unknown) {
-    super(sent ? 'the exchange broke off' : 'the request was never sent', { cause })
-    this.sent = sent
+  constructor(stage: ExchangeStage, cause: unknown) {
+    super(STAGES[stage], { cause })
+    this.stage = stage
   }
 }
 
 /**
  * Sends one request and reads its answer, following and repeating nothing. `signal` is the only limit in time: it ends the
- * exchange wherever it stands, also while it waits for a connection. `onSent` is called just before the first byte leaves.
+ * exchange wherever it stands, also while it connects. `onSent` is called just before the first byte leaves.
  *
  * Speaks to `dispatch`, since `pool.request` neither tells whether a request has left nor lets one go that still waits.
  */
@@ -57,7 +66,7 @@ export function exchange(
     const fail = (error: unknown) => {
       signal.removeEventListener('abort', onAbort)
       if (head !== null && !isSuccess(head.status)) finish()
-      else reject(new ExchangeError(controller !== null, error))
+      else reject(new ExchangeError(controller === null ? 'CONNECTING' : 'SENT', error))
     }
     const onAbort = () => {
       if (controller === null) fail(signal.reason)

@@ -38,8 +38,11 @@ export function unreadable(method: Method, cause: unknown): UpstreamError {
 
 /** The error for an exchange without an answer: a create may have happened as soon as anything was sent. */
 export function unanswered(method: Method, cause: ExchangeError): UpstreamError {
-  const isUnknown = method === 'POST' && cause.sent
-  return new UpstreamError(isUnknown ? 'OUTCOME_UNKNOWN' : 'UPSTREAM_UNAVAILABLE', { cause })
+  const isUnknown = method === 'POST' && cause.stage === 'SENT'
+  return new UpstreamError(isUnknown ? 'OUTCOME_UNKNOWN' : 'UPSTREAM_UNAVAILABLE', {
+    reason: cause.stage === 'QUEUED' ? 'no connection to it was free' : null,
+    cause,
+  })
 }
 
 /** The error for an answer whose status is not 2xx. */

@@ -6,11 +6,12 @@ import {
 } from '../../src/upstream/client.ts'
 import { UpstreamError } from '../../src/upstream/errors.ts'
 
-/** A client of the upstream at `url` for one test, twenty calls at once unless told; it is closed when the test ends. */
+/** A client of the upstream at `url` for one test, twenty reads and twenty creates at once unless told; it is closed when the test ends. */
 export function startClient(url: string, options: Partial<UpstreamOptions> = {}): UpstreamClient {
   const client = createUpstreamClient({
     url,
     maxConcurrency: 20,
+    maxCreates: 20,
     getTimeoutMs: 5000,
     postTimeoutMs: 5000,
     retryBaseDelayMs: 1,

@@ -209,6 +209,7 @@ export async function startEndpoint(options: EndpointOptions = {}): Promise<Test
   const client = createUpstreamClient({
     url: upstream.url,
     maxConcurrency: 64,
+    maxCreates: 32,
     getTimeoutMs: 10_000,
     postTimeoutMs: 10_000,
   })
