@@ -85,7 +85,6 @@ test('the gap between polls grows from the first to the longest', async () => {
 test.for([
   ['429', { status: 429, body: { error: 'Too many requests' } }],
   ['500', { status: 500, body: { error: 'Internal server error: x' } }],
-  ['404', { body: { code: 404, msg: 'NotFound.asset_id' } }],
   ['a key that is refused', { status: 401, body: { detail: 'invalid api key' } }],
 ] as const)('%s lengthens the gap and never ends the watch', async ([, answer]) => {
   const upstream = await scriptUpstream()

@@ -4,9 +4,12 @@ export interface Pace {
   maxMs: number
 }
 
-/** The moment `ms` milliseconds from now. */
+/** The latest time a Date can hold (ECMA-262, Time Values and Time Range). */
+const LAST_TIME = 8.64e15
+
+/** The moment `ms` milliseconds from now, or the latest a Date can hold when that is earlier. */
 export function after(ms: number): Date {
-  return new Date(Date.now() + ms)
+  return new Date(Math.min(LAST_TIME, Date.now() + ms))
 }
 
 const GROWTH = 1.5
@@ -24,7 +27,12 @@ export function stretchGap(gapMs: number, { minMs, maxMs }: Pace): number {
   return Math.min(maxMs * FAILURE_STRETCH, Math.max(minMs, gapMs * 2))
 }
 
-/** The gap with up to a fifth taken off at random, so that what began together does not stay together. */
+/** The gap, shortened by up to a fifth at random, so that polls which began together spread out. `random` is in [0, 1). */
 export function jittered(gapMs: number, { minMs }: Pace, random = Math.random()): number {
   return Math.max(Math.min(minMs, gapMs), Math.round(gapMs * (1 - JITTER * random)))
+}
+
+/** A pause that must be kept, lengthened by up to a fifth at random, so that those who keep it do not return together. */
+export function lengthened(pauseMs: number, random = Math.random()): number {
+  return Math.round(pauseMs * (1 + JITTER * random))
 }

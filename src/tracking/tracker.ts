@@ -4,7 +4,8 @@ import type { AfterPoll, ClaimedWatch, WatchedKind } from '../ledger/watches.ts'
 import type { AssetSnapshot, VideoTaskSnapshot } from '../model.ts'
 import type { UpstreamClient } from '../upstream/client.ts'
 import { UpstreamError } from '../upstream/errors.ts'
-import { after, growGap, jittered, type Pace, stretchGap } from './schedule.ts'
+import { createNextPoll, type RefusedPolls } from './next-poll.ts'
+import { after, type Pace } from './schedule.ts'
 import { createSubmission } from './submission.ts'
 
 export interface TrackerOptions {
@@ -23,6 +24,12 @@ export interface TrackerOptions {
   leaseMs: number
   /** How long transitions and creates are remembered. */
   retentionMs: number
+  /** How often those that are older are deleted; absent: every hour. */
+  pruneEveryMs?: number | undefined
+  /** How polls continue that are answered NOT_FOUND or FORBIDDEN; absent: as REFUSED_POLLS says. */
+  refusedPolls?: RefusedPolls | undefined
+  /** In [0, 1), for jitter; absent: Math.random. */
+  random?: (() => number) | undefined
   /** What went wrong on our side, e.g. the ledger being away; the tracker goes on by itself. */
   onError(error: unknown): void
   /** 0-0 took a task whose claim was lost meanwhile, so that another process has declared its outcome unknown. */
@@ -39,7 +46,6 @@ export interface Tracker {
 }
 
 const PAUSE_AFTER_ERROR_MS = 1_000
-const PRUNE_EVERY_MS = 3_600_000
 
 /** Polls whatever the ledger has a watch for, until `stop`. The only poller of the house. */
 export function startTracker(options: TrackerOptions): Tracker {
@@ -47,22 +53,23 @@ export function startTracker(options: TrackerOptions): Tracker {
     ledger,
     upstream,
     heldKey,
-    pace,
     maxInFlight,
     maxRps,
     leaseMs,
     retentionMs,
+    pruneEveryMs = 3_600_000,
     onError,
     onLeaseLost,
     onPoll,
   } = options
   const submit = createSubmission(options)
+  const nextPoll = createNextPoll(options)
   const stopping = new AbortController()
   const inFlight = new Map<ClaimedWatch, Promise<void>>()
   let wake = () => {}
 
   const stopListening = ledger.watches.onAdded(() => wake())
-  const pruning = setInterval(prune, PRUNE_EVERY_MS)
+  const pruning = setInterval(prune, pruneEveryMs)
   const extending = setInterval(extend, leaseMs / 3)
   prune()
   const running = run()
@@ -109,23 +116,30 @@ export function startTracker(options: TrackerOptions): Tracker {
 
   async function poll(watch: ClaimedWatch): Promise<void> {
     const credential = heldKey ?? watch.credential
+    if (watch.submission !== null) return submit(watch, credential, stopping.signal)
     if (credential === null) {
       const endedBecause = 'The key it was registered with can no longer be read.'
       return conclude(watch, null, { endedBecause })
     }
-    if (watch.submission !== null) return submit(watch, credential, stopping.signal)
+    const endedBecause = nextPoll.endWithoutPoll(watch)
+    if (endedBecause !== null) return conclude(watch, null, { endedBecause })
+    let seen: Snapshot<WatchedKind>
     try {
-      const seen = await read(watch, credential)
-      await conclude(watch, seen, afterAnswer(watch))
-      await ledger.watches.speedUp(watch.tenant, maxRps)
+      seen = await read(watch, credential)
     } catch (error) {
-      if (stopping.signal.aborted) {
-        return conclude(watch, null, { nextPollAt: new Date(), gapMs: watch.gapMs })
-      }
-      if (!(error instanceof UpstreamError)) throw error
-      await conclude(watch, null, afterFailure(watch, error))
-      if (error.code === 'RATE_LIMITED') await ledger.watches.slowDown(watch.tenant, maxRps)
+      return concludeFailure(watch, error)
     }
+    await conclude(watch, seen, nextPoll.afterAnswer(watch))
+    await ledger.watches.speedUp(watch.tenant, maxRps)
+  }
+
+  async function concludeFailure(watch: ClaimedWatch, error: unknown): Promise<void> {
+    if (stopping.signal.aborted) {
+      return conclude(watch, null, { nextPollAt: new Date(), gapMs: watch.gapMs })
+    }
+    if (!(error instanceof UpstreamError)) throw error
+    await conclude(watch, null, nextPoll.afterFailure(watch, error))
+    if (error.code === 'RATE_LIMITED') await ledger.watches.slowDown(watch.tenant, maxRps)
   }
 
   async function conclude(
@@ -144,21 +158,6 @@ export function startTracker(options: TrackerOptions): Tracker {
       { taskId: taskId ?? watch.key, model: modelOf(watch) ?? model },
       call,
     )
-  }
-
-  function afterAnswer(watch: ClaimedWatch): AfterPoll {
-    if (isOverdue(watch)) return { endedBecause: `${lateness(watch)}.` }
-    const gapMs = growGap(watch.gapMs, pace[watch.kind])
-    return { gapMs, nextPollAt: after(jittered(gapMs, pace[watch.kind])) }
-  }
-
-  function afterFailure(watch: ClaimedWatch, error: UpstreamError): AfterPoll {
-    if (isOverdue(watch)) {
-      return { endedBecause: `${lateness(watch)}; the last poll failed: ${error.message}` }
-    }
-    const gapMs = stretchGap(watch.gapMs, pace[watch.kind])
-    const waitMs = Math.max(jittered(gapMs, pace[watch.kind]), error.retryAfterMs ?? 0)
-    return { gapMs, nextPollAt: after(waitMs) }
   }
 
   function extend(): void {
@@ -184,12 +183,4 @@ export function startTracker(options: TrackerOptions): Tracker {
 
 function modelOf({ origin }: ClaimedWatch): string | null {
   return origin && 'model' in origin ? origin.model : null
-}
-
-function isOverdue({ deadlineAt }: ClaimedWatch): boolean {
-  return deadlineAt.getTime() <= Date.now()
-}
-
-function lateness({ deadlineAt, snapshot }: ClaimedWatch): string {
-  return `Not settled by ${deadlineAt.toISOString()}, when watching it ended; 0-0 last said "${snapshot.rawStatus}"`
 }

@@ -1,0 +1,235 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { until } from './support/app.ts'
+import { claim, openTestLedger, registerAsset, taskAddress, taskSeen } from './support/ledger.ts'
+import { LONG_MS, openTestLedgerWithDatabase, startTestTracker } from './support/tracking.ts'
+import { type Answer, scriptUpstream } from './support/upstream.ts'
+
+const GET = 'GET /v1/assets/Asset-1'
+const TOO_MANY: Answer = { status: 429, body: { error: 'Too many requests' } }
+
+/** An upstream whose every read hangs until `release` is called. */
+async function slowUpstream() {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Active' })
+  const held = Promise.withResolvers<undefined>()
+  upstream.intercept = () => held.promise
+  return { upstream, release: () => held.resolve(undefined) }
+}
+
+test('an entity whose poll is slow is not polled by a second tracker', async () => {
+  const { upstream, release } = await slowUpstream()
+  const ledger = await openTestLedger()
+  const address = await registerAsset(ledger)
+  const leaseMs = 150
+  // It claims nothing more while its one poll is under way, so only the timer extends the lease.
+  startTestTracker(ledger, upstream, { leaseMs, maxInFlight: 1 })
+  await upstream.nextCall(GET)
+  startTestTracker(ledger, upstream, { leaseMs })
+
+  await pause(3 * leaseMs)
+  const calls = upstream.callsTo(GET).length
+  release()
+  await until(async () => (await ledger.find(address))?.snapshot.status === 'ACTIVE')
+
+  expect(calls).toBe(1)
+})
+
+test('what a tracker that has died was polling is taken over when the lease ends', async () => {
+  const { upstream, release } = await slowUpstream()
+  release()
+  const ledger = await openTestLedger()
+  const address = await registerAsset(ledger)
+  await claim(ledger, { leaseMs: 200 })
+  const claimedAt = Date.now()
+  startTestTracker(ledger, upstream, { leaseMs: LONG_MS })
+
+  await until(async () => (await ledger.find(address))?.snapshot.status === 'ACTIVE')
+
+  expect(upstream.callsTo(GET)[0]?.at).toBeGreaterThanOrEqual(claimedAt + 190)
+})
+
+test('a stopped tracker gives back what it was polling, due at once', async () => {
+  const { upstream } = await slowUpstream()
+  const ledger = await openTestLedger()
+  await registerAsset(ledger)
+  const tracker = startTestTracker(ledger, upstream, { leaseMs: LONG_MS })
+  await upstream.nextCall(GET)
+
+  await tracker.stop()
+
+  expect(await claim(ledger)).toMatchObject([{ key: 'JIMENG:Asset-1', gapMs: 0 }])
+  expect(tracker.errors).toEqual([])
+})
+
+test('a stopped tracker claims nothing more', async () => {
+  const upstream = await scriptUpstream()
+  const ledger = await openTestLedger()
+  const tracker = startTestTracker(ledger, upstream)
+
+  await tracker.stop()
+  await registerAsset(ledger)
+  await pause(100)
+
+  expect(upstream.calls).toEqual([])
+})
+
+test('a tracker that lost its lease says so and records nothing', async () => {
+  const { upstream, release } = await slowUpstream()
+  const ledger = await openTestLedger()
+  const address = await registerAsset(ledger)
+  const lost: string[] = []
+  const onLeaseLost = ({ key }: { key: string }) => lost.push(key)
+  startTestTracker(ledger, upstream, { leaseMs: LONG_MS, onLeaseLost })
+  await upstream.nextCall(GET)
+
+  await claim(ledger, { inMs: 2 * LONG_MS, leaseMs: LONG_MS })
+  release()
+  await until(() => lost.length === 1)
+
+  expect(lost).toEqual(['JIMENG:Asset-1'])
+  expect((await ledger.find(address))?.snapshot.status).toBe('PROCESSING')
+})
+
+test('a poll that is added is begun at once, whatever the pace', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Active' })
+  const ledger = await openTestLedger()
+  startTestTracker(ledger, upstream, { leaseMs: LONG_MS })
+  await pause(50)
+
+  const called = upstream.nextCall(GET)
+  await registerAsset(ledger)
+
+  await called
+})
+
+test('no more polls are in flight than maxInFlight, and the next follows at once', async () => {
+  const { upstream, release } = await slowUpstream()
+  const ledger = await openTestLedger()
+  for (const id of ['Asset-1', 'Asset-2', 'Asset-3']) await registerAsset(ledger, id)
+  startTestTracker(ledger, upstream, { maxInFlight: 2, leaseMs: LONG_MS })
+  await until(() => upstream.calls.length === 2)
+  await pause(50)
+  const inFlight = upstream.calls.length
+
+  release()
+  await until(() => upstream.callsTo('GET /v1/assets/Asset-3').length > 0)
+
+  expect(inFlight).toBe(2)
+})
+
+test('the gap between polls is shortened by up to a fifth at random', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Processing' })
+  const watch = { firstPollMs: { asset: 20_000, videoTask: 0 }, deadlineMs: 3_600_000 }
+  const { ledger, database } = await openTestLedgerWithDatabase({ watch })
+  await registerAsset(ledger)
+  await database.updateTable('watch').set({ next_poll_at: 0 }).execute()
+  const pace = { minMs: 10, maxMs: 1_000_000 }
+  const before = Date.now()
+  startTestTracker(ledger, upstream, { pace: { asset: pace, videoTask: pace }, random: () => 0.5 })
+
+  const row = () => database.selectFrom('watch').selectAll().executeTakeFirstOrThrow()
+  await until(async () => (await row()).next_poll_at > 0)
+
+  const { next_poll_at, gap_ms } = await row()
+  expect(gap_ms).toBe(30_000)
+  expect(next_poll_at - before).toBeGreaterThanOrEqual(27_000)
+  expect(next_poll_at - before).toBeLessThan(29_900)
+})
+
+test('a 429 halves the rate of polls, and answers raise it again', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Processing' })
+  upstream.intercept = () => (upstream.callsTo(GET).length === 1 ? TOO_MANY : undefined)
+  const { ledger, database } = await openTestLedgerWithDatabase()
+  await registerAsset(ledger)
+  const rates: (number | null)[] = []
+  // Read when a poll begins: what the one before it led to.
+  const onPoll = async () => {
+    const budget = await database.selectFrom('poll_budget').select('rate').executeTakeFirst()
+    rates.push(budget?.rate ?? null)
+  }
+  startTestTracker(ledger, upstream, { maxRps: 20, onPoll: () => void onPoll() })
+
+  await until(() => rates.length >= 5)
+
+  const [first, second, third = 0] = rates
+  expect(first).toBeNull()
+  expect(second).toBe(10)
+  expect(third).toBeGreaterThan(10)
+})
+
+test('another failure leaves the rate as it is', async () => {
+  const upstream = await scriptUpstream()
+  upstream.intercept = () => ({ status: 500, body: { error: 'x' } })
+  const { ledger, database } = await openTestLedgerWithDatabase()
+  await registerAsset(ledger)
+  startTestTracker(ledger, upstream)
+
+  await until(() => upstream.callsTo(GET).length >= 3)
+
+  const budget = await database.selectFrom('poll_budget').select('rate').executeTakeFirst()
+  expect(budget?.rate).toBeNull()
+})
+
+test('transitions older than the retention time are deleted at the start and regularly', async () => {
+  const upstream = await scriptUpstream()
+  const { ledger, database } = await openTestLedgerWithDatabase()
+  const address = taskAddress(ledger)
+  const register = () =>
+    ledger.register(address, { snapshot: taskSeen('SUCCEEDED'), origin: null, credential: 'k' })
+  const count = async () => (await ledger.transitionsAfter(address, 0)).length
+  const age = () => database.updateTable('transition').set({ observed_at: 1 }).execute()
+  await register()
+  await age()
+
+  startTestTracker(ledger, upstream, { retentionMs: 1_000, pruneEveryMs: 30 })
+  await until(async () => (await count()) === 0)
+  const other = taskAddress(ledger, 'cgt-2')
+  await ledger.register(other, { snapshot: taskSeen('FAILED'), origin: null, credential: 'k' })
+  const young = await ledger.transitionsAfter(other, 0)
+  await age()
+  await until(async () => (await ledger.transitionsAfter(other, 0)).length === 0)
+
+  expect(young).toHaveLength(1)
+})
+
+test('a poll is reported when it begins, with its delay', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Active' })
+  const ledger = await openTestLedger()
+  await registerAsset(ledger)
+  await pause(30)
+  const polls: { kind: string; lagMs: number }[] = []
+
+  startTestTracker(ledger, upstream, { onPoll: (poll) => polls.push(poll) })
+  await until(() => polls.length === 1)
+
+  expect(polls[0]?.kind).toBe('asset')
+  expect(polls[0]?.lagMs).toBeGreaterThanOrEqual(30)
+  expect(polls[0]?.lagMs).toBeLessThan(LONG_MS)
+})
+
+test('a task is polled by its own model, and by its key while 0-0 has given no id', async () => {
+  const upstream = await scriptUpstream()
+  const ledger = await openTestLedger()
+  const register = (id: string, taskId: string | null, model: string | null) =>
+    ledger.register(taskAddress(ledger, id), {
+      snapshot: taskSeen('QUEUED', { taskId, model: 'said-by-upstream' }),
+      origin: model === null ? null : { model, request: null },
+      credential: 'k',
+    })
+  await register('cgt-1', 'cgt-1', 'asked-for')
+  await register('cgt-2', 'cgt-2', null)
+  await register('cgt-3', null, null)
+  startTestTracker(ledger, upstream)
+
+  await until(() => new Set(upstream.calls.map(({ path }) => path)).size === 3)
+
+  const modelOf = (id: string) => upstream.callsTo(`GET /v1/video/tasks/${id}`)[0]?.query
+  expect(modelOf('cgt-1')).toEqual({ model: 'asked-for' })
+  expect(modelOf('cgt-2')).toEqual({ model: 'said-by-upstream' })
+  expect(modelOf('cgt-3')).toEqual({ model: 'said-by-upstream' })
+})

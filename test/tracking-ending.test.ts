@@ -1,0 +1,179 @@
+import { expect, test } from 'vitest'
+import type { Ledger } from '../src/ledger/ledger.ts'
+import type { Address } from '../src/ledger/resource.ts'
+import { temporaryFolder, until } from './support/app.ts'
+import { assetSeen, openTestLedger, registerAsset } from './support/ledger.ts'
+import { LONG_MS, openTestLedgerWithDatabase, startTestTracker } from './support/tracking.ts'
+import {
+  type Answer,
+  type Call,
+  type ScriptedUpstream,
+  scriptUpstream,
+} from './support/upstream.ts'
+
+const GET = 'GET /v1/assets/Asset-1'
+const QUICK_REFUSALS = { pauseMs: 60, maxPolls: 3 }
+
+/** Why polling the asset ended, once it has. */
+async function endOf(ledger: Ledger, address: Address<'asset'>): Promise<string> {
+  let note: string | null = null
+  await until(async () => {
+    note = (await ledger.find(address))?.note ?? null
+    return note !== null
+  })
+  return note ?? ''
+}
+
+function gapsBetween(calls: Call[]): number[] {
+  return calls.slice(1).map(({ at }, index) => at - (calls[index]?.at ?? at))
+}
+
+/** Answers every read in this way. */
+function answerReads(upstream: ScriptedUpstream, answer: Answer) {
+  upstream.intercept = ({ method }) => (method === 'GET' ? answer : undefined)
+}
+
+test.for([
+  ['an unknown asset', { body: { code: 400, msg: 'NotFound.asset_id', data: null } }, /not know/],
+  ['a read that is forbidden', { status: 403, body: { detail: 'banned' } }, /not allow/],
+] as const)('%s is polled three times, with pauses, and then no more', async ([, answer, why]) => {
+  const upstream = await scriptUpstream()
+  answerReads(upstream, answer)
+  const ledger = await openTestLedger()
+  const address = await registerAsset(ledger)
+  startTestTracker(ledger, upstream, { refusedPolls: QUICK_REFUSALS })
+
+  const note = await endOf(ledger, address)
+
+  expect(note).toMatch(/^3 polls in a row failed: /)
+  expect(note).toMatch(why)
+  const calls = upstream.callsTo(GET)
+  expect(calls).toHaveLength(3)
+  const [first = 0, second = 0] = gapsBetween(calls)
+  expect(first).toBeGreaterThanOrEqual(58)
+  expect(second).toBeGreaterThanOrEqual(118)
+  expect(await ledger.countWatches()).toBe(0)
+})
+
+test('an asset that is unknown for a moment after it was created is polled to its end', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Processing' })
+  const unknown = { body: { code: 400, msg: 'NotFound.asset_id', data: null } }
+  // Every second answer: two in a row never come.
+  upstream.intercept = () => (upstream.callsTo(GET).length % 2 === 1 ? unknown : undefined)
+  const ledger = await openTestLedger()
+  const address = await registerAsset(ledger)
+  startTestTracker(ledger, upstream, { refusedPolls: { pauseMs: 10, maxPolls: 2 } })
+
+  await until(() => upstream.callsTo(GET).length >= 6)
+  upstream.assets.set('Asset-1', { status: 'Active' })
+
+  await until(async () => (await ledger.find(address))?.snapshot.status === 'ACTIVE')
+})
+
+test('refused polls are counted over a restart', async () => {
+  const upstream = await scriptUpstream()
+  const ledger = await openTestLedger()
+  const address = await registerAsset(ledger)
+  const first = startTestTracker(ledger, upstream, { refusedPolls: QUICK_REFUSALS })
+  await until(() => upstream.callsTo(GET).length === 2)
+  await first.stop()
+
+  startTestTracker(ledger, upstream, { refusedPolls: QUICK_REFUSALS })
+  await endOf(ledger, address)
+
+  expect(upstream.callsTo(GET)).toHaveLength(3)
+})
+
+test.for([
+  ['minutes', '300'],
+  ['14 digits', '99999999999999'],
+])('a watch ends by its deadline though 0-0 asks for a pause of %s', async ([, retryAfter]) => {
+  const upstream = await scriptUpstream()
+  const headers = { 'retry-after': retryAfter ?? '' }
+  answerReads(upstream, { status: 429, headers, body: { error: 'Too many requests' } })
+  const watch = { firstPollMs: { asset: 0, videoTask: 0 }, deadlineMs: 400 }
+  const ledger = await openTestLedger(temporaryFolder(), { watch })
+  const address = await registerAsset(ledger)
+  const registeredAt = Date.now()
+  const tracker = startTestTracker(ledger, upstream)
+
+  const note = await endOf(ledger, address)
+
+  const { observedAt } = (await ledger.find(address)) ?? {}
+  expect(note).toMatch(/^Not settled by .*; 0-0 is not asked again before /)
+  expect((observedAt?.getTime() ?? 0) - registeredAt).toBeGreaterThanOrEqual(390)
+  expect((observedAt?.getTime() ?? 0) - registeredAt).toBeLessThan(1_400)
+  expect(upstream.callsTo(GET)).toHaveLength(1)
+  expect(tracker.errors).toEqual([])
+})
+
+test('a provider that cools down is not asked for five minutes', async () => {
+  const upstream = await scriptUpstream()
+  const headers = { 'retry-after': '300' }
+  answerReads(upstream, { status: 503, headers, body: { detail: 'upstream unavailable' } })
+  const watch = { firstPollMs: { asset: 0, videoTask: 0 }, deadlineMs: 3_600_000 }
+  const { ledger, database } = await openTestLedgerWithDatabase({ watch })
+  await registerAsset(ledger)
+  const before = Date.now()
+  startTestTracker(ledger, upstream, { random: () => 0.5 })
+
+  const row = () => database.selectFrom('watch').selectAll().executeTakeFirstOrThrow()
+  await until(async () => (await row()).not_before > 0)
+
+  const { next_poll_at, not_before } = await row()
+  expect(next_poll_at - before).toBeGreaterThanOrEqual(330_000)
+  expect(next_poll_at - before).toBeLessThan(340_000)
+  expect(not_before).toBe(next_poll_at)
+})
+
+test('a watch whose every poll fails ends at its deadline', async () => {
+  const upstream = await scriptUpstream()
+  answerReads(upstream, { status: 500, body: { error: 'Internal server error: x' } })
+  const watch = { firstPollMs: { asset: 0, videoTask: 0 }, deadlineMs: 200 }
+  const ledger = await openTestLedger(temporaryFolder(), { watch })
+  const address = await registerAsset(ledger)
+  startTestTracker(ledger, upstream)
+
+  const note = await endOf(ledger, address)
+
+  expect(note).toMatch(/^Not settled by .*; the last poll failed: 0-0 cannot be reached/)
+  expect((await ledger.find(address))?.snapshot.status).toBe('PROCESSING')
+})
+
+test('a watch whose stored key cannot be read ends without a poll', async () => {
+  const upstream = await scriptUpstream()
+  const dataDir = temporaryFolder()
+  const first = await openTestLedger(dataDir, { secret: Buffer.alloc(32, 1) })
+  const address = await registerAsset(first)
+  const second = await openTestLedger(dataDir, { secret: Buffer.alloc(32, 2) })
+  startTestTracker(second, upstream)
+
+  expect(await endOf(second, address)).toMatch(/key .* can no longer be read/)
+  expect(upstream.calls).toEqual([])
+})
+
+test('with a key that the service holds, a stored one is not needed', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Active' })
+  const dataDir = temporaryFolder()
+  const first = await openTestLedger(dataDir, { secret: Buffer.alloc(32, 1) })
+  const address = await registerAsset(first)
+  const second = await openTestLedger(dataDir, { secret: Buffer.alloc(32, 2) })
+  startTestTracker(second, upstream, { heldKey: 'sk-held' })
+
+  await until(async () => (await second.find(address))?.snapshot.status === 'ACTIVE')
+
+  expect(upstream.callsTo(GET)[0]?.headers.authorization).toBe('Bearer sk-held')
+})
+
+test('the first poll is no later than the deadline', async () => {
+  const watch = { firstPollMs: { asset: LONG_MS, videoTask: LONG_MS }, deadlineMs: 50 }
+  const { ledger, database } = await openTestLedgerWithDatabase({ watch })
+  const address = await registerAsset(ledger)
+
+  const row = await database.selectFrom('watch').selectAll().executeTakeFirstOrThrow()
+
+  expect(row.next_poll_at).toBe(row.deadline_at)
+  expect((await ledger.find(address))?.snapshot).toMatchObject(assetSeen('PROCESSING'))
+})

@@ -1,0 +1,232 @@
+import { describe, expect, test } from 'vitest'
+import type { ClaimedWatch } from '../src/ledger/watches.ts'
+import { createNextPoll, REFUSED_POLLS } from '../src/tracking/next-poll.ts'
+import { reasonOf } from '../src/tracking/reason.ts'
+import { after, lengthened } from '../src/tracking/schedule.ts'
+import { UpstreamError } from '../src/upstream/errors.ts'
+import { assetSeen } from './support/ledger.ts'
+
+const MINUTE_MS = 60_000
+const pace = {
+  asset: { minMs: 2_000, maxMs: 15_000 },
+  videoTask: { minMs: 5_000, maxMs: 20_000 },
+}
+const options = { heldKey: null, pace, random: () => 0 }
+const REFUSED = new UpstreamError('NOT_FOUND')
+
+function watch(more: Partial<ClaimedWatch> = {}): ClaimedWatch {
+  return {
+    tenant: 'tenant',
+    kind: 'asset',
+    key: 'JIMENG:Asset-1',
+    credential: 'sk-test',
+    snapshot: assetSeen('PROCESSING', { rawStatus: 'Processing' }),
+    origin: null,
+    gapMs: 4_000,
+    dueAt: new Date(),
+    deadlineAt: after(60 * MINUTE_MS),
+    notBefore: new Date(0),
+    refusedPolls: 0,
+    fence: 1,
+    submission: null,
+    ...more,
+  }
+}
+
+const overdue = { deadlineAt: new Date('2026-01-01T00:00:00Z') }
+
+/** How far ahead of now a time is, to the nearest tenth of a second. */
+function inMs(time: Date | undefined): number | undefined {
+  return time && Math.round((time.getTime() - Date.now()) / 100) * 100
+}
+
+describe('after an answer', () => {
+  test.for([
+    ['asset', 6_000],
+    ['videoTask', 6_000],
+  ] as const)('the next poll of an %s follows in %i ms', ([kind, gapMs]) => {
+    const next = createNextPoll(options).afterAnswer(watch({ kind, gapMs: 4_000 }))
+
+    expect(next).toMatchObject({ gapMs, refusedPolls: 0 })
+    expect('nextPollAt' in next && inMs(next.nextPollAt)).toBe(gapMs)
+  })
+
+  test.for([
+    ['asset', 15_000],
+    ['videoTask', 20_000],
+  ] as const)('the longest gap of an %s is %i ms', ([kind, gapMs]) => {
+    expect(createNextPoll(options).afterAnswer(watch({ kind, gapMs: 100_000 }))).toMatchObject({
+      gapMs,
+    })
+  })
+
+  test('the gap is shortened by up to a fifth', () => {
+    const next = createNextPoll({ ...options, random: () => 0.5 }).afterAnswer(
+      watch({ gapMs: 10_000 }),
+    )
+
+    expect(next).toMatchObject({ gapMs: 15_000 })
+    expect('nextPollAt' in next && inMs(next.nextPollAt)).toBe(13_500)
+  })
+
+  test('the watch ends when its deadline has passed, with the last status', () => {
+    expect(createNextPoll(options).afterAnswer(watch(overdue))).toEqual({
+      endedBecause:
+        'Not settled by 2026-01-01T00:00:00.000Z, when watching it ended; 0-0 last said "Processing".',
+    })
+  })
+})
+
+describe('after a failure', () => {
+  const failed = (code: UpstreamError['code'], retryAfterMs: number | null = null) =>
+    new UpstreamError(code, { retryAfterMs })
+
+  test('the gap is doubled, and nothing forbids an earlier call', () => {
+    const next = createNextPoll(options).afterFailure(watch(), failed('UPSTREAM_UNAVAILABLE'))
+
+    expect(next).toEqual({ gapMs: 8_000, nextPollAt: expect.any(Date) })
+    expect('nextPollAt' in next && inMs(next.nextPollAt)).toBe(8_000)
+  })
+
+  test('the doubled gap is shortened by up to a fifth', () => {
+    const { afterFailure } = createNextPoll({ ...options, random: () => 0.5 })
+    const next = afterFailure(watch(), failed('UPSTREAM_UNAVAILABLE'))
+
+    expect('nextPollAt' in next && inMs(next.nextPollAt)).toBe(7_200)
+  })
+
+  test.for(['RATE_LIMITED', 'UPSTREAM_UNAVAILABLE'] as const)(
+    'the pause that 0-0 asks for with %s is kept, lengthened by up to a fifth',
+    (code) => {
+      const { afterFailure } = createNextPoll({ ...options, random: () => 0.5 })
+      const next = afterFailure(watch(), failed(code, 300_000))
+
+      if (!('nextPollAt' in next)) throw new Error('The watch ended.')
+      expect(next.gapMs).toBe(8_000)
+      expect(inMs(next.nextPollAt)).toBe(330_000)
+      expect(inMs(next.notBefore)).toBe(330_000)
+    },
+  )
+
+  test('a pause shorter than the gap does not shorten the gap', () => {
+    const next = createNextPoll(options).afterFailure(watch(), failed('RATE_LIMITED', 1_000))
+
+    if (!('nextPollAt' in next)) throw new Error('The watch ended.')
+    expect(inMs(next.nextPollAt)).toBe(8_000)
+    expect(inMs(next.notBefore)).toBe(1_000)
+  })
+
+  test('a pause of 14 digits is still a time', () => {
+    const next = createNextPoll(options).afterFailure(
+      watch(),
+      failed('RATE_LIMITED', 99_999_999_999_999_000),
+    )
+
+    expect('notBefore' in next && next.notBefore?.getTime()).toBe(8.64e15)
+    expect('nextPollAt' in next && next.nextPollAt.getTime()).toBe(8.64e15)
+  })
+
+  test('the watch ends when its deadline has passed, with the failure', () => {
+    const { afterFailure } = createNextPoll(options)
+
+    expect(afterFailure(watch(overdue), failed('UPSTREAM_UNAVAILABLE', 1_000))).toEqual({
+      endedBecause:
+        'Not settled by 2026-01-01T00:00:00.000Z, when watching it ended; 0-0 last said "Processing"; ' +
+        'the last poll failed: 0-0 cannot be reached or cannot answer now.',
+    })
+  })
+})
+
+describe('after NOT_FOUND or FORBIDDEN', () => {
+  test.for(['NOT_FOUND', 'FORBIDDEN'] as const)('%s stretches to minutes at once', (code) => {
+    const next = createNextPoll(options).afterFailure(watch(), new UpstreamError(code))
+
+    expect(next).toMatchObject({ gapMs: 4_000, refusedPolls: 1 })
+    expect('nextPollAt' in next && inMs(next.nextPollAt)).toBe(2 * MINUTE_MS)
+    expect('notBefore' in next && inMs(next.notBefore)).toBe(2 * MINUTE_MS)
+  })
+
+  test('the second pause is longer', () => {
+    const next = createNextPoll(options).afterFailure(watch({ refusedPolls: 1 }), REFUSED)
+
+    expect(next).toMatchObject({ refusedPolls: 2 })
+    expect('nextPollAt' in next && inMs(next.nextPollAt)).toBe(4 * MINUTE_MS)
+  })
+
+  test('jitter lengthens the pause: three polls never fall within 120 s', () => {
+    const { afterFailure } = createNextPoll({ ...options, random: () => 0.999 })
+    const next = afterFailure(watch(), REFUSED)
+
+    expect('nextPollAt' in next && inMs(next.nextPollAt)).toBeGreaterThan(2.39 * MINUTE_MS)
+    expect(REFUSED_POLLS.pauseMs).toBeGreaterThanOrEqual(2 * MINUTE_MS)
+  })
+
+  test('the third in a row ends the watch, with the reason', () => {
+    const next = createNextPoll(options).afterFailure(watch({ refusedPolls: 2 }), REFUSED)
+
+    expect(next).toEqual({
+      endedBecause: '3 polls in a row failed: 0-0 does not know this resource.',
+    })
+  })
+
+  test('the deadline ends the watch before that', () => {
+    const next = createNextPoll(options).afterFailure(watch(overdue), REFUSED)
+
+    expect(next).toEqual({ endedBecause: expect.stringMatching(/^Not settled by .* not know/) })
+  })
+
+  test('another failure in between does not count and does not start the count again', () => {
+    const next = createNextPoll(options).afterFailure(
+      watch({ refusedPolls: 2 }),
+      new UpstreamError('RATE_LIMITED'),
+    )
+
+    expect(next).not.toHaveProperty('refusedPolls')
+    expect(next).not.toHaveProperty('endedBecause')
+  })
+
+  test('pause and number can be chosen', () => {
+    const refusedPolls = { pauseMs: 1_000, maxPolls: 2 }
+    const { afterFailure } = createNextPoll({ ...options, refusedPolls })
+    const first = afterFailure(watch(), REFUSED)
+
+    expect('nextPollAt' in first && inMs(first.nextPollAt)).toBe(1_000)
+    expect(afterFailure(watch({ refusedPolls: 1 }), REFUSED)).toHaveProperty('endedBecause')
+  })
+})
+
+describe('a watch claimed at its deadline', () => {
+  const { endWithoutPoll } = createNextPoll(options)
+  const notBefore = new Date('2126-01-01T00:00:00Z')
+
+  test('is polled once more when no pause forbids it', () => {
+    expect(endWithoutPoll(watch(overdue))).toBeNull()
+  })
+
+  test('ends without a poll within a pause', () => {
+    expect(endWithoutPoll(watch({ ...overdue, notBefore }))).toMatch(
+      /^Not settled by 2026-.* last said "Processing"; 0-0 is not asked again before 2126-01-01T00:00:00\.000Z\.$/,
+    )
+  })
+
+  test('is not ended before the deadline', () => {
+    expect(endWithoutPoll(watch({ notBefore }))).toBeNull()
+  })
+})
+
+test('a pause is lengthened by up to a fifth, never shortened', () => {
+  expect(lengthened(1_000, 0)).toBe(1_000)
+  expect(lengthened(1_000, 1)).toBe(1_200)
+  expect(lengthened(1_000)).toBeGreaterThanOrEqual(1_000)
+})
+
+test('a reason is one sentence, and names whose key was refused', () => {
+  const refused = new UpstreamError('UNAUTHENTICATED')
+
+  expect(reasonOf(refused, null)).toBe('0-0 does not accept this API key.')
+  expect(reasonOf(refused, 'sk-held')).toBe('0-0 does not accept the API key of this service.')
+  expect(reasonOf(REFUSED, 'sk-held')).toBe('0-0 does not know this resource.')
+  expect(reasonOf(new UpstreamError('UPSTREAM_REJECTED', { reason: 'too long' }), null)).toBe(
+    '0-0 refused the request: too long.',
+  )
+})
