@@ -173,7 +173,6 @@ export async function startApp(
         log,
         operations,
         onRefused,
-        corsOrigins,
       }),
       page:
         config.publicSchema && persisted === null

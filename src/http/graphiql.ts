@@ -43,7 +43,7 @@ export function createGraphiQLPage(options: GraphiQLOptions): GraphiQLPage {
       const { body, etag } = await page
       response.setHeader('etag', etag)
       response.setHeader('cache-control', 'no-cache')
-      response.setHeader('vary', 'accept')
+      response.appendHeader('vary', 'accept')
       if (headers['if-none-match'] === etag) {
         response.writeHead(304).end()
         return

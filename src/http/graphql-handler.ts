@@ -33,8 +33,6 @@ export interface GraphQLHandlerOptions {
   operations?: Operations
   /** Told of requests that are refused before they become operations. */
   onRefused?: (refused: RefusedRequest) => void
-  /** Origins whose pages may read answers; none by default. */
-  corsOrigins: string[]
   limits: OperationLimits & { bodyBytes: number; tenantSockets: number }
   /** Whether introspection and suggestions are for everybody. */
   publicSchema: boolean
@@ -54,7 +52,7 @@ export interface Received {
 export function createGraphQLHandler(options: GraphQLHandlerOptions) {
   const { services, authenticate, holdsKey, log } = options
   const { operations = createOperations([logOperations(log)]), onRefused = () => {} } = options
-  const { corsOrigins, limits, publicSchema, persisted } = options
+  const { limits, publicSchema, persisted } = options
   const maskError = createErrorMapper({
     holdsKey,
     onUnexpected: (err) => log.error({ err }, 'unexpected error'),
@@ -78,17 +76,13 @@ export function createGraphQLHandler(options: GraphQLHandlerOptions) {
       useRequestParser(),
       useRefusedRequests(operations, onRefused),
     ],
-    // Decided for each origin: of a list, Yoga answers a stranger with `null`, which is what sandboxed pages are called.
-    cors(request) {
-      const origin = request.headers.get('origin') ?? ''
-      return corsOrigins.includes(origin) && { origin: [origin], credentials: false }
-    },
     maxRequestBodySize: limits.bodyBytes,
     multipart: false,
     // What is remembered would be thrown past the plugins that follow operations.
     parserAndValidationCache: { errorCache: { get: () => undefined, set: () => {} } },
     extraParamNames: persisted ? DOCUMENT_ID_PARAMS : [],
-    // The page and health are the server's.
+    // These are the server's.
+    cors: false,
     graphiql: false,
     landingPage: false,
     logging: false,

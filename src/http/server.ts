@@ -8,6 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { createWebSocketEndpoint, type WebSocketLimits } from '../websocket/endpoint.ts'
 import { findForeignHost, type Host } from './allowed-hosts.ts'
+import { allowOrigins, answerOptions } from './cors.ts'
 import type { GraphiQLPage } from './graphiql.ts'
 import type { GraphQLHandler } from './graphql-handler.ts'
 import { type Rejection, rejectUpgrade, sendRejection } from './rejection.ts'
@@ -77,7 +78,6 @@ export function createServer(options: ServerOptions): Server {
   const http = createHttpServer({ shouldUpgradeCallback: isWebSocket }, (request, response) => {
     const requestId = requestIdOf(request)
     response.setHeader('x-request-id', requestId)
-    if (corsOrigins.length > 0) response.setHeader('vary', 'origin')
     responses.add(response)
     response.once('close', () => responses.delete(response))
     respond(request, response, requestId).catch(() => response.destroy())
@@ -106,6 +106,8 @@ export function createServer(options: ServerOptions): Server {
         return response.writeHead(200, { 'content-type': metrics.contentType }).end(text)
       }
       case ENDPOINT:
+        allowOrigins(corsOrigins, request, response)
+        if (request.method === 'OPTIONS') return answerOptions(response)
         if (page?.wants(request)) return page.serve(request, response)
         if (!draining) return graphql.yoga(request, response, { requestId })
         response.setHeader('connection', 'close')

@@ -230,7 +230,6 @@ export async function startEndpoint(options: EndpointOptions = {}): Promise<Test
       authenticate ?? createAuthenticate({ config: identity, tenantOf: ledger.tenantOf }),
     log: logger,
     operations: createOperations([logOperations(logger)]),
-    corsOrigins: [],
     limits,
     publicSchema: true,
     persisted: null,
