@@ -10,6 +10,7 @@ import { createGraphQLHandler } from './http/graphql-handler.ts'
 import { createServer } from './http/server.ts'
 import { openLedger } from './ledger/ledger.ts'
 import { createInTurn } from './resolvers/in-turn.ts'
+import { guardCallersKeys, guardHeldKey } from './resolvers/key-refusal.ts'
 import { createReads } from './resolvers/reads.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { logOperations } from './telemetry/operation-log.ts'
@@ -106,9 +107,13 @@ export async function startApp(
     closers.push(() => upstream.close())
 
     const heldKey = 'upstreamApiKey' in config.identity ? config.identity.upstreamApiKey : null
+    const onKeyRefused = (err: unknown) => log.error({ err }, 'the key of the service is refused')
+    const guard =
+      heldKey === null ? guardCallersKeys(upstream) : guardHeldKey(upstream, onKeyRefused)
     const tracker = startTracker({
       ledger,
-      upstream,
+      // What it polls fails as 0-0 says, whoever's the key is.
+      upstream: heldKey === null ? guard.upstream : upstream,
       heldKey,
       pace: config.pace,
       maxInFlight: Math.floor(config.upstreamMaxConcurrency / 2),
@@ -145,7 +150,11 @@ export async function startApp(
       logRefused(refused)
       metrics.onRefused(refused)
     }
-    const reads = createReads({ upstream, ledger, settledTtlMs: config.settledTtlMs })
+    const reads = createReads({
+      upstream: guard.upstream,
+      ledger,
+      settledTtlMs: config.settledTtlMs,
+    })
     const { corsOrigins } = config
     const persisted = config.persistedDocuments
       ? await readPersistedDocuments(config.persistedDocuments)
@@ -157,14 +166,14 @@ export async function startApp(
           tenantOf: ledger.tenantOf,
           onError,
         }),
-        holdsKey: heldKey !== null,
         limits: config.limits,
         publicSchema: config.publicSchema,
         persisted,
         services: {
           limits: config.limits,
           ledger,
-          upstream,
+          upstream: guard.upstream,
+          isKeyRefused: guard.isRefused,
           reads,
           inTurn: createInTurn(ledger.turns),
           seeThrough,

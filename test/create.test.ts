@@ -234,7 +234,7 @@ test('one create that is refused for good does not lose those before it', async 
       : undefined
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   const mutation = `mutation ($inputs: [CreateAssetInput!]!) { createAssets(inputs: $inputs) {
-    ... on Asset { assetId } ... on UpstreamRejectedError { upstreamCode }
+    ... on Asset { assetId } ... on UpstreamRejectedError { code upstreamCode retryable }
   } }`
 
   const { data } = await app.query(mutation, { inputs: Array(4).fill(PICTURE) })
@@ -243,8 +243,8 @@ test('one create that is refused for good does not lose those before it', async 
   expect(data?.createAssets).toEqual([
     { assetId: 'Asset-1' },
     { assetId: 'Asset-2' },
-    { upstreamCode: 'FORBIDDEN' },
-    { upstreamCode: 'FORBIDDEN' },
+    { code: 'FORBIDDEN', upstreamCode: null, retryable: false },
+    { code: 'FORBIDDEN', upstreamCode: null, retryable: false },
   ])
   expect(alone.errors?.[0]?.extensions?.code).toBe('FORBIDDEN')
 })

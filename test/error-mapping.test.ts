@@ -10,10 +10,15 @@ function wrapped(originalError: Error): GraphQLError {
 
 test('a failure of ours keeps its message and path and gets its code and details, however often it was wrapped', () => {
   const onUnexpected = vi.fn()
-  const map = createErrorMapper({ onUnexpected, holdsKey: false })
+  const map = createErrorMapper({ onUnexpected })
 
   const mapped = map(
-    wrapped(new UpstreamError('RATE_LIMITED', { retryAfterMs: 1_500 })),
+    wrapped(
+      new UpstreamError('RATE_LIMITED', {
+        retryAfterMs: 1_500,
+        upstreamMessage: '上游已达到最大限制',
+      }),
+    ),
     'Unexpected error.',
   ) as GraphQLError
 
@@ -23,6 +28,7 @@ test('a failure of ours keeps its message and path and gets its code and details
     code: 'RATE_LIMITED',
     retryable: true,
     retryAfterSeconds: 1.5,
+    upstreamMessage: '上游已达到最大限制',
   })
   expect(onUnexpected).not.toHaveBeenCalled()
 })
@@ -31,10 +37,7 @@ test('anything else is masked, and told to whoever looks after it', () => {
   const onUnexpected = vi.fn()
   const fault = new TypeError('secret detail')
 
-  const mapped = createErrorMapper({ onUnexpected, holdsKey: false })(
-    wrapped(fault),
-    'Unexpected error.',
-  )
+  const mapped = createErrorMapper({ onUnexpected })(wrapped(fault), 'Unexpected error.')
 
   expect(mapped.message).toBe('Unexpected error.')
   expect(JSON.stringify(mapped)).not.toContain('secret detail')
@@ -42,7 +45,7 @@ test('anything else is masked, and told to whoever looks after it', () => {
 })
 
 test("GraphQL's own errors pass, with a code when they have none", () => {
-  const map = createErrorMapper({ onUnexpected() {}, holdsKey: false })
+  const map = createErrorMapper({ onUnexpected() {} })
   const coded = new GraphQLError('Syntax', { extensions: { code: 'GRAPHQL_PARSE_FAILED' } })
 
   const mapped = map(new GraphQLError('Variable "$id" is missing.'), 'Unexpected error.')
@@ -55,24 +58,10 @@ test("GraphQL's own errors pass, with a code when they have none", () => {
 test('a caller that has left is no unexpected error', () => {
   const onUnexpected = vi.fn()
 
-  createErrorMapper({ onUnexpected, holdsKey: false })(
+  createErrorMapper({ onUnexpected })(
     wrapped(new DOMException('Gone', 'AbortError')),
     'Unexpected error.',
   )
 
   expect(onUnexpected).not.toHaveBeenCalled()
-})
-
-test("a refused key of the service is the operator's business, a refused key of the caller is theirs", () => {
-  const onUnexpected = vi.fn()
-  const refused = wrapped(new UpstreamError('UNAUTHENTICATED'))
-  const codeOf = (holdsKey: boolean) => {
-    const map = createErrorMapper({ onUnexpected, holdsKey })
-    return (map(refused, 'Unexpected error.') as GraphQLError).extensions.code
-  }
-
-  expect(codeOf(false)).toBe('UNAUTHENTICATED')
-  expect(onUnexpected).not.toHaveBeenCalled()
-  expect(codeOf(true)).toBe('SERVICE_UNAVAILABLE')
-  expect(onUnexpected).toHaveBeenCalledOnce()
 })

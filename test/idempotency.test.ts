@@ -1,11 +1,43 @@
-import { expect, test } from 'vitest'
-import { type Data, startApp, type TestApp } from './support/app.ts'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { type Data, startApp, type TestApp, until } from './support/app.ts'
+import { isPostgres } from './support/engine.ts'
 import { type Answer, scriptUpstream } from './support/upstream.ts'
 
 const CREATE = `mutation ($input: CreateVideoTaskInput!) { createVideoTask(input: $input) {
   __typename ... on VideoTask { id prompt } ... on Error { code message retryable }
   ... on InvalidInputError { issues { path } }
 } }`
+
+/** Creates one of each kind; gives the answer, or the extensions of the error that is thrown. */
+const CREATES = {
+  AssetGroup: createWith('createAssetGroup', { name: 'G' }),
+  Asset: createWith('createAsset', { groupId: 'group-1', url: 'https://example.com/a.png' }),
+  VideoTask: createWith('createVideoTask', { prompt: 'A cat' }),
+}
+
+function createWith(field: string, input: Data) {
+  const type = `${field.replace('create', 'Create')}Input!`
+  const query = `mutation ($input: ${type}) { answer: ${field}(input: $input) {
+    __typename ... on Error { code message retryable }
+    ... on RateLimitedError { retryAfterSeconds upstreamMessage }
+    ... on UpstreamUnavailableError { retryAfterSeconds }
+  } }`
+  return async (app: TestApp, idempotencyKey?: string): Promise<Data> => {
+    // A key names one create, of whatever kind.
+    const key = idempotencyKey && `${idempotencyKey} ${field}`
+    const { data, errors } = await app.query(query, { input: { ...input, idempotencyKey: key } })
+    return data?.answer ?? errors?.[0]?.extensions
+  }
+}
+
+/** How often the ledger was called so. */
+async function ledgerCalls(app: TestApp, call: string): Promise<number> {
+  const metrics = await (await fetch(`${app.url}/metrics`)).text()
+  const line = `zerograph_ledger_call_duration_seconds_count{call="${call}"} `
+  return Number(metrics.split(line)[1]?.split('\n')[0] ?? 0)
+}
 
 async function create(app: TestApp, input: Data, key?: string): Promise<Data> {
   const { data } = await app.query(CREATE, { input: { prompt: 'A cat', ...input } }, key)
@@ -76,24 +108,199 @@ test('repeats that arrive while the first is running wait for it: one is sent', 
   expect(upstream.callsTo('POST')).toHaveLength(1)
 })
 
-test.for<[string, () => Answer | 'reset', string]>([
-  ['a reset', () => 'reset', 'OUTCOME_UNKNOWN'],
-  ['a 500', () => ({ status: 500, body: { error: 'x' } }), 'OUTCOME_UNKNOWN'],
-  ['a truncated answer', () => ({ body: '{"id": "cgt-' }), 'OUTCOME_UNKNOWN'],
-  ['a refusal', () => ({ status: 400, body: { message: 'no' } }), 'UPSTREAM_REJECTED'],
-  ['a 429 of nobody known', () => ({ status: 429, body: {} }), 'OUTCOME_UNKNOWN'],
-])('after %s the key keeps its outcome, and nothing is sent again', async ([, answer, code]) => {
+test.for<[string, Answer, Data]>([
+  [
+    "the edge's 401",
+    { status: 401, body: { detail: 'invalid api key' } },
+    { code: 'UNAUTHENTICATED', retryable: false },
+  ],
+  [
+    "the gateway's 403 for a key",
+    { status: 403, body: { error: 'Invalid or missing API Key' } },
+    { code: 'UNAUTHENTICATED', retryable: false },
+  ],
+  [
+    "the edge's 403",
+    { status: 403, body: { detail: 'banned' } },
+    { code: 'FORBIDDEN', retryable: false },
+  ],
+  [
+    "the edge's 402",
+    { status: 402, body: { detail: 'insufficient balance' } },
+    { code: 'PAYMENT_REQUIRED', retryable: false },
+  ],
+  [
+    "the edge's 429",
+    { status: 429, body: { detail: '上游已达到最大限制' } },
+    {
+      code: 'RATE_LIMITED',
+      retryable: true,
+      retryAfterSeconds: 5,
+      message: '0-0 asks for fewer requests.',
+      upstreamMessage: '上游已达到最大限制',
+    },
+  ],
+  [
+    "the gateway's 429",
+    { status: 429, headers: { 'retry-after': '7' }, body: { error: 'Too many requests' } },
+    {
+      code: 'RATE_LIMITED',
+      retryable: true,
+      retryAfterSeconds: 7,
+      upstreamMessage: 'Too many requests',
+    },
+  ],
+  [
+    'a closed model',
+    {
+      status: 429,
+      body: { error: { message: 'All matching provider routes are cooling down' } },
+    },
+    { code: 'UPSTREAM_UNAVAILABLE', retryable: true, retryAfterSeconds: 300 },
+  ],
+  [
+    'an overload',
+    { status: 503, body: { error: { type: 'local_overload', message: 'busy' } } },
+    { code: 'UPSTREAM_UNAVAILABLE', retryable: true, retryAfterSeconds: 5 },
+  ],
+])('after %s the key is given back, and the same call succeeds', async ([, answer, expected]) => {
   const upstream = await scriptUpstream()
-  upstream.intercept = answer
   const app = await startApp({ UPSTREAM_URL: upstream.url })
 
-  const first = await create(app, { idempotencyKey: 'k1' })
-  upstream.intercept = () => undefined
-  const again = await create(app, { idempotencyKey: 'k1' })
+  for (const [kind, createOne] of Object.entries(CREATES)) {
+    const before = upstream.callsTo('POST').length
+    upstream.intercept = () => answer
+    const first = await createOne(app, 'k1')
+    upstream.intercept = () => undefined
+    const again = await createOne(app, 'k1')
 
-  expect(first.code).toBe(code)
-  expect(again).toEqual(first)
+    expect(first).toMatchObject(expected)
+    expect(again).toMatchObject({ __typename: kind })
+    expect(upstream.callsTo('POST')).toHaveLength(before + 2)
+  }
+})
+
+const said = (status: number): Answer => ({ status, body: { code: status, msg: 'said so' } })
+
+test.for<[string, Answer | 'reset', RegExp]>([
+  ["a provider's 401", said(401), /HTTP 401: said so/],
+  ["a provider's 403", said(403), /HTTP 403: said so/],
+  ["a provider's 409", said(409), /said so|HTTP 409/],
+  ["a provider's 425", said(425), /said so|HTTP 425/],
+  ["a provider's 429", said(429), /fewer requests|HTTP 429/],
+  ["a provider's 500", said(500), /HTTP 500: said so/],
+  ['a 429 of nobody known', { status: 429, body: {} }, /fewer requests|HTTP 429/],
+  ['a page of HTML', { status: 502, body: '<html>' }, /HTTP 502/],
+  ['a reset', 'reset', /not known/],
+  ['an answer cut short', { body: '{"id": "cgt-' }, /not known/],
+])('after %s the key is used up by an unknown outcome', async ([, answer, words]) => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+
+  for (const createOne of Object.values(CREATES)) {
+    const before = upstream.callsTo('POST').length
+    upstream.intercept = () => answer
+    const first = await createOne(app, 'k1')
+    upstream.intercept = () => undefined
+    const again = await createOne(app, 'k1')
+
+    expect(first).toMatchObject({ __typename: 'OutcomeUnknownError', code: 'OUTCOME_UNKNOWN' })
+    expect(first.retryable).toBe(false)
+    expect(first.message).toMatch(/^It is not known whether 0-0 did this; it is not sent again/)
+    expect(first.message).toMatch(words)
+    expect(again).toEqual(first)
+    expect(upstream.callsTo('POST')).toHaveLength(before + 1)
+  }
+})
+
+test.for<[string, Answer, string]>([
+  ['400', { status: 400, body: { message: 'no' } }, 'UPSTREAM_REJECTED'],
+  ['404', { status: 404, body: { code: 404, msg: 'NotFound.group_id' } }, 'NOT_FOUND'],
+  ['413', { status: 413, body: '<html>' }, 'UPSTREAM_REJECTED'],
+  ['422', { status: 422, body: { detail: 'no' } }, 'UPSTREAM_REJECTED'],
+  ['envelope', { body: { code: 9003, msg: 'no', data: null } }, 'UPSTREAM_REJECTED'],
+])('after a %s that refuses the key keeps that refusal', async ([, answer, code]) => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+
+  for (const createOne of Object.values(CREATES)) {
+    const before = upstream.callsTo('POST').length
+    upstream.intercept = () => answer
+    const first = await createOne(app, 'k1')
+    upstream.intercept = () => undefined
+    const again = await createOne(app, 'k1')
+
+    expect(first).toMatchObject({ code, retryable: false })
+    expect(again).toEqual(first)
+    expect(upstream.callsTo('POST')).toHaveLength(before + 1)
+  }
+})
+
+test.for<[number, Data]>([
+  [429, { __typename: 'RateLimitedError', retryable: true }],
+  [409, { __typename: 'UpstreamRejectedError', retryable: false }],
+])('without a key, %d to a group or an asset keeps its own type', async ([status, expected]) => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  upstream.intercept = () => said(status)
+
+  expect(await CREATES.AssetGroup(app)).toMatchObject(expected)
+  expect(await CREATES.Asset(app)).toMatchObject(expected)
+  expect(await CREATES.VideoTask(app)).toMatchObject({ code: 'OUTCOME_UNKNOWN', retryable: false })
+})
+
+test.skipIf(isPostgres)(
+  'a failure that an earlier version kept is not called retryable',
+  async () => {
+    const upstream = await scriptUpstream()
+    const app = await startApp({ UPSTREAM_URL: upstream.url })
+    await create(app, { idempotencyKey: 'k1' })
+    const failure = { code: 'RATE_LIMITED', message: '.', retryable: true, retryAfterSeconds: 5 }
+    const database = new DatabaseSync(join(app.dataDir, 'ledger.db'))
+    database.prepare('update creation set outcome = ?').run(JSON.stringify({ failure }))
+    database.close()
+
+    const again = await create(app, { idempotencyKey: 'k1' })
+
+    expect(again).toMatchObject({ code: 'OUTCOME_UNKNOWN', retryable: false })
+    expect(upstream.callsTo('POST')).toHaveLength(1)
+  },
+)
+
+test('a create that is under way keeps its key for as long as it takes', async () => {
+  const upstream = await scriptUpstream()
+  const gate = Promise.withResolvers<undefined>()
+  upstream.intercept = ({ method }) => (method === 'POST' ? gate.promise : undefined)
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const extensions = () => ledgerCalls(app, 'creations.extend')
+  vi.useFakeTimers({ toFake: ['Date'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const sent = upstream.nextCall('POST')
+  const first = create(app, { idempotencyKey: 'k1' })
+  await sent
+
+  // The lease that it began with lasts 5 seconds.
+  vi.setSystemTime(Date.now() + 4_000)
+  const before = await extensions()
+  await until(async () => (await extensions()) > before)
+  vi.setSystemTime(Date.now() + 4_000)
+  const again = create(app, { idempotencyKey: 'k1' })
+  await until(async () => (await ledgerCalls(app, 'creations.begin')) >= 3)
+  gate.resolve(undefined)
+
+  expect(await first).toMatchObject({ id: 'VideoTask:cgt-1' })
+  expect(await again).toEqual(await first)
   expect(upstream.callsTo('POST')).toHaveLength(1)
+})
+
+test('the same key with and without waitForAssets is a conflict', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  await create(app, { idempotencyKey: 'k1' })
+
+  const waiting = await create(app, { idempotencyKey: 'k1', waitForAssets: true })
+
+  expect(waiting.code).toBe('IDEMPOTENCY_CONFLICT')
 })
 
 test('a time-out leaves the outcome unknown for good, also when the answer comes later', async () => {

@@ -1,25 +1,18 @@
 import { GraphQLError, type GraphQLErrorExtensions, type GraphQLFormattedError } from 'graphql'
 import { type MaskError, maskError } from 'graphql-yoga'
 import { type Failure, failureOf } from '../resolvers/failure.ts'
-import { UpstreamError } from '../upstream/errors.ts'
 
 export interface ErrorMapperOptions {
-  /** Told of what is not a failure of ours, and of what only the operator can mend. */
+  /** Called with an error that is no failure of ours and not GraphQL's own. */
   onUnexpected(error: unknown): void
-  /** Whether the key that 0-0 is asked with is the service's, not the caller's. */
-  holdsKey: boolean
 }
 
 /**
  * The one place where failures become GraphQL errors, for HTTP and WebSocket alike. A failure of ours keeps its message
  * and gets its code and details as extensions; what is not GraphQL's own either is told to `onUnexpected` and masked.
  */
-export function createErrorMapper({ onUnexpected, holdsKey }: ErrorMapperOptions): MaskError {
+export function createErrorMapper({ onUnexpected }: ErrorMapperOptions): MaskError {
   return (error, message, isDev) => {
-    if (holdsKey && isKeyRefused(error)) {
-      onUnexpected(innermost(error))
-      return toGraphQLError(error as GraphQLError, KEY_REFUSED)
-    }
     const failure = failureBehind(error)
     if (failure) return toGraphQLError(error as GraphQLError, failure)
     const mapped = maskError(error, message, isDev)
@@ -27,18 +20,6 @@ export function createErrorMapper({ onUnexpected, holdsKey }: ErrorMapperOptions
     // What GraphQL itself complains of without a code is what the caller sent: variables, arguments, operation names.
     return mapped instanceof GraphQLError ? withCode(mapped, 'BAD_USER_INPUT') : mapped
   }
-}
-
-/** A caller can do nothing about a key that is not theirs. */
-const KEY_REFUSED: Failure = {
-  code: 'SERVICE_UNAVAILABLE',
-  message: 'This service cannot ask 0-0 now.',
-  retryable: true,
-}
-
-function isKeyRefused(error: unknown): boolean {
-  const cause = innermost(error)
-  return cause instanceof UpstreamError && cause.code === 'UNAUTHENTICATED'
 }
 
 function toGraphQLError({ nodes, path }: GraphQLError, failure: Failure): GraphQLError {

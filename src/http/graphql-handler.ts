@@ -26,8 +26,6 @@ import { useRequestParser } from './request-parser.ts'
 export interface GraphQLHandlerOptions {
   services: Services
   authenticate: Authenticate
-  /** Whether the key that 0-0 is asked with is the service's. */
-  holdsKey: boolean
   log: Logger
   /** Follows operations; absent: they are logged and that is all. */
   operations?: Operations
@@ -50,11 +48,10 @@ export interface Received {
 
 /** Executes operations however they came, and speaks GraphQL over HTTP with server-sent events for subscriptions. */
 export function createGraphQLHandler(options: GraphQLHandlerOptions) {
-  const { services, authenticate, holdsKey, log } = options
+  const { services, authenticate, log } = options
   const { operations = createOperations([logOperations(log)]), onRefused = () => {} } = options
   const { limits, publicSchema, persisted } = options
   const maskError = createErrorMapper({
-    holdsKey,
     onUnexpected: (err) => log.error({ err }, 'unexpected error'),
   })
   const places = createPlaces(limits.tenantSockets)

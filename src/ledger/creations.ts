@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Kysely, Transaction } from 'kysely'
 import { isPostgres } from './database.ts'
 import type { Tables } from './tables.ts'
@@ -10,10 +11,10 @@ export interface CreationKey {
 
 /**
  * What is known of a create that is asked for: it is ours to send now; somebody is sending it; it is over, with this
- * outcome; nobody can know what came of it; or the key named another create before.
+ * outcome; nobody can know what came of it; or the key named another create before. `holder` names whoever may send it.
  */
 export type Creation<Outcome> =
-  | { state: 'OURS' }
+  | { state: 'OURS'; holder: string }
   | { state: 'SENDING' }
   | { state: 'DONE'; outcome: Outcome }
   | { state: 'UNKNOWN' }
@@ -25,8 +26,11 @@ export interface Creations {
   begin<Outcome>(key: CreationKey, fingerprint: string): Promise<Creation<Outcome>>
   /** Says that its sender is still at work. */
   extend(key: CreationKey): Promise<void>
-  /** Gives the key back: nothing was sent. */
-  release(key: CreationKey): Promise<void>
+  /**
+   * Gives the key back, because nothing was done under it. Safe to repeat when it is not known whether it succeeded: a key
+   * that another holder has taken since is left alone.
+   */
+  release(key: CreationKey, holder: string): Promise<void>
   /** Records the outcome, unless the create was declared UNKNOWN meanwhile. */
   finish(key: CreationKey, outcome: unknown): Promise<void>
 }
@@ -40,11 +44,13 @@ export function createCreations(database: Kysely<Tables>): Creations {
     begin<Outcome>({ tenant, idempotencyKey }: CreationKey, fingerprint: string) {
       return database.transaction().execute(async (trx): Promise<Creation<Outcome>> => {
         const now = Date.now()
+        const holder = randomUUID()
         const taken = await trx
           .insertInto('creation')
           .values({
             tenant,
             idempotency_key: idempotencyKey,
+            holder,
             fingerprint,
             state: 'SENDING',
             outcome: null,
@@ -54,7 +60,7 @@ export function createCreations(database: Kysely<Tables>): Creations {
           .onConflict((conflict) => conflict.columns(['tenant', 'idempotency_key']).doNothing())
           .returning('state')
           .executeTakeFirst()
-        if (taken) return { state: 'OURS' }
+        if (taken) return { state: 'OURS', holder }
 
         const row = await trx
           .selectFrom('creation')
@@ -87,11 +93,12 @@ export function createCreations(database: Kysely<Tables>): Creations {
         .execute()
     },
 
-    async release({ tenant, idempotencyKey }) {
+    async release({ tenant, idempotencyKey }, holder) {
       await database
         .deleteFrom('creation')
         .where('tenant', '=', tenant)
         .where('idempotency_key', '=', idempotencyKey)
+        .where('holder', '=', holder)
         .where('state', '=', 'SENDING')
         .execute()
     },

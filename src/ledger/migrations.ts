@@ -182,5 +182,10 @@ const migrations = (isPostgres: boolean): Record<string, Migration> => {
           .execute()
       },
     },
+    '0007-creation-holder': {
+      async up(database: Kysely<unknown>) {
+        await database.schema.alterTable('creation').addColumn('holder', 'text').execute()
+      },
+    },
   }
 }

@@ -83,6 +83,8 @@ export interface CreationTable {
   idempotency_key: string
   /** Tells whether a repeat asks for the same. */
   fingerprint: string
+  /** Who may send it; null for one that a version before this column took. */
+  holder: string | null
   state: string
   /** What is answered once `state` is done, as JSON. */
   outcome: string | null

@@ -12,7 +12,14 @@ import type { AssetGroup } from './asset-group.ts'
 import { completed } from './completed.ts'
 import type { Context } from './context.ts'
 import { createOnce } from './create-once.ts'
-import { type CreateFailure, failureOf, orFailure, Refusal, refuseInput } from './failure.ts'
+import {
+  type CreateFailure,
+  type Failure,
+  failureOf,
+  orFailure,
+  Refusal,
+  refuseInput,
+} from './failure.ts'
 import { checkIdempotencyKey } from './idempotency-key.ts'
 import { getPlatformId, notAnId, parsePlatformId } from './ids.ts'
 import { orNull } from './or-null.ts'
@@ -128,25 +135,23 @@ async function refuseForeignGroup(key: string, { caller, ledger }: Context): Pro
 export async function createAssets(
   inputs: readonly CreateAssetInput[],
   context: Context,
-): Promise<(Asset | CreateFailure)[]> {
+): Promise<(Asset | Failure)[]> {
   if (inputs.length > MAX_ASSETS_AT_ONCE) {
     const message = `At most ${MAX_ASSETS_AT_ONCE} assets can be created at once.`
     throw refuseInput([{ path: ['inputs'], message }])
   }
-  const results: (Asset | CreateFailure)[] = []
+  const results: (Asset | Failure)[] = []
   for (const input of inputs) {
     results.push(await createAsset(input, context).catch((error) => asResult(error, results)))
   }
   return results
 }
 
-/** What would fail the whole operation is one create's result, once others have been created whose ids must not be lost. */
-function asResult(error: unknown, results: (Asset | CreateFailure)[]): CreateFailure {
+/** What would fail the whole operation is one create's result, once there are others, whose ids must not be lost. */
+function asResult(error: unknown, results: unknown[]): Failure {
   const failure = failureOf(error)
   if (failure === null || results.length === 0) throw error
-  const { code, message, retryable } = failure
-  if (retryable) return { code: 'UPSTREAM_UNAVAILABLE', message, retryable }
-  return { code: 'UPSTREAM_REJECTED', message, retryable, upstreamCode: code }
+  return failure
 }
 
 /** Kept small because each one waits for the one before it. */

@@ -33,6 +33,8 @@ export interface Context {
   ledger: Ledger
   upstream: UpstreamClient
   reads: Reads
+  /** Whether 0-0 has refused the caller's own key lately. */
+  isKeyRefused(credential: string): boolean
   inTurn: InTurn
   limits: RequestLimits
   /** Gives `work` back, and lets the service not end before it has. */

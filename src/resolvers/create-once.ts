@@ -1,12 +1,14 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Creation, type CreationKey, EXTEND_EVERY_MS } from '../ledger/creations.ts'
-import type { Created, Registration } from '../ledger/ledger.ts'
+import type { Created, Registration, Unrecorded } from '../ledger/ledger.ts'
 import type { Kind, Resource } from '../ledger/resource.ts'
 import { LedgerUnavailable } from '../ledger/unavailable.ts'
 import type { UpstreamCall } from '../upstream/client.ts'
-import type { Caller, Context } from './context.ts'
+import { UpstreamError, type UpstreamErrorCode } from '../upstream/errors.ts'
+import type { Context } from './context.ts'
 import { type Failure, failureOf, Refusal } from './failure.ts'
+import { unlessAway } from './or-null.ts'
 
 /** A create that is asked for. */
 export interface Create<K extends Kind> {
@@ -28,7 +30,8 @@ const LAST_LOOK_MS = 500
 /**
  * Creates what is asked for, at most once for each key: that it is about to be sent is written down before it is, and
  * every later call with the key gets the outcome of the first, which it waits for. What was sent is seen through and
- * recorded, also when the caller has left or the database is away meanwhile.
+ * recorded, also when the caller has left or the database is away meanwhile. What certainly did nothing, for a reason that
+ * can pass, gives the key back (docs/decisions/0014).
  *
  * Throws the failure of the first, OUTCOME_UNKNOWN when nobody can know it, IDEMPOTENCY_CONFLICT when the key named
  * another request, and SERVICE_UNAVAILABLE when nothing can be written down, hence nothing sent.
@@ -37,21 +40,20 @@ export async function createOnce<K extends Kind>(
   create: Create<K>,
   context: Context,
 ): Promise<Resource<K>> {
-  const caller = context.caller()
-  const { ledger } = context
-  const key = { tenant: caller.tenant, idempotencyKey: create.idempotencyKey ?? randomUUID() }
+  const { tenant } = context.caller()
+  const key = { tenant, idempotencyKey: create.idempotencyKey ?? randomUUID() }
   const known = await begin(key, create, context)
   switch (known.state) {
     case 'OURS':
-      return context.seeThrough(sendAndRecord(key, create, caller, context))
+      return context.seeThrough(sendAndRecord({ ...key, holder: known.holder }, create, context))
     case 'CONFLICT':
       throw new Refusal(CONFLICT)
     case 'UNKNOWN':
       throw new Refusal(UNKNOWN)
     case 'DONE': {
-      if ('failure' in known.outcome) throw new Refusal(known.outcome.failure)
-      const address = { tenant: caller.tenant, kind: create.kind, key: known.outcome.key }
-      const resource = await ledger.find(address)
+      if ('failure' in known.outcome) throw new Refusal(lasting(known.outcome.failure))
+      const address = { tenant, kind: create.kind, key: known.outcome.key }
+      const resource = await context.ledger.find(address)
       if (resource) return resource
       throw new Error(`What ${key.idempotencyKey} created is not in the ledger.`)
     }
@@ -74,44 +76,95 @@ async function begin<K extends Kind>(
   }
 }
 
+/** A key that this call holds, until what came of it is written. */
+type Claim = CreationKey & { holder: string }
+
 async function sendAndRecord<K extends Kind>(
-  creation: CreationKey,
-  { kind, send, origin }: Create<K>,
-  { tenant, credential, requestId, signal }: Caller,
-  { ledger, onError, seeThrough }: Context,
+  claim: Claim,
+  { kind, send, origin, idempotencyKey }: Create<K>,
+  context: Context,
 ): Promise<Resource<K>> {
+  const { tenant, credential, requestId, signal } = context.caller()
+  const { ledger, onError } = context
+  const record = keepLease(claim, context)
   let sent = false
   const onSent = () => {
     sent = true
   }
-  const atWork = setInterval(() => {
-    ledger.creations.extend(creation).catch(() => {})
-  }, EXTEND_EVERY_MS)
   try {
     const { key, snapshot } = await send({ credential, requestId, signal, onSent })
-    const registration = { snapshot, origin, credential, creation }
+    const registration = { snapshot, origin, credential, creation: claim }
     const register = () => ledger.register({ tenant, kind, key }, registration)
-    return await register().catch((error) => {
-      if (!(error instanceof LedgerUnavailable)) throw error
-      // The caller need not wait for the database to come back; the record has to.
-      seeThrough(ledger.persist({ kind, key }, register)).catch(onError)
-      return { key, snapshot, origin, note: null, settled: false, seq: 0, observedAt: new Date() }
-    })
+    const registered = await record({ kind, key }, register)
+    if (registered) return registered
+    return { key, snapshot, origin, note: null, settled: false, seq: 0, observedAt: new Date() }
   } catch (error) {
-    const failure = failureOf(error)
-    const { creations } = ledger
-    // A request that is refused for its key has not been looked at.
-    const isDone = sent && failure?.code !== 'UNAUTHENTICATED'
-    const outcome = { failure: failure ?? UNKNOWN }
-    const finish = () => creations.finish(creation, outcome)
-    const persist = () => ledger.persist({ kind, failed: outcome.failure.code }, finish)
-    if (isDone) await finish().catch(() => seeThrough(persist()).catch(onError))
-    // Tried once: by a later time the key may be somebody else's. Then it is UNKNOWN, which is safe.
-    else await creations.release(creation).catch(onError)
-    throw error
-  } finally {
-    clearInterval(atWork)
+    if (!sent || mayBeSentAgain(error)) {
+      const release = () => ledger.creations.release(claim, claim.holder)
+      await record({ kind, failed: failureOf(error)?.code ?? 'INTERNAL' }, release).catch(onError)
+      throw error
+    }
+    const failure = lastingFailureOf(error)
+    const finish = () => ledger.creations.finish(claim, { failure })
+    await record({ kind, failed: failure.code }, finish).catch(onError)
+    // Without a key nobody can ask again under it, so the error keeps its own type.
+    if (idempotencyKey === undefined || failureOf(error) === null) throw error
+    throw new Refusal(failure)
   }
+}
+
+/** For how long a caller waits for the outcome to be written; it is written after that all the same. */
+const RECORD_PATIENCE_MS = 2_000
+
+/**
+ * Keeps the claim until the returned function has written what came of it. That gives what `write` gives, or null when the
+ * database is away: then the caller need not wait for it to come back, and the writing goes on until it has.
+ */
+function keepLease(claim: Claim, { ledger, seeThrough, onError }: Context) {
+  const extending = setInterval(() => {
+    ledger.creations.extend(claim).catch(() => {})
+  }, EXTEND_EVERY_MS)
+  return <T>(created: Unrecorded, write: () => Promise<T>): Promise<T | null> => {
+    const first = write()
+    const written = first
+      .catch((error) => {
+        if (error instanceof LedgerUnavailable) return ledger.persist(created, write)
+        throw error
+      })
+      .finally(() => clearInterval(extending))
+    seeThrough(written).catch(onError)
+    const patience = pause(RECORD_PATIENCE_MS, null, { ref: false })
+    return Promise.race([first.catch(unlessAway), patience])
+  }
+}
+
+/** Reasons that can pass, when 0-0 has certainly done nothing. */
+const PASSING: ReadonlySet<UpstreamErrorCode> = new Set([
+  'UNAUTHENTICATED',
+  'FORBIDDEN',
+  'PAYMENT_REQUIRED',
+  'RATE_LIMITED',
+  'UPSTREAM_UNAVAILABLE',
+])
+
+/** Whether a create that left did certainly nothing, for a reason that can pass; a refusal of ours did nothing either. */
+function mayBeSentAgain(error: unknown): boolean {
+  if (error instanceof Refusal) return true
+  return error instanceof UpstreamError && !error.mayBeDone && PASSING.has(error.code)
+}
+
+/** What every later call with the key is told of a create that left, and that is not sent again. */
+function lastingFailureOf(error: unknown): Failure {
+  const failure = failureOf(error)
+  if (failure === null) return UNKNOWN
+  const isKnown = error instanceof UpstreamError && !error.mayBeDone
+  if (isKnown || failure.code === 'OUTCOME_UNKNOWN') return failure
+  return { ...UNKNOWN, message: `${UNKNOWN.message} The answer was: ${failure.message}` }
+}
+
+/** Versions before this one also kept failures that can pass; under the same key those can not. */
+function lasting(failure: Failure): Failure {
+  return failure.retryable ? UNKNOWN : failure
 }
 
 const CONFLICT: Failure = {

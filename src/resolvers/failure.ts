@@ -8,18 +8,22 @@ type Plain<Code extends string> = Code extends string ? { code: Code } : never
 /** The failures any create may answer with. */
 export type CreateFailure = { message: string; retryable: boolean } & (
   | { code: 'INVALID_INPUT'; issues: InputIssue[] }
-  | { code: 'RATE_LIMITED'; retryAfterSeconds: number }
+  | { code: 'RATE_LIMITED'; retryAfterSeconds: number; upstreamMessage?: string }
   | { code: 'UPSTREAM_REJECTED'; upstreamCode: string | null }
-  | Plain<'NOT_FOUND' | 'PAYMENT_REQUIRED' | 'UPSTREAM_UNAVAILABLE'>
+  | { code: 'UPSTREAM_UNAVAILABLE'; retryAfterSeconds: number }
+  | Plain<'NOT_FOUND' | 'PAYMENT_REQUIRED'>
   | Plain<'OUTCOME_UNKNOWN' | 'IDEMPOTENCY_CONFLICT'>
 )
 
-/** Why something was not done: a create's failure, or one that is thrown, because it is about the caller or a broken upstream. */
+/** Failures that are thrown, because they are about the caller, the service or a broken upstream. */
+export type ThrownFailure = { message: string; retryable: boolean } & Plain<(typeof THROWN)[number]>
+
+/** Why something was not done. */
 export type Failure =
   | CreateFailure
   /** `ids`: of a subscription, every id that 0-0 does not know, as the caller wrote it. */
   | { message: string; retryable: boolean; code: 'NOT_FOUND'; ids?: string[] }
-  | ({ message: string; retryable: boolean } & Plain<(typeof THROWN)[number]>)
+  | ThrownFailure
 
 const THROWN = ['UNAUTHENTICATED', 'FORBIDDEN', 'UPSTREAM_PROTOCOL', 'SERVICE_UNAVAILABLE'] as const
 
@@ -42,8 +46,8 @@ export function refuseInput(issues: InputIssue[]): Refusal {
   return new Refusal({ code: 'INVALID_INPUT', message, retryable: false, issues })
 }
 
-/** What to wait when 0-0 limits calls without saying for how long; it never does (upstream-api, 5.1 and 5.2). */
-const DEFAULT_RETRY_AFTER_SECONDS = 5
+/** A guess at what to wait, for when nobody says. 0-0 does not when it limits calls (upstream-api, 5.1 and 5.2). */
+export const DEFAULT_RETRY_AFTER_SECONDS = 5
 
 /** What could not be recorded was not sent, whatever is wrong with the storage. */
 function serviceUnavailable({ message }: LedgerUnavailable): Failure {
@@ -59,16 +63,18 @@ export function failureOf(error: unknown): Failure | null {
   if (error instanceof Refusal) return error.failure
   if (error instanceof LedgerUnavailable) return serviceUnavailable(error)
   if (!(error instanceof UpstreamError)) return null
-  const { code, message, retryAfterMs, upstreamCode } = error
+  const { code, message, retryAfterMs, upstreamCode, upstreamMessage } = error
+  const retryAfterSeconds =
+    retryAfterMs === null ? DEFAULT_RETRY_AFTER_SECONDS : retryAfterMs / 1000
   switch (code) {
     case 'RATE_LIMITED': {
-      const seconds = retryAfterMs === null ? DEFAULT_RETRY_AFTER_SECONDS : retryAfterMs / 1000
-      return { code, message, retryable: true, retryAfterSeconds: seconds }
+      const words = upstreamMessage !== null && { upstreamMessage }
+      return { code, message, retryable: true, retryAfterSeconds, ...words }
     }
     case 'UPSTREAM_REJECTED':
       return { code, message, retryable: false, upstreamCode }
     case 'UPSTREAM_UNAVAILABLE':
-      return { code, message, retryable: true }
+      return { code, message, retryable: true, retryAfterSeconds }
     default:
       return { code, message, retryable: false }
   }

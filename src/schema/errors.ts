@@ -1,5 +1,5 @@
 import type { InputIssue } from '../model.ts'
-import type { CreateFailure } from '../resolvers/failure.ts'
+import { DEFAULT_RETRY_AFTER_SECONDS, type Failure } from '../resolvers/failure.ts'
 import type { AssetsNotReady } from '../resolvers/video-task.ts'
 import { builder } from './builder.ts'
 
@@ -24,7 +24,7 @@ const ErrorCodeRef = builder.enumType('ErrorCode', {
   } as const,
 })
 
-type AnyFailure = CreateFailure | AssetsNotReady
+type AnyFailure = Failure | AssetsNotReady
 
 /** The failure behind the error type with this code. */
 export type FailureOf<Code extends AnyFailure['code']> = Extract<AnyFailure, { code: Code }>
@@ -77,33 +77,52 @@ const PaymentRequiredErrorRef = builder
 const RateLimitedErrorRef = builder
   .objectRef<FailureOf<'RATE_LIMITED'>>('RateLimitedError')
   .implement({
-    description: '0-0 asks for fewer calls. Nothing was created.',
+    description:
+      '0-0 or a provider behind it asks for fewer calls. When a provider said it, a group or an asset may have been created all the same, so a repeat may leave a duplicate, which costs nothing.',
     interfaces: [ErrorRef],
     fields: (t) => ({
       retryAfterSeconds: t.exposeFloat('retryAfterSeconds', {
         description: 'What 0-0 asked to wait, or a guess when it did not say.',
       }),
+      upstreamMessage: t.string({
+        nullable: true,
+        description: "0-0's own words, often in Chinese: `上游已达到最大限制`.",
+        resolve: ({ upstreamMessage = null }) => upstreamMessage,
+      }),
     }),
   })
 
 const UpstreamRejectedErrorRef = builder
-  .objectRef<FailureOf<'UPSTREAM_REJECTED'>>('UpstreamRejectedError')
+  .objectRef<
+    FailureOf<'UPSTREAM_REJECTED' | 'UNAUTHENTICATED' | 'FORBIDDEN' | 'UPSTREAM_PROTOCOL'>
+  >('UpstreamRejectedError')
   .implement({
-    description: '0-0, or a provider behind it, refused the request and would again.',
+    description:
+      '0-0, or a provider behind it, refused the request and would again. Of `createAssets`, `code` may also say that 0-0 no longer accepts the key.',
     interfaces: [ErrorRef],
     fields: (t) => ({
-      upstreamCode: t.exposeString('upstreamCode', {
+      upstreamCode: t.string({
         nullable: true,
         description: 'The code it gave, e.g. `InvalidParameter.url` or `9003`.',
+        resolve: (failure) => ('upstreamCode' in failure ? failure.upstreamCode : null),
       }),
     }),
   })
 
 const UpstreamUnavailableErrorRef = builder
-  .objectRef<FailureOf<'UPSTREAM_UNAVAILABLE'>>('UpstreamUnavailableError')
+  .objectRef<FailureOf<'UPSTREAM_UNAVAILABLE' | 'SERVICE_UNAVAILABLE'>>('UpstreamUnavailableError')
   .implement({
-    description: '0-0 cannot be reached now. Nothing was created: trying again is safe.',
+    description:
+      '0-0, or this service, cannot do it now; `code` tells which. Nothing was created: trying again is safe.',
     interfaces: [ErrorRef],
+    fields: (t) => ({
+      retryAfterSeconds: t.float({
+        description: 'How long it will stay so at least, or a guess when that is not known.',
+        // What this service itself cannot do has no such number.
+        resolve: (failure) =>
+          'retryAfterSeconds' in failure ? failure.retryAfterSeconds : DEFAULT_RETRY_AFTER_SECONDS,
+      }),
+    }),
   })
 
 const OutcomeUnknownErrorRef = builder
@@ -133,6 +152,7 @@ export const CREATE_ERROR_REFS = [
   IdempotencyConflictErrorRef,
 ]
 
+/** The last four are results of `createAssets` alone; elsewhere they are thrown. Their `code` tells them apart. */
 const ERROR_TYPE_NAMES: Record<AnyFailure['code'], string> = {
   INVALID_INPUT: 'InvalidInputError',
   NOT_FOUND: 'NotFoundError',
@@ -143,6 +163,10 @@ const ERROR_TYPE_NAMES: Record<AnyFailure['code'], string> = {
   UPSTREAM_UNAVAILABLE: 'UpstreamUnavailableError',
   OUTCOME_UNKNOWN: 'OutcomeUnknownError',
   IDEMPOTENCY_CONFLICT: 'IdempotencyConflictError',
+  UNAUTHENTICATED: 'UpstreamRejectedError',
+  FORBIDDEN: 'UpstreamRejectedError',
+  UPSTREAM_PROTOCOL: 'UpstreamRejectedError',
+  SERVICE_UNAVAILABLE: 'UpstreamUnavailableError',
 }
 
 /** Which type a create's answer is of: the error's, or `created` when it is none. */

@@ -218,6 +218,7 @@ export async function startEndpoint(options: EndpointOptions = {}): Promise<Test
     limits,
     upstream: client,
     reads: createReads({ upstream: client, ledger, settledTtlMs: 1 }),
+    isKeyRefused: () => false,
     inTurn: createInTurn(ledger.turns),
     seeThrough: (work) => work,
     onError,
@@ -233,7 +234,6 @@ export async function startEndpoint(options: EndpointOptions = {}): Promise<Test
     limits,
     publicSchema: true,
     persisted: null,
-    holdsKey: false,
   })
   const endpoint = createWebSocketEndpoint({
     graphql: contexts ? waitForContexts(graphql, contexts) : graphql,

@@ -1,0 +1,94 @@
+import { createHash } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
+import type { UpstreamCall, UpstreamClient } from '../upstream/client.ts'
+import { UpstreamError } from '../upstream/errors.ts'
+import { type Failure, Refusal } from './failure.ts'
+
+/** The calls of 0-0, and which keys it has refused. */
+export interface KeyGuard {
+  upstream: UpstreamClient
+  /** Whether 0-0 refused this key within the last minute and has not accepted it since. */
+  isRefused(credential: string): boolean
+}
+
+const REMEMBERED_MS = 60_000
+const MAX_REMEMBERED = 10_000
+
+/**
+ * For keys that callers bring. A list is answered without asking 0-0, and to it a refused key looks like one under which
+ * nothing was registered: so that it can say otherwise, refusals are remembered.
+ */
+export function guardCallersKeys(upstream: UpstreamClient, rememberedMs = REMEMBERED_MS): KeyGuard {
+  const refused = new LRUCache<string, true>({ max: MAX_REMEMBERED, ttl: rememberedMs })
+  return {
+    isRefused: (credential) => refused.size > 0 && refused.has(hashOf(credential)),
+    upstream: around(upstream, async ({ credential }, answer) => {
+      try {
+        const value = await answer
+        accept(credential)
+        return value
+      } catch (error) {
+        if (isKeyRefused(error)) refused.set(hashOf(credential), true)
+        else if (error instanceof UpstreamError && error.code === 'NOT_FOUND') accept(credential)
+        throw error
+      }
+    }),
+  }
+
+  function accept(credential: string): void {
+    if (refused.size > 0) refused.delete(hashOf(credential))
+  }
+}
+
+/**
+ * For the key that the service holds. That 0-0 refuses it is the operator's business: `onRefused` is told, and the caller
+ * gets SERVICE_UNAVAILABLE.
+ */
+export function guardHeldKey(
+  upstream: UpstreamClient,
+  onRefused: (error: unknown) => void,
+): KeyGuard {
+  return {
+    isRefused: () => false,
+    upstream: around(upstream, async (_call, answer) => {
+      try {
+        return await answer
+      } catch (error) {
+        if (!isKeyRefused(error)) throw error
+        onRefused(error)
+        throw new Refusal(HELD_KEY_REFUSED)
+      }
+    }),
+  }
+}
+
+const HELD_KEY_REFUSED: Failure = {
+  code: 'SERVICE_UNAVAILABLE',
+  message: 'This service cannot ask 0-0 now.',
+  retryable: true,
+}
+
+function isKeyRefused(error: unknown): boolean {
+  return error instanceof UpstreamError && error.code === 'UNAUTHENTICATED'
+}
+
+/** The key itself is not kept in memory for longer than its calls take. */
+function hashOf(credential: string): string {
+  return createHash('sha256').update(credential).digest('base64')
+}
+
+/** The same client, each of whose calls answers what `follow` makes of its answer. */
+function around(
+  upstream: UpstreamClient,
+  follow: <T>(call: UpstreamCall, answer: Promise<T>) => Promise<T>,
+): UpstreamClient {
+  return {
+    ...upstream,
+    getAssetGroup: (ref, call) => follow(call, upstream.getAssetGroup(ref, call)),
+    createAssetGroup: (request, call) => follow(call, upstream.createAssetGroup(request, call)),
+    getAsset: (ref, call) => follow(call, upstream.getAsset(ref, call)),
+    createAsset: (request, call) => follow(call, upstream.createAsset(request, call)),
+    getVideoTask: (ref, call) => follow(call, upstream.getVideoTask(ref, call)),
+    createVideoTask: (request, call) => follow(call, upstream.createVideoTask(request, call)),
+  }
+}
