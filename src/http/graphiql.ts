@@ -1,9 +1,13 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { createGunzip } from 'node:zlib'
 import type { GraphiQLOptions } from 'graphql-yoga'
+import { acceptsGzip } from './response-compression.ts'
 
 /** Serves the GraphiQL page, which needs nothing from the internet. */
 export interface GraphiQLPage {
@@ -28,14 +32,15 @@ export function createGraphiQLPage(options: GraphiQLOptions): GraphiQLPage {
       [RENDERER, JSON.stringify(options)],
       { encoding: 'buffer', maxBuffer: MAX_PAGE_BYTES },
     )
-    return { body, etag: `"${createHash('sha256').update(body).digest('base64url')}"` }
+    // Weak, as it stands for the page with and without compression (RFC 9110, 8.8.3).
+    return { body, etag: `W/"${createHash('sha256').update(body).digest('base64url')}"` }
   }
 
   return {
     // Also with a query in the address, where GraphiQL itself puts it.
     wants: ({ method, headers }) =>
       method === 'GET' && headers.accept?.includes('text/html') === true,
-    async serve({ headers }, response) {
+    async serve(request, response) {
       page ??= render().catch((error) => {
         page = undefined
         throw error
@@ -43,12 +48,13 @@ export function createGraphiQLPage(options: GraphiQLOptions): GraphiQLPage {
       const { body, etag } = await page
       response.setHeader('etag', etag)
       response.setHeader('cache-control', 'no-cache')
-      response.appendHeader('vary', 'accept')
-      if (headers['if-none-match'] === etag) {
+      response.appendHeader('vary', 'accept, accept-encoding')
+      if (request.headers['if-none-match'] === etag) {
         response.writeHead(304).end()
         return
       }
       response.setHeader('content-type', 'text/html; charset=utf-8')
+      if (!acceptsGzip(request)) return pipeline(Readable.from([body]), createGunzip(), response)
       response.setHeader('content-encoding', 'gzip')
       response.end(body)
     },

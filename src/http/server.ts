@@ -13,6 +13,7 @@ import type { GraphiQLPage } from './graphiql.ts'
 import type { GraphQLHandler } from './graphql-handler.ts'
 import { type Rejection, rejectUpgrade, sendRejection } from './rejection.ts'
 import { requestIdOf } from './request-id.ts'
+import { compressJson } from './response-compression.ts'
 
 export interface ServerOptions {
   graphql: GraphQLHandler
@@ -107,6 +108,7 @@ export function createServer(options: ServerOptions): Server {
       }
       case ENDPOINT:
         allowOrigins(corsOrigins, request, response)
+        compressJson(request, response)
         if (request.method === 'OPTIONS') return answerOptions(response)
         if (page?.wants(request)) return page.serve(request, response)
         if (!draining) return graphql.yoga(request, response, { requestId })
