@@ -42,7 +42,10 @@ export interface Subscriber {
 export const KEY = 'sk-test'
 
 /** The service as `npm start` runs it, on a free port, with polls made quick; ends with the test. */
-export async function startApp(environment: Record<string, string> = {}): Promise<TestApp> {
+export async function startApp(
+  environment: Record<string, string> = {},
+  options: Parameters<typeof start>[2] = {},
+): Promise<TestApp> {
   const dataDir = environment.DATA_DIR ?? temporaryFolder()
   const config = readConfig({
     PORT: '0',
@@ -61,6 +64,7 @@ export async function startApp(environment: Record<string, string> = {}): Promis
   const app = await start(
     config,
     pino({ level: config.logLevel }, { write: (line) => log.push(JSON.parse(line)) }),
+    options,
   )
   const stop = app.stop
   onTestFinished(stop)
