@@ -19,7 +19,7 @@ const ON_BOTH_ENGINES = [
 ]
 
 /** What takes more than one process at a database. */
-const ON_POSTGRES_ALONE = ['replica']
+const ON_POSTGRES_ALONE = ['replica', 'postgres-outage']
 
 const testFile = (name: string) => `test/${name}.test.ts`
 

@@ -1,5 +1,3 @@
-import { once } from 'node:events'
-import { type AddressInfo, connect as connectTo, createServer, type Socket } from 'node:net'
 import { createClient } from 'graphql-ws'
 import { Client } from 'pg'
 import { expect, onTestFinished, test } from 'vitest'
@@ -9,6 +7,7 @@ import { ask, type Data, KEY, subscribe, temporaryFolder, until } from './suppor
 import { databaseFor, SECRET_KEY } from './support/engine.ts'
 import { startPostgres } from './support/postgres.ts'
 import { type ServiceProcess, startProcess } from './support/process.ts'
+import { startRelay } from './support/relay.ts'
 import { type ScriptedUpstream, scriptUpstream } from './support/upstream.ts'
 
 const GAP_MS = 500
@@ -364,32 +363,6 @@ test('connections that go silent are dropped, and the service is well again', as
 
   expect((await ask(service.url, REGISTER)).data?.createAsset.assetId).toBe('Asset-1')
 }, 60_000)
-
-/** Passes bytes on to a local port, until it is told to swallow what comes over the connections there are. */
-async function startRelay(port: number) {
-  const pairs: Socket[][] = []
-  const server = createServer((near) => {
-    const far = connectTo(port, '127.0.0.1')
-    near.pipe(far).pipe(near)
-    for (const socket of [near, far]) socket.on('error', () => {})
-    pairs.push([near, far])
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onTestFinished(() => {
-    server.close()
-    for (const socket of pairs.flat()) socket.destroy()
-  })
-  return {
-    port: (server.address() as AddressInfo).port,
-    silence() {
-      for (const [near, far] of pairs) {
-        near?.unpipe().resume()
-        far?.unpipe().resume()
-      }
-    },
-  }
-}
 
 function connect(url: string) {
   const client = createClient({

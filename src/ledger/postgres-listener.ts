@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { Client } from 'pg'
 import { decodeNudge, NUDGE_CHANNEL, type Nudges } from './nudges.ts'
+import { closeStreams, streamOf } from './postgres-stream.ts'
 
 const RECONNECT_MS = 250
 const CONNECT_TIMEOUT_MS = 2_000
@@ -47,7 +48,8 @@ export function listenForNudges(
       const probing = setInterval(() => client.query('select 1').catch(broken.reject), PROBE_MS)
       await broken.promise.finally(() => clearInterval(probing))
     } finally {
-      await client.end().catch(() => {})
+      client.end().catch(() => {})
+      await closeStreams([streamOf(client)])
     }
   }
 

@@ -1,8 +1,7 @@
-import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
-import { setTimeout as pause } from 'node:timers/promises'
 import type { PostgresPool } from 'kysely'
 import { Pool, type PoolClient, types } from 'pg'
+import { closeStreams, streamOf } from './postgres-stream.ts'
 import { LedgerUnavailable } from './unavailable.ts'
 
 /** Connections of one process to PostgreSQL, besides the one that listens. */
@@ -10,8 +9,6 @@ const MAX_CONNECTIONS = 10
 /** Also how long a query may wait for a connection. */
 const CONNECT_TIMEOUT_MS = 5_000
 const QUERY_TIMEOUT_MS = 10_000
-/** How long the server may take to close connections that we have ended. */
-const CLOSE_TIMEOUT_MS = 1_000
 const INT8 = 20
 
 /**
@@ -47,10 +44,9 @@ export function createPool(databaseUrl: string, onError: (error: unknown) => voi
         throw new LedgerUnavailable('AWAY', { cause })
       }),
     async end() {
-      const closed = pool.end().then(() => Promise.all([...streams].map((s) => once(s, 'close'))))
-      await Promise.race([closed, pause(CLOSE_TIMEOUT_MS)])
-      // A server that has gone silent never closes its side, and the process would not end.
-      for (const stream of streams) stream.destroy()
+      // Resolves when no connection is in use any more, which a query's timeout bounds.
+      await pool.end()
+      await closeStreams([...streams])
     },
   } as PostgresPool
 }
@@ -72,7 +68,3 @@ function dropSilent(client: PoolClient): void {
 
 /** As the driver says it. */
 const QUERY_TIMED_OUT = 'Query read timeout'
-
-function streamOf(client: PoolClient): Duplex {
-  return (client as unknown as { connection: { stream: Duplex } }).connection.stream
-}
