@@ -1,11 +1,11 @@
 /**
  * The service under load while the upstream, the database, its clients and itself fail in turn: `npm run chaos`.
  * For each fault it prints what was asked, what came of it, and how long recovery took; it ends with 1 when an answer was
- * wrong, or a create was lost or doubled.
+ * wrong, a create was lost, or more than one request of ours left for one create.
  */
 import { connect } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Misbehaviour } from './counting-upstream.ts'
+import type { Fault as UpstreamFault } from './counting-upstream.ts'
 import { type Answer, startRig } from './rig.ts'
 
 const PORT = 4711
@@ -30,20 +30,22 @@ interface Fault {
 
 const rig = await startRig([PORT])
 const { upstream } = rig
-const upstreamFault = (name: string, misbehaviour: Misbehaviour): Fault => ({
+const upstreamFault = (name: string, fault: UpstreamFault): Fault => ({
   name,
   begin() {
-    upstream.misbehaviour = misbehaviour
+    upstream.fault = fault
   },
   end() {
-    upstream.misbehaviour = 'none'
+    upstream.fault = 'none'
   },
 })
 
 const FAULTS: Fault[] = [
   { name: 'nothing', begin() {}, end() {} },
-  upstreamFault('upstream answers 500', '500'),
-  upstreamFault('upstream answers 429', '429'),
+  upstreamFault('the provider answers 500', 'provider500'),
+  upstreamFault('the provider answers 429 to repeats', 'provider429'),
+  upstreamFault('the gateway answers 429', 'limited'),
+  upstreamFault('the gateway is cooling down', 'cooling'),
   upstreamFault('upstream hangs', 'hang'),
   upstreamFault('upstream resets', 'reset'),
   upstreamFault('upstream answers HTML', 'html'),
@@ -63,7 +65,12 @@ const FAULTS: Fault[] = [
 interface Create {
   key: string
   id: string
+  /** Accepted with `waitForAssets`, so the tracker sends it later. */
+  waits: boolean
 }
+
+/** Repeats of a create with its key, for as long as the answer says `retryable`. */
+const MAX_REPEATS = 5
 
 try {
   const rows: Record<string, unknown>[] = []
@@ -80,38 +87,34 @@ try {
   }
   const listed = await listedIds()
   const prompts = Map.groupBy(upstream.made, ({ prompt }) => prompt)
-  const lost = created.filter(({ key, id }) => !listed.has(id) || !prompts.has(key)).length
-  const doubled = [...prompts.values()].filter((made) => made.length > 1).length
+  // A waiting task that could not be sent is FAILED, and still listed.
+  const isLost = ({ key, id, waits }: Create) => !listed.has(id) || !(waits || prompts.has(key))
+  const lost = created.filter(isLost).length
+  const doubled = [...upstream.requests.values()].filter((requests) => requests > 1).length
+  const repeated = [...prompts.values()].filter((made) => made.length > 1).length
   const wrong = rows.reduce((sum, row) => sum + Number(row.wrong), 0)
   console.table(rows)
   console.table({
     created: created.length,
     'wrong (0)': wrong,
     'lost (0)': lost,
-    'doubled (0)': doubled,
+    'doubled by us (0)': doubled,
+    'carried out twice by the gateway': repeated,
   })
   process.exitCode = wrong + lost + doubled === 0 ? 0 : 1
 } finally {
   await rig.end()
 }
 
-/** Creates and reads, over and over, until stopped. */
+/** Creates and reads, over and over, until stopped. Every second create waits for its assets, of which it has none. */
 function startLoad(name: string, tally: Record<string, number>, created: Create[]) {
   let stopping = false
   async function work(worker: number): Promise<void> {
     for (let count = 0; !stopping; count += 1) {
       const key = `${name} ${worker} ${count}`
-      const answer = await rig.ask(PORT, {
-        query: `mutation ($key: String!) {
-          createVideoTask(input: { prompt: $key, idempotencyKey: $key }) {
-            ... on VideoTask { id prompt } ... on Error { code }
-          }
-        }`,
-        variables: { key },
-      })
-      const result = answer?.data?.createVideoTask
-      note(tally, answer, result, ({ prompt }) => prompt === key)
-      if (result?.id) created.push({ key, id: result.id })
+      const waits = count % 2 === 1
+      const id = await create(key, waits, tally)
+      if (id) created.push({ key, id, waits })
 
       const known = created.at(-1)
       if (known) await readBack(known, tally)
@@ -124,6 +127,31 @@ function startLoad(name: string, tally: Record<string, number>, created: Create[
       stopping = true
       await Promise.all(workers)
     },
+  }
+}
+
+/** The id of what was created, or null. Repeats with the same key while the answer says that this is safe. */
+async function create(
+  key: string,
+  waits: boolean,
+  tally: Record<string, number>,
+): Promise<string | null> {
+  for (let repeat = 0; ; repeat += 1) {
+    const answer = await rig.ask(PORT, {
+      query: `mutation ($key: String!, $waits: Boolean!) {
+        createVideoTask(input: { prompt: $key, idempotencyKey: $key, waitForAssets: $waits }) {
+          ... on VideoTask { id prompt } ... on Error { code retryable }
+        }
+      }`,
+      variables: { key, waits },
+    })
+    const result = answer?.data?.createVideoTask
+    note(tally, answer, result, ({ prompt }) => prompt === key)
+    if (result?.id) return result.id
+    const isUnanswered = answer === null || answer === undefined
+    const isSafe = isUnanswered || result?.retryable || answer.errors?.[0]?.extensions?.retryable
+    if (!isSafe || repeat === MAX_REPEATS) return null
+    await pause(20)
   }
 }
 

@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 
-/** What became of one create, told by its prompt. */
+/** One create that the provider carried out. */
 export interface Made {
   id: string
   prompt: string
@@ -10,38 +11,65 @@ export interface Made {
   polledAt: number[]
 }
 
-/** How it misbehaves; it does what it is asked all the same, unless it answers before doing anything. */
-export type Misbehaviour = 'none' | '500' | '429' | 'hang' | 'reset' | 'html' | 'slow'
+/** What is wrong with 0-0 now. */
+export type Fault =
+  | 'none'
+  /** The provider carries out every attempt and answers 500. */
+  | 'provider500'
+  /** The provider carries out the first attempt, the answer is lost, and the repeats meet its 429. */
+  | 'provider429'
+  /** The gateway refuses before it does anything: too many requests. */
+  | 'limited'
+  /** The gateway refuses before it does anything: all routes are cooling down. */
+  | 'cooling'
+  /** Carried out, and never answered. */
+  | 'hang'
+  /** Carried out, then the connection to the client breaks. */
+  | 'reset'
+  /** Carried out, and answered with a page of HTML. */
+  | 'html'
+  | 'slow'
 
-/** A 0-0 for video tasks alone that counts what it is asked; a task runs after a second and has succeeded after three. */
+/**
+ * A 0-0 for video tasks alone: a gateway that sends each create to its provider up to three times, as the real one does
+ * (upstream-api 5.4 and 10). It counts what reached the gateway and what the provider did.
+ * A task runs after one second and has succeeded after three.
+ */
 export interface CountingUpstream {
   url: string
+  /** What the provider did; a gateway that repeats may have had one create carried out twice. */
   made: Made[]
-  misbehaviour: Misbehaviour
-  /** The share of creates that are done but never answered. */
+  /** How many create requests of the client reached the gateway, by prompt. */
+  requests: Map<string, number>
+  fault: Fault
+  /** The share of attempts that the provider carries out and whose answer does not reach the gateway. */
+  lostShare: number
+  /** The share of creates whose answer does not reach the client. */
   brokenShare: number
   close(): void
 }
 
+const MAX_ATTEMPTS = 3
 const RUNNING_AFTER_MS = 1_000
 const SUCCEEDED_AFTER_MS = 3_000
 const SLOW_MS = 1_500
+const MODEL = 'seedance-2-0'
 
 export async function startCountingUpstream(): Promise<CountingUpstream> {
   const upstream: CountingUpstream = {
     url: '',
     made: [],
-    misbehaviour: 'none',
+    requests: new Map(),
+    fault: 'none',
+    lostShare: 0,
     brokenShare: 0,
     close() {
       server.close()
       server.closeAllConnections()
     },
   }
-  const server = createServer(async (request, response) => {
-    const body = await textOf(request)
-    const answer = request.method === 'POST' ? create(upstream, body) : poll(upstream, request.url)
-    misbehave(upstream, request, response, answer)
+  const server = createServer((request, response) => {
+    serve(upstream, request, response).catch(() => response.destroy())
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -51,51 +79,87 @@ export async function startCountingUpstream(): Promise<CountingUpstream> {
 
 interface Answer {
   status: number
-  body: object
+  body: object | string
 }
 
-function create({ made }: CountingUpstream, body: string): Answer {
-  const { prompt } = JSON.parse(body)
+async function serve(
+  upstream: CountingUpstream,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { fault } = upstream
+  const isCreate = request.method === 'POST'
+  const answer = isCreate
+    ? create(upstream, await textOf(request), response)
+    : poll(upstream, request.url)
+  if (isCreate && Math.random() < upstream.brokenShare) return void response.destroy()
+  if (fault === 'hang') return
+  if (fault === 'reset') return void response.destroy()
+  if (fault === 'slow') await pause(SLOW_MS)
+  const { status, body } = answer
+  response.writeHead(status).end(typeof body === 'string' ? body : JSON.stringify(body))
+}
+
+function create(upstream: CountingUpstream, text: string, client: ServerResponse): Answer {
+  const { prompt } = JSON.parse(text)
+  upstream.requests.set(prompt, (upstream.requests.get(prompt) ?? 0) + 1)
+  const refusal = refusalOf(upstream.fault)
+  if (refusal) return refusal
+  let last: Answer = LOST
+  // The gateway stops repeating when its client has left.
+  for (let attempt = 1; attempt <= MAX_ATTEMPTS && !client.destroyed; attempt += 1) {
+    last = askProvider(upstream, prompt, attempt)
+    if (last.status === 200) return last
+  }
+  return {
+    status: last.status,
+    body: { error: `All ${MODEL} error: ${JSON.stringify(last.body)}` },
+  }
+}
+
+/** What one attempt of the gateway at its provider brings. */
+function askProvider(upstream: CountingUpstream, prompt: string, attempt: number): Answer {
+  const { fault, lostShare, made } = upstream
+  if (fault === 'provider429' && attempt > 1) return provider(429, 'RateLimitExceeded')
   const id = `cgt-${made.length}`
   made.push({ id, prompt, createdAt: Date.now(), polledAt: [] })
-  return { status: 200, body: { id, model: 'seedance-2-0', status: 'queued' } }
+  if (fault === 'provider500') return provider(500, 'InternalServiceError')
+  if (fault === 'provider429' || Math.random() < lostShare) return LOST
+  if (fault === 'html') return HTML
+  return { status: 200, body: { id, model: MODEL, status: 'queued' } }
 }
 
-function poll({ made }: CountingUpstream, url = '/'): Answer {
+function poll({ made, fault }: CountingUpstream, url = '/'): Answer {
+  const refusal = refusalOf(fault)
+  if (refusal) return refusal
+  if (fault === 'html') return HTML
+  if (fault === 'provider500') return provider(500, 'InternalServiceError')
+  if (fault === 'provider429') return provider(429, 'RateLimitExceeded')
   const id = new URL(url, 'http://localhost').pathname.split('/').at(-1)
   const task = made.find((one) => one.id === id)
-  if (!task) return { status: 404, body: { detail: 'Not Found' } }
+  if (!task) return { status: 404, body: { detail: 'content generation task not found' } }
   task.polledAt.push(Date.now())
   const age = Date.now() - task.createdAt
   const isDone = age > SUCCEEDED_AFTER_MS
   const status = isDone ? 'succeeded' : age > RUNNING_AFTER_MS ? 'running' : 'queued'
   const video = isDone ? { url: `http://127.0.0.1/${id}.mp4` } : {}
-  return { status: 200, body: { id, model: 'seedance-2-0', status, video } }
+  return { status: 200, body: { id, model: MODEL, status, video } }
 }
 
-function misbehave(
-  { misbehaviour, brokenShare }: CountingUpstream,
-  request: IncomingMessage,
-  response: ServerResponse,
-  { status, body }: Answer,
-): void {
-  const answer = () => response.writeHead(status).end(JSON.stringify(body))
-  if (request.method === 'POST' && Math.random() < brokenShare) return void response.destroy()
-  switch (misbehaviour) {
-    case 'none':
-      return void answer()
-    case 'slow':
-      return void setTimeout(answer, SLOW_MS)
-    case 'hang':
-      return
-    case 'reset':
-      return void response.destroy()
-    case 'html':
-      return void response.writeHead(200).end('<html>Sorry</html>')
-    default:
-      return void response.writeHead(Number(misbehaviour)).end('{"error":"as asked"}')
-  }
+/** What the gateway itself says, before anything is done. */
+function refusalOf(fault: Fault): Answer | null {
+  if (fault === 'limited') return { status: 429, body: { error: 'Too many requests' } }
+  if (fault !== 'cooling') return null
+  const message = 'All matching provider routes are cooling down'
+  return { status: 429, body: { error: { message } } }
 }
+
+function provider(code: number, msg: string): Answer {
+  return { status: code, body: { code, msg, data: null } }
+}
+
+const LOST: Answer = { status: 502, body: 'connection closed' }
+const HTML: Answer = { status: 200, body: '<html>Sorry</html>' }
 
 async function textOf(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = []

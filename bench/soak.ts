@@ -1,6 +1,8 @@
 /**
  * Two replicas over one PostgreSQL while both, and the database, fail in turn: `npm run soak [seconds]`.
- * Prints what was asked, sent, doubled and lost, and ends with 1 when something was doubled or lost.
+ * The gateway of the upstream repeats creates, and loses answers of its provider.
+ * Prints what was asked, sent, doubled and lost, and ends with 1 when something was lost, or when more than one request of
+ * ours left for one create.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import { createClient } from 'graphql-ws'
@@ -15,6 +17,7 @@ const ORDER = ['QUEUED', 'RUNNING', 'SUCCEEDED']
 const rig = await startRig(PORTS)
 const { upstream } = rig
 upstream.brokenShare = 0.05
+upstream.lostShare = 0.05
 let stopping = false
 
 try {
@@ -130,7 +133,8 @@ async function report(
   const sent = Map.groupBy(upstream.made, ({ prompt }) => prompt)
   const created = outcomes.filter(({ id }) => id !== null)
   const listed = new Set(await listedIds())
-  const doubled = [...sent.values()].filter((made) => made.length > 1).length
+  const doubled = [...upstream.requests.values()].filter((requests) => requests > 1).length
+  const repeated = [...sent.values()].filter((made) => made.length > 1).length
   const lost = created.filter(({ key, id }) => !sent.has(key) || !listed.has(id ?? '')).length
   const outOfOrder = streams.filter((seen) => !isInOrder(seen)).length
   const gaps = upstream.made.flatMap(({ polledAt }) =>
@@ -139,9 +143,10 @@ async function report(
   const early = gaps.filter((gap) => gap < GAP_MS * 0.8 - 20).length
   console.table({
     'creates attempted': outcomes.length,
-    'creates sent': upstream.made.length,
+    'creates sent': upstream.requests.size,
+    'creates carried out twice by the gateway': repeated,
     'creates whose outcome nobody can know': outcomes.length - created.length,
-    'creates doubled (0)': doubled,
+    'creates doubled by us (0)': doubled,
     'creates lost (0)': lost,
     'subscribers that saw a task to its end': streams.length,
     'statuses seen, of those upstream had': `${streams.flat().length} of ${streams.length * ORDER.length}`,
