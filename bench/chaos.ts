@@ -12,6 +12,8 @@ const PORT = 4711
 const FAULT_MS = 4_000
 const WORKERS = 8
 const RECOVERY_LIMIT_MS = 60_000
+/** After a 429 the tracker polls a tenant slowly, and raises the rate step by step. */
+const ALL_SENT_LIMIT_MS = 240_000
 /** How a create or a read may be refused while something is broken. */
 const TYPED = new Set([
   'OUTCOME_UNKNOWN',
@@ -69,6 +71,9 @@ interface Create {
   waits: boolean
 }
 
+/** Between two creates of a worker: the tracker has to keep up with what they leave to it. */
+const PAUSE_MS = 150
+
 /** Repeats of a create with its key, for as long as the answer says `retryable`. */
 const MAX_REPEATS = 5
 
@@ -85,6 +90,7 @@ try {
     await load.stop()
     rows.push({ fault: fault.name, ...tally, 'recovery ms': recoveryMs })
   }
+  await allSent()
   const listed = await listedIds()
   const prompts = Map.groupBy(upstream.made, ({ prompt }) => prompt)
   // A waiting task that could not be sent is FAILED, and still listed.
@@ -118,7 +124,7 @@ function startLoad(name: string, tally: Record<string, number>, created: Create[
 
       const known = created.at(-1)
       if (known) await readBack(known, tally)
-      await pause(20)
+      await pause(PAUSE_MS)
     }
   }
   const workers = Array.from({ length: WORKERS }, (_, index) => work(index))
@@ -250,6 +256,17 @@ function clientsThatOnlyConnect(): Fault {
       for (const socket of sockets) socket.destroy()
     },
   }
+}
+
+/** Resolves when no task waits to be sent any more. */
+async function allSent(): Promise<void> {
+  for (const since = Date.now(); Date.now() - since < ALL_SENT_LIMIT_MS; await pause(200)) {
+    const answer = await rig.ask(PORT, {
+      query: '{ videoTasks(first: 1, status: WAITING_FOR_ASSETS) { totalCount } }',
+    })
+    if (answer?.data?.videoTasks?.totalCount === 0) return
+  }
+  throw new Error(`Tasks still wait to be sent after ${ALL_SENT_LIMIT_MS} ms.`)
 }
 
 async function listedIds(): Promise<Set<string>> {
