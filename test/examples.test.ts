@@ -1,12 +1,16 @@
+import { execFile } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
+import { promisify } from 'node:util'
 import { parse, validate } from 'graphql'
 import { expect, test } from 'vitest'
 import { tabs } from '../src/http/graphiql-tabs.ts'
 import { schema } from '../src/schema/index.ts'
+import { type Data, startApp, type TestApp } from './support/app.ts'
 
 const folder = new URL('../examples/', import.meta.url)
+const files = readdirSync(folder).filter((name) => name.endsWith('.graphql'))
 
-test.for(readdirSync(folder))('examples/%s asks what the schema has', (name) => {
+test.for(files)('examples/%s asks what the schema has', (name) => {
   const query = readFileSync(new URL(name, folder), 'utf8')
 
   expect(validate(schema, parse(query))).toEqual([])
@@ -19,3 +23,47 @@ test('the tabs of GraphiQL ask what the schema has, and leave no key in them but
   expect(tabs('http://127.0.0.1:4010')[1]?.variables).toContain('4010/samples/portrait.png')
   expect(tabs(null)[0]?.headers).toContain('YOUR-0-0-API-KEY')
 })
+
+test('the examples run against a sandbox on another port, and streams are printed event by event', async () => {
+  const app = await startApp()
+  const sample = (name: string) => `${app.sandboxUrl}/samples/${name}`
+
+  const [group] = await run(app, '01')
+  const groupId = `groupId=${group?.data.createAssetGroup.id}`
+  const [registered] = await run(
+    app,
+    '02',
+    groupId,
+    `front=${sample('portrait.png')}`,
+    `street=${sample('landscape.jpg')}`,
+    `tooSmall=${sample('too-small.png')}`,
+  )
+  const ids: string[] = registered?.data.createAssets.map(({ id }: { id: string }) => id)
+  const seen = app.subscribe(
+    `subscription { assetStatusChanged(ids: ${JSON.stringify(ids)}) { current } }`,
+    undefined,
+    EXAMPLE_KEY,
+  )
+  await seen.rest()
+  const [created] = await run(app, '05', `first=${ids[0]}`, `last=${ids[1]}`)
+  const events = await run(app, '06', `id=${created?.data.createVideoTask.id}`)
+
+  const { current, videoTask } = events.at(-1)?.data.videoTaskStatusChanged ?? {}
+  expect(current).toBe('SUCCEEDED')
+  expect(videoTask.video.url).toMatch(/\.mp4$/)
+}, 60_000)
+
+const EXAMPLE_KEY = 'sk-sandbox'
+
+/** What an example prints. */
+async function run({ url }: TestApp, name: string, ...variables: string[]): Promise<Data[]> {
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['examples/run.ts', name, ...variables],
+    { env: { PATH: process.env.PATH, ZEROGRAPH_URL: url, ZEROGRAPH_KEY: EXAMPLE_KEY } },
+  )
+  return stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+}
