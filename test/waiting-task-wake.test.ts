@@ -2,8 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import type { Ledger } from '../src/ledger/ledger.ts'
 import type { Address } from '../src/ledger/resource.ts'
-import type { CreateVideoTaskRequest } from '../src/model.ts'
-import { KEY, temporaryFolder } from './support/app.ts'
+import { temporaryFolder } from './support/app.ts'
 import { isPostgres } from './support/engine.ts'
 import {
   assetAddress,
@@ -13,30 +12,11 @@ import {
   openTestDatabase,
   openTestLedger,
   registerAsset,
-  taskAddress,
   taskSeen,
 } from './support/ledger.ts'
+import { registerWaiting, registerWaitingTask, requestNaming } from './support/waiting-task.ts'
 
 const MINUTE_MS = 60_000
-
-/** Registers a task that waits for the assets with these ids, which are registered too. */
-async function registerWaiting(ledger: Ledger, id: string, ...assetIds: string[]) {
-  for (const assetId of assetIds) await registerAsset(ledger, assetId)
-  const address = taskAddress(ledger, id)
-  await ledger.register(address, {
-    snapshot: taskSeen('WAITING_FOR_ASSETS', { taskId: null, rawStatus: null }),
-    origin: { model: 'seedance-2-0', request: requestOf(assetIds) },
-    credential: KEY,
-  })
-  return address
-}
-
-function requestOf(assetIds: string[]): CreateVideoTaskRequest {
-  const resources = assetIds.map(
-    (assetId) => ({ type: 'IMAGE', role: 'REFERENCE', platform: 'JIMENG', assetId }) as const,
-  )
-  return { model: 'seedance-2-0', prompt: 'A cat', audio: false, resources }
-}
 
 /** Claims everything and lets all of it look again a minute later, as the tracker does; gives the claims by key. */
 async function lookAtAll(ledger: Ledger) {
@@ -195,15 +175,10 @@ test.runIf(isPostgres)(
     const changing = await database.startTransaction().execute()
     await changing.updateTable('resource').set({ status: 'ACTIVE' }).execute()
 
-    const registering = ledger
-      .register(taskAddress(ledger, 'zg-1'), {
-        snapshot: taskSeen('WAITING_FOR_ASSETS', { taskId: null, rawStatus: null }),
-        origin: { model: 'seedance-2-0', request: requestOf(['Asset-1']) },
-        credential: KEY,
-      })
-      .then(() => {
-        registered = true
-      })
+    const origin = { model: 'seedance-2-0', request: requestNaming('Asset-1') }
+    const registering = registerWaitingTask(ledger, 'zg-1', origin).then(() => {
+      registered = true
+    })
     await pause(200)
     const registeredEarly = registered
     await changing.commit().execute()

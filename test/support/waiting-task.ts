@@ -1,0 +1,36 @@
+import type { Ledger } from '../../src/ledger/ledger.ts'
+import type { Address, Origin } from '../../src/ledger/resource.ts'
+import type { CreateVideoTaskRequest } from '../../src/model.ts'
+import { KEY } from './app.ts'
+import { registerAsset, taskAddress, taskSeen } from './ledger.ts'
+
+/** A request that names the assets with these ids. */
+export function requestNaming(...assetIds: string[]): CreateVideoTaskRequest {
+  const resources = assetIds.map(
+    (assetId) => ({ type: 'IMAGE', role: 'REFERENCE', platform: 'JIMENG', assetId }) as const,
+  )
+  return { model: 'seedance-2-0', prompt: 'A cat', audio: false, resources }
+}
+
+/** Registers a task that waits to be sent, by default for nothing at all. */
+export async function registerWaitingTask(
+  ledger: Ledger,
+  id: string,
+  origin: Origin<'videoTask'> = { model: 'seedance-2-0', request: requestNaming() },
+): Promise<Address<'videoTask'>> {
+  const address = taskAddress(ledger, id)
+  const snapshot = taskSeen('WAITING_FOR_ASSETS', { taskId: null, rawStatus: null })
+  await ledger.register(address, { snapshot, origin, credential: KEY })
+  return address
+}
+
+/** Registers a task that waits for the assets with these ids, which are registered as PROCESSING. */
+export async function registerWaiting(
+  ledger: Ledger,
+  id: string,
+  ...assetIds: string[]
+): Promise<Address<'videoTask'>> {
+  for (const assetId of assetIds) await registerAsset(ledger, assetId)
+  const request = requestNaming(...assetIds)
+  return registerWaitingTask(ledger, id, { model: request.model, request })
+}
