@@ -1,10 +1,14 @@
 import { expect, test } from 'vitest'
+import type { ResourceFilter } from '../src/ledger/ledger.ts'
+import type { PageRequest } from '../src/ledger/page.ts'
 import { KEY, temporaryFolder } from './support/app.ts'
 import {
+  assetAddress,
   assetSeen,
   claimOne,
   openTestLedger,
   registerAsset,
+  registerTask,
   taskAddress,
   taskSeen,
 } from './support/ledger.ts'
@@ -100,4 +104,116 @@ test('a cursor is good for its own list only, and not when a character of it is 
   for (const wrong of [old, '', cursor.slice(1), `${cursor}AA`, `${cursor}=`, `${cursor} `]) {
     await expect(page(wrong)).rejects.toMatchObject(refused)
   }
+})
+
+/** A list of five, newest first e to a; `page` returns the names on a page and whether there are more. */
+async function listOfFive() {
+  const ledger = await openTestLedger()
+  const { tenant } = await registerAsset(ledger, 'a')
+  for (const id of ['b', 'c', 'd', 'e']) await registerAsset(ledger, id)
+  const page = async (request: PageRequest) => {
+    const { items, hasNextPage, hasPreviousPage } = await ledger.list(
+      tenant,
+      'asset',
+      {},
+      request,
+      100,
+    )
+    const names = items.map(({ item }) => item.snapshot.assetId).join('')
+    return [names, hasPreviousPage, hasNextPage]
+  }
+  const { items } = await ledger.list(tenant, 'asset', {}, {}, 100)
+  const cursors = Object.fromEntries(
+    items.map(({ cursor, item }) => [item.snapshot.assetId, cursor]),
+  )
+  return { page, cursors }
+}
+
+test('forward and backward, a page says what lies before and behind it', async () => {
+  const { page, cursors } = await listOfFive()
+  const { a, b, c, d, e } = cursors
+
+  const pages = [
+    await page({}),
+    await page({ first: 2 }),
+    await page({ first: 5 }),
+    await page({ first: 2, after: d }),
+    await page({ first: 2, after: c }),
+    await page({ first: 0 }),
+    await page({ last: 2 }),
+    await page({ last: 5 }),
+    await page({ last: 2, before: b }),
+    await page({ last: 2, before: c }),
+    await page({ last: 0 }),
+    await page({ first: 10, after: e, before: a }),
+    await page({ first: 2, after: e, before: a }),
+    await page({ last: 2, after: e, before: a }),
+    await page({ last: 1, after: d, before: b }),
+    await page({ first: 2, before: d }),
+    await page({ last: 2, after: b }),
+  ]
+
+  // The names, whether there is a previous page, whether there is a next one.
+  expect(pages).toEqual([
+    ['edcba', false, false],
+    ['ed', false, true],
+    ['edcba', false, false],
+    ['cb', true, true],
+    ['ba', true, false],
+    ['', false, true],
+    ['ba', true, false],
+    ['edcba', false, false],
+    ['dc', true, true],
+    ['ed', false, true],
+    ['', true, false],
+    ['dcb', true, true],
+    ['dc', true, true],
+    ['cb', true, true],
+    ['c', true, true],
+    ['e', false, true],
+    ['a', true, false],
+  ])
+})
+
+test('a list and its count hold what matches, of one tenant and one kind', async () => {
+  const ledger = await openTestLedger()
+  const { tenant } = await registerAsset(ledger, 'image', { groupId: 'group-1' })
+  await registerAsset(ledger, 'audio', { type: 'AUDIO', groupId: 'group-2' })
+  await registerAsset(ledger, 'alone', { groupId: null })
+  await registerAsset(ledger, 'theirs', { key: 'sk-other' })
+  const active = assetSeen('ACTIVE', { type: null, groupId: null })
+  await ledger.observe(assetAddress(ledger, 'audio'), active)
+  await registerTask(ledger, 'cgt-1')
+  const list = async (filter: ResourceFilter, owner = tenant) => {
+    const page = await ledger.list(owner, 'asset', filter, {}, 10)
+    const names = page.items.map(({ item }) => item.key.replace('JIMENG:', ''))
+    return [...names, await page.totalCount()]
+  }
+
+  expect(await list({})).toEqual(['alone', 'audio', 'image', 3])
+  expect(await list({}, ledger.tenantOf('sk-other'))).toEqual(['theirs', 1])
+  expect(await list({}, ledger.tenantOf('sk-nobody'))).toEqual([0])
+  expect(await list({ parent: null, status: null, type: null })).toHaveLength(4)
+  expect(await list({ parent: 'JIMENG:group-1' })).toEqual(['image', 1])
+  expect(await list({ parent: 'JIMENG:group-2' })).toEqual(['audio', 1])
+  expect(await list({ status: 'ACTIVE' })).toEqual(['audio', 1])
+  expect(await list({ type: 'AUDIO' })).toEqual(['audio', 1])
+  expect(await list({ type: 'IMAGE', status: 'PROCESSING' })).toEqual(['alone', 'image', 2])
+  const tasks = await ledger.list(tenant, 'videoTask', {}, {}, 10)
+  expect(tasks.items.map(({ item }) => item.key)).toEqual(['cgt-1'])
+})
+
+test('the children of a group are its own, those of the tenant, oldest first', async () => {
+  const ledger = await openTestLedger()
+  const { tenant } = await registerAsset(ledger, 'first')
+  await registerAsset(ledger, 'elsewhere', { groupId: 'group-2' })
+  await registerAsset(ledger, 'alone', { groupId: null })
+  await registerAsset(ledger, 'theirs', { key: 'sk-other' })
+  await registerAsset(ledger, 'second')
+  const children = async (owner: string) =>
+    (await ledger.children(owner, 'asset', 'JIMENG:group-1')).map(({ key }) => key)
+
+  expect(await children(tenant)).toEqual(['JIMENG:first', 'JIMENG:second'])
+  expect(await children(ledger.tenantOf('sk-other'))).toEqual(['JIMENG:theirs'])
+  expect(await ledger.children(tenant, 'videoTask', 'JIMENG:group-1')).toEqual([])
 })

@@ -232,9 +232,9 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
           cursor: cursors.encode(row.position),
           item: resourceOf<K>(row),
         })),
-        // Beyond a cursor there is at least the item it was handed out with.
-        hasNextPage: backward ? before !== null : more,
-        hasPreviousPage: backward ? more : after !== null,
+        // Beyond a cursor there is at least the item it was given with (Relay Cursor Connections, 4.4).
+        hasNextPage: before !== null || (!backward && more),
+        hasPreviousPage: after !== null || (backward && more),
         totalCount,
       }
     },
