@@ -1,12 +1,19 @@
-import { expect, test } from 'vitest'
-import { temporaryFolder } from './support/app.ts'
+import { expect, onTestFinished, test } from 'vitest'
+import type { Address } from '../src/ledger/resource.ts'
+import { KEY, temporaryFolder } from './support/app.ts'
+import { stopClock } from './support/clock.ts'
+import { isPostgres } from './support/engine.ts'
 import {
+  assetAddress,
   assetSeen,
+  claim,
   claimOne,
   nextPoll,
   openTestDatabase,
   openTestLedger,
   registerAsset,
+  registerTask,
+  taskSeen,
 } from './support/ledger.ts'
 
 test('what has not changed is observed while somebody else keeps the database from being written', async () => {
@@ -63,4 +70,169 @@ test('observedAt stays while answers say the same, and moves with any change', a
   expect(renamed?.observedAt.getTime()).toBeGreaterThan(Date.now() - 60_000)
   expect(renamed?.snapshot.name).toBe('Front')
   expect(renamed?.seq).toBe(same?.seq)
+})
+
+test('a resource is found by the id 0-0 gave it later, of its own tenant and kind', async () => {
+  const ledger = await openTestLedger()
+  const address = await registerTask(ledger, 'zg-1', 'WAITING_FOR_ASSETS')
+  await registerTask(ledger, 'zg-2', 'WAITING_FOR_ASSETS')
+  const theirs = await registerTask(ledger, 'zg-1', 'WAITING_FOR_ASSETS', 'sk-other')
+  await ledger.observe(address, taskSeen('QUEUED', { taskId: 'cgt-1' }))
+  await ledger.observe(theirs, taskSeen('QUEUED', { taskId: 'cgt-2' }))
+  const key = async (more: Partial<Address>) => (await ledger.find({ ...address, ...more }))?.key
+
+  expect(await key({})).toBe('zg-1')
+  expect(await key({ key: 'cgt-1' })).toBe('zg-1')
+  expect(await key({ key: 'cgt-2' })).toBeUndefined()
+  expect(await key({ key: 'zg-1', kind: 'asset' })).toBeUndefined()
+  expect(await key({ key: 'cgt-1', tenant: theirs.tenant })).toBeUndefined()
+  // Observed by that id, it is the same task.
+  const running = await ledger.observe({ ...address, key: 'cgt-1' }, taskSeen('RUNNING'))
+  expect(running).toMatchObject({ key: 'zg-1', snapshot: { status: 'RUNNING' } })
+})
+
+test('transitions are those of one resource, after the one given, in order', async () => {
+  const ledger = await openTestLedger()
+  const address = await registerTask(ledger, 'same')
+  const theirs = await registerTask(ledger, 'same', 'QUEUED', 'sk-other')
+  const asset = { ...address, kind: 'asset' } as const
+  await ledger.register(asset, { snapshot: assetSeen('PROCESSING'), origin: null, credential: KEY })
+  await registerTask(ledger, 'another')
+  await ledger.observe(theirs, taskSeen('FAILED', { taskId: 'same' }))
+  const running = await ledger.observe(address, taskSeen('RUNNING', { taskId: 'same' }))
+  const done = await ledger.observe(address, taskSeen('SUCCEEDED', { taskId: 'same' }))
+  const after = async (seq: number) => {
+    const transitions = await ledger.transitionsAfter(address, seq)
+    return transitions.map(({ previous, current }) => [previous, current])
+  }
+
+  const all = [
+    [null, 'QUEUED'],
+    ['QUEUED', 'RUNNING'],
+    ['RUNNING', 'SUCCEEDED'],
+  ]
+  expect(await after(0)).toEqual(all)
+  expect(await after(running?.seq ?? 0)).toEqual(all.slice(2))
+  expect(await after(done?.seq ?? 0)).toEqual([])
+  const [, second] = await ledger.transitionsAfter(address, 0)
+  expect(second?.resource).toEqual(running)
+  expect(await ledger.transitionsAfter(asset, 0)).toHaveLength(1)
+})
+
+test('those who register the same at the same moment register it once', async () => {
+  const ledger = await openTestLedger()
+
+  const addresses = await Promise.all(Array.from({ length: 10 }, () => registerAsset(ledger)))
+
+  const [address] = addresses
+  if (!address) throw new Error('unreachable')
+  expect(await ledger.transitionsAfter(address, 0)).toHaveLength(1)
+  expect(await ledger.countWatches()).toBe(1)
+})
+
+test('what has settled is registered without being watched, and stays as it is when registered again', async () => {
+  const ledger = await openTestLedger()
+  const address = await registerAsset(ledger, 'Asset-1', { status: 'ACTIVE' })
+  const settled = await ledger.find(address)
+
+  await registerAsset(ledger, 'Asset-1')
+
+  expect(settled).toMatchObject({ settled: true, note: null })
+  expect(await ledger.find(address)).toEqual(settled)
+  expect(await ledger.countWatches()).toBe(0)
+})
+
+test('registering again observes, with a transition when the status changed', async () => {
+  const ledger = await openTestLedger()
+  const address = await registerTask(ledger)
+
+  const again = await ledger.register(address, {
+    snapshot: taskSeen('SUCCEEDED'),
+    origin: null,
+    credential: KEY,
+  })
+
+  expect(again).toMatchObject({ settled: true, snapshot: { status: 'SUCCEEDED' } })
+  expect(await ledger.transitionsAfter(address, 0)).toHaveLength(2)
+  expect(await ledger.countWatches()).toBe(0)
+})
+
+test('listeners are told when something is registered, and when an observation changes its status', async () => {
+  const ledger = await openTestLedger()
+  const group = { ...assetAddress(ledger), kind: 'assetGroup', key: 'JIMENG:group-1' } as const
+  const heard: (string | null)[] = []
+  onTestFinished(ledger.nudges.listen(group, (key) => void heard.push(key)))
+
+  const address = await registerAsset(ledger)
+  const registered = heard.includes(address.key)
+  await ledger.observe(address, assetSeen('ACTIVE'))
+  const changes = heard.filter((key) => key === address.key).length
+
+  expect(registered).toBe(true)
+  expect(changes).toBeGreaterThanOrEqual(2)
+})
+
+test.skipIf(isPostgres)(
+  'listeners are not told of an observation that leaves the status',
+  async () => {
+    const ledger = await openTestLedger()
+    const address = await registerAsset(ledger)
+    const before = ledger.nudges.count
+
+    await ledger.observe(address, assetSeen('PROCESSING'))
+    await ledger.observe(address, assetSeen('PROCESSING', { name: 'Front' }))
+
+    expect(ledger.nudges.count).toBe(before)
+  },
+)
+
+test('pruning forgets what is older than the time given, and nothing else', async () => {
+  const clock = stopClock()
+  const dataDir = temporaryFolder()
+  const ledger = await openTestLedger(dataDir)
+  const database = await openTestDatabase(dataDir)
+  for (const [ms, id, key] of [
+    [0, 'old', 'sk-old'],
+    [1_000, 'new', 'sk-new'],
+  ] as const) {
+    clock.set(ms)
+    const { tenant } = await registerAsset(ledger, id, { key })
+    await ledger.creations.begin({ tenant, idempotencyKey: id }, 'print')
+    await claim(ledger, { leaseMs: 60_000 })
+  }
+  const left = async () => [
+    await database.selectFrom('transition').select('key').execute(),
+    await database.selectFrom('poll_budget').select('tenant').execute(),
+    await database.selectFrom('creation').select('idempotency_key').execute(),
+    await database.selectFrom('resource').select('key').execute(),
+    await database.selectFrom('watch').select('key').execute(),
+  ]
+
+  await ledger.prune(new Date(clock.start))
+  const before = await left()
+  await ledger.prune(new Date(clock.start + 1_000))
+
+  expect(before.map(({ length }) => length)).toEqual([2, 2, 2, 2, 2])
+  const [transitions, budgets, creations, ...rest] = await left()
+  expect(transitions).toEqual([{ key: 'JIMENG:new' }])
+  expect(budgets).toEqual([{ tenant: ledger.tenantOf('sk-new') }])
+  expect(creations).toEqual([{ idempotency_key: 'new' }])
+  expect(rest.map(({ length }) => length)).toEqual([2, 2])
+})
+
+test('progress is that of one status: kept while it lasts, gone with it', async () => {
+  const ledger = await openTestLedger()
+  const address = await registerTask(ledger)
+  const usage = { videoTokens: 1, completionTokens: null, totalTokens: 1 }
+  await ledger.observe(address, taskSeen('RUNNING', { progress: 40, usage }))
+
+  const running = await ledger.observe(address, taskSeen('RUNNING'))
+  const done = await ledger.observe(address, taskSeen('SUCCEEDED'))
+
+  expect(running?.snapshot).toMatchObject({ progress: 40, usage })
+  expect(done?.snapshot).toMatchObject({ progress: null, usage })
+  // Nothing is added that the kind does not have.
+  const asset = await registerAsset(ledger)
+  const active = await ledger.observe(asset, assetSeen('ACTIVE'))
+  expect(active?.snapshot).toEqual(assetSeen('ACTIVE'))
 })

@@ -1,0 +1,199 @@
+import { expect, test } from 'vitest'
+import type { CreationKey } from '../src/ledger/creations.ts'
+import type { Ledger } from '../src/ledger/ledger.ts'
+import { KEY, temporaryFolder } from './support/app.ts'
+import { stopClock } from './support/clock.ts'
+import { isPostgres } from './support/engine.ts'
+import { assetAddress, assetSeen, openTestLedger } from './support/ledger.ts'
+
+const KEY_OF_CREATE = { tenant: 'tenant', idempotencyKey: 'k' }
+
+/** What `begin` answers to each of three creates that differ in one part of their name. */
+function neighbours(ledger: Ledger) {
+  const keys: CreationKey[] = [
+    KEY_OF_CREATE,
+    { ...KEY_OF_CREATE, tenant: 'other tenant' },
+    { ...KEY_OF_CREATE, idempotencyKey: 'another' },
+  ]
+  return async () => {
+    const states: string[] = []
+    for (const key of keys) states.push((await ledger.creations.begin(key, 'print')).state)
+    return states
+  }
+}
+
+/** Takes the key, and returns the name of who holds it now. */
+async function holderOf(ledger: Ledger): Promise<string> {
+  const begun = await ledger.creations.begin(KEY_OF_CREATE, 'print')
+  if (begun.state !== 'OURS') throw new Error(`The key was not free: ${begun.state}.`)
+  return begun.holder
+}
+
+test('a key is for the first who begins, and tells the others what became of it', async () => {
+  const ledger = await openTestLedger()
+  const begin = (fingerprint = 'print') => ledger.creations.begin(KEY_OF_CREATE, fingerprint)
+
+  const first = await begin()
+  const meanwhile = await begin()
+  const otherInput = await begin('another print')
+  const outcome = { key: 'JIMENG:Asset-1', nested: { list: [1, null, 'x'] } }
+  await ledger.creations.finish(KEY_OF_CREATE, outcome)
+  const after = await begin()
+  await ledger.creations.finish(KEY_OF_CREATE, { key: 'something else' })
+
+  expect(first).toMatchObject({ state: 'OURS' })
+  expect(meanwhile).toEqual({ state: 'SENDING' })
+  expect(otherInput).toEqual({ state: 'CONFLICT' })
+  expect(after).toEqual({ state: 'DONE', outcome })
+  expect(await begin()).toEqual({ state: 'DONE', outcome })
+  expect(await begin('another print')).toEqual({ state: 'CONFLICT' })
+})
+
+test('of those who begin at the same moment one sends', async () => {
+  const ledger = await openTestLedger()
+  const begin = () => ledger.creations.begin(KEY_OF_CREATE, 'print')
+
+  const states = (await Promise.all(Array.from({ length: 20 }, begin))).map(({ state }) => state)
+
+  expect(states.filter((state) => state === 'OURS')).toHaveLength(1)
+  expect(states.filter((state) => state === 'SENDING')).toHaveLength(19)
+})
+
+test('a sender that has said nothing for five seconds has gone, and its outcome is unknown for good', async () => {
+  const clock = stopClock()
+  const ledger = await openTestLedger()
+  const begin = async (fingerprint = 'print') =>
+    (await ledger.creations.begin(KEY_OF_CREATE, fingerprint)).state
+  const holder = await holderOf(ledger)
+
+  clock.set(4_999)
+  const inTime = await begin()
+  clock.set(5_000)
+  const otherInput = await begin('another print')
+  const late = await begin()
+  await ledger.creations.finish(KEY_OF_CREATE, { key: 'too late' })
+  await ledger.creations.release(KEY_OF_CREATE, holder)
+  await ledger.creations.extend(KEY_OF_CREATE)
+
+  expect([inTime, otherInput, late]).toEqual(['SENDING', 'CONFLICT', 'UNKNOWN'])
+  expect(await begin()).toBe('UNKNOWN')
+})
+
+test('a sender at work is not taken for gone, and the creates beside it are', async () => {
+  const clock = stopClock()
+  const ledger = await openTestLedger()
+  const states = neighbours(ledger)
+  await states()
+
+  clock.set(3_000)
+  await ledger.creations.extend(KEY_OF_CREATE)
+  clock.set(7_999)
+  const extended = await states()
+  clock.set(8_000)
+
+  expect(extended).toEqual(['SENDING', 'UNKNOWN', 'UNKNOWN'])
+  expect(await states()).toEqual(['UNKNOWN', 'UNKNOWN', 'UNKNOWN'])
+})
+
+test('one whose outcome is unknown leaves the creates beside it as they are', async () => {
+  const clock = stopClock()
+  const ledger = await openTestLedger()
+  await ledger.creations.begin(KEY_OF_CREATE, 'print')
+  clock.set(5_000)
+  const states = neighbours(ledger)
+
+  expect(await states()).toEqual(['UNKNOWN', 'OURS', 'OURS'])
+  clock.set(6_000)
+  expect(await ledger.creations.begin(KEY_OF_CREATE, 'print')).toEqual({ state: 'UNKNOWN' })
+  expect(await states()).toEqual(['UNKNOWN', 'SENDING', 'SENDING'])
+})
+
+test('the outcome of one create is not that of another', async () => {
+  const ledger = await openTestLedger()
+  const states = neighbours(ledger)
+  await states()
+
+  await ledger.creations.finish(KEY_OF_CREATE, { key: 'x' })
+
+  expect(await states()).toEqual(['DONE', 'SENDING', 'SENDING'])
+})
+
+test('a key that is given back is free, and no other is', async () => {
+  const ledger = await openTestLedger()
+  const states = neighbours(ledger)
+  const holder = await holderOf(ledger)
+  await states()
+
+  await ledger.creations.release(KEY_OF_CREATE, 'another holder')
+  expect(await states()).toEqual(['SENDING', 'SENDING', 'SENDING'])
+
+  await ledger.creations.release(KEY_OF_CREATE, holder)
+  const next = await holderOf(ledger)
+  expect(await states()).toEqual(['SENDING', 'SENDING', 'SENDING'])
+
+  await ledger.creations.release(KEY_OF_CREATE, holder)
+  expect(await states()).toEqual(['SENDING', 'SENDING', 'SENDING'])
+
+  await ledger.creations.finish(KEY_OF_CREATE, { key: 'x' })
+  await ledger.creations.release(KEY_OF_CREATE, next)
+  expect(await states()).toEqual(['DONE', 'SENDING', 'SENDING'])
+})
+
+test('registering what was created finishes the create, with the key it is known by', async () => {
+  const ledger = await openTestLedger()
+  const creation = { tenant: ledger.tenantOf(KEY), idempotencyKey: 'k' }
+  await ledger.creations.begin(creation, 'print')
+
+  await ledger.register(assetAddress(ledger), {
+    snapshot: assetSeen('PROCESSING'),
+    origin: null,
+    credential: KEY,
+    creation,
+  })
+
+  const repeated = await ledger.creations.begin(creation, 'print')
+  expect(repeated).toEqual({ state: 'DONE', outcome: { key: 'JIMENG:Asset-1' } })
+})
+
+test.runIf(isPostgres)(
+  'a turn has one holder, until it is given back or its lease runs out',
+  async () => {
+    const clock = stopClock()
+    const dataDir = temporaryFolder()
+    const [here, there] = [await openTestLedger(dataDir), await openTestLedger(dataDir)]
+
+    expect(await here.turns.take('tenant', 'a')).toBe(true)
+    expect(await there.turns.take('tenant', 'b')).toBe(false)
+    expect(await there.turns.take('other tenant', 'b')).toBe(true)
+
+    // Neither gives nor extends what another holds.
+    await there.turns.give('tenant', 'b')
+    expect(await there.turns.take('tenant', 'b')).toBe(false)
+    clock.set(3_000)
+    await there.turns.extend('tenant', 'b')
+    clock.set(4_999)
+    expect(await there.turns.take('tenant', 'b')).toBe(false)
+    clock.set(5_000)
+    expect(await there.turns.take('tenant', 'b')).toBe(true)
+
+    clock.set(9_000)
+    await there.turns.extend('tenant', 'b')
+    clock.set(13_999)
+    expect(await here.turns.take('tenant', 'a')).toBe(false)
+    // The other tenant's turn was not extended with it.
+    expect(await here.turns.take('other tenant', 'a')).toBe(true)
+
+    await there.turns.give('tenant', 'b')
+    expect(await here.turns.take('tenant', 'a')).toBe(true)
+    expect(await there.turns.take('other tenant', 'c')).toBe(false)
+  },
+)
+
+test.skipIf(isPostgres)('a single process needs no turns', async () => {
+  const ledger = await openTestLedger()
+
+  expect(await ledger.turns.take('tenant', 'a')).toBe(true)
+  expect(await ledger.turns.take('tenant', 'b')).toBe(true)
+  await ledger.turns.extend('tenant', 'a')
+  await ledger.turns.give('tenant', 'a')
+})

@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest'
+import { createCursors } from '../src/ledger/cursors.ts'
+import { type PageBounds, type PageRequest, pageBounds } from '../src/ledger/page.ts'
+
+const secret = Buffer.alloc(32, 7)
+const cursors = createCursors(secret, 'tenant', 'asset')
+
+test.for<[PageRequest, number, Partial<PageBounds>]>([
+  [{}, 100, { limit: 20, backward: false, after: null, before: null }],
+  [{}, 10, { limit: 10 }],
+  [{ first: null, last: null, after: null, before: null }, 100, { limit: 20, backward: false }],
+  [{ first: 0 }, 100, { limit: 0, backward: false }],
+  [{ first: 100 }, 100, { limit: 100, backward: false }],
+  [{ last: 0 }, 100, { limit: 0, backward: true }],
+  [{ last: 100 }, 100, { limit: 100, backward: true }],
+  [{ after: cursors.encode(7) }, 100, { after: 7, before: null }],
+  [{ before: cursors.encode(7) }, 100, { after: null, before: 7 }],
+  [{ after: cursors.encode(9), before: cursors.encode(0) }, 100, { after: 9, before: 0 }],
+])('the page %j of at most %i is %j', ([request, maxSize, bounds]) => {
+  expect(pageBounds(request, maxSize, cursors)).toMatchObject(bounds)
+})
+
+test.for<[PageRequest, string, string]>([
+  [{ first: 1, last: 1 }, 'last', 'Give either first or last, not both.'],
+  [{ first: 0, last: 0 }, 'last', 'Give either first or last, not both.'],
+  [{ first: -1 }, 'first', 'first must be between 0 and 100.'],
+  [{ first: 101 }, 'first', 'first must be between 0 and 100.'],
+  [{ last: -1 }, 'last', 'last must be between 0 and 100.'],
+  [{ last: 101 }, 'last', 'last must be between 0 and 100.'],
+  [{ after: 'x' }, 'after', 'after is not a cursor of this list.'],
+  [{ before: 'x' }, 'before', 'before is not a cursor of this list.'],
+])('the page %j is refused for its argument %s: %s', ([request, argument, message]) => {
+  const bounds = () => pageBounds(request, 100, cursors)
+
+  expect(bounds).toThrow(expect.objectContaining({ name: 'PageError', argument, message }))
+})
+
+test.for([0, 1, 255, 256, 2 ** 32, 2 ** 48 - 1])(
+  'the cursor of position %d leads back to it',
+  (position) => {
+    const cursor = cursors.encode(position)
+
+    expect(cursor).toMatch(/^[\w-]{22}$/)
+    expect(cursors.decode(cursor)).toBe(position)
+    expect(createCursors(secret, 'tenant', 'asset').encode(position)).toBe(cursor)
+  },
+)
+
+test('another secret, another tenant and another kind have other cursors', () => {
+  const others = [
+    createCursors(Buffer.alloc(32, 8), 'tenant', 'asset'),
+    createCursors(secret, 'tenant2', 'asset'),
+    createCursors(secret, 'tenant', 'assetGroup'),
+  ]
+
+  for (const other of others) {
+    expect(other.encode(1)).not.toBe(cursors.encode(1))
+    expect(cursors.decode(other.encode(1))).toBeNull()
+  }
+})
