@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
+import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
-import { exportSPKI } from 'jose'
+import { exportJWK, exportSPKI } from 'jose'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { createAuthenticate } from '../src/auth/identity.ts'
 import { type Data, startApp, type TestApp, temporaryFolder, until } from './support/app.ts'
@@ -285,7 +286,62 @@ const BAD_JWKS: Record<string, Issuer['intercept']> = {
   'are no keys': (response) => response.end('{"keys": 7}'),
   'never come': () => {},
   'come in drips': (response) => void response.write('{"keys"'),
+  'never end': (response) => {
+    const piece = `${' '.repeat(65_535)}\n`
+    const write = () => {
+      while (!response.closed && response.write(piece));
+    }
+    response.on('drain', write)
+    write()
+  },
+  'are longer than 1 MiB': (response) => response.end(keysOf(MAX_JWKS_BYTES + 1)),
+  'are longer than 1 MiB when decompressed': (response) =>
+    response
+      .setHeader('content-encoding', 'gzip')
+      .end(gzipSync(Buffer.from(keysOf(MAX_JWKS_BYTES + 1)))),
+  'are in a redirect without end': (response) => {
+    response.writeHead(302, { location: '/jwks.json' }).write(' '.repeat(100_000))
+  },
 }
+
+const MAX_JWKS_BYTES = 1024 * 1024
+
+/** A JSON Web Key Set of so many bytes, without a key. */
+function keysOf(bytes: number): string {
+  const empty = '{"keys": []}'
+  return empty + ' '.repeat(bytes - empty.length)
+}
+
+test('keys of 1 MiB are read', async () => {
+  const issuer = await startIssuer()
+  const [pair] = issuer.pairs
+  if (!pair) throw new Error('The issuer has no key.')
+  const keys = JSON.stringify({ keys: [{ ...(await exportJWK(pair.publicKey)), kid: pair.kid }] })
+  issuer.intercept = (response) => response.end(keys.padEnd(MAX_JWKS_BYTES))
+
+  expect(await goodness(issuer)()).toBe(true)
+})
+
+test('what is too long is not read to its end', async () => {
+  const issuer = await startIssuer()
+  const closed = Promise.withResolvers<number>()
+  issuer.intercept = (response) => {
+    const { socket } = response
+    response.on('close', () => closed.resolve(socket?.bytesWritten ?? 0))
+    BAD_JWKS['never end']?.(response)
+  }
+  const told: unknown[] = []
+  const authenticate = authenticator(issuer, { onError: (error) => told.push(error) })
+  const startedAt = performance.now()
+
+  await expect(authenticate(`Bearer ${await issuer.token('ann')}`)).rejects.toThrow(/cannot be had/)
+
+  expect(await closed.promise).toBeLessThan(10 * MAX_JWKS_BYTES)
+  expect(performance.now() - startedAt).toBeLessThan(2_000)
+  expect(told).toEqual([
+    expect.objectContaining({ message: 'The answer is longer than 1048576 bytes.' }),
+  ])
+})
 
 test.for(Object.entries(BAD_JWKS))(
   'when the keys of the issuer %s, a JWT is answered SERVICE_UNAVAILABLE within 5 seconds, and is good afterwards',

@@ -1,5 +1,6 @@
-import { createRemoteJWKSet, errors, type JWTVerifyGetKey, jwtVerify } from 'jose'
+import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey, jwtVerify } from 'jose'
 import { type Failure, Refusal } from '../resolvers/failure.ts'
+import { createBoundedFetch } from './fetch-bounded.ts'
 
 export interface JwtOptions {
   /** Where the issuer publishes its public keys. */
@@ -27,7 +28,9 @@ const ALGORITHMS = [
 ]
 
 const CLOCK_TOLERANCE_SECONDS = 5
+/** For the answer and its body together. */
 const JWKS_TIMEOUT_MS = 3_000
+const MAX_JWKS_BYTES = 1024 * 1024
 const MAX_TENANT_LENGTH = 255
 
 /**
@@ -38,7 +41,10 @@ const MAX_TENANT_LENGTH = 255
  */
 export function createJwtReader(options: JwtOptions): (token: string) => Promise<JwtContent> {
   const { jwksUrl, issuer, audience, tenantClaim, onError } = options
-  const keys = createRemoteJWKSet(new URL(jwksUrl), { timeoutDuration: JWKS_TIMEOUT_MS })
+  const keys = createRemoteJWKSet(new URL(jwksUrl), {
+    timeoutDuration: JWKS_TIMEOUT_MS,
+    [customFetch]: createBoundedFetch(MAX_JWKS_BYTES),
+  })
 
   const keyOf: JWTVerifyGetKey = (header, token) =>
     keys(header, token).catch((error) => {

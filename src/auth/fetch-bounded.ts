@@ -1,0 +1,22 @@
+/**
+ * Returns a `fetch` that reads the body of a 200 answer whole, and throws when it is longer than `maxBytes` after
+ * decompression. The body of any other answer is not read. The signal of the request bounds the time of all this.
+ */
+export function createBoundedFetch(maxBytes: number) {
+  return async (url: string, options: RequestInit): Promise<Response> => {
+    const response = await fetch(url, options)
+    if (response.status !== 200) {
+      await response.body?.cancel()
+      return response
+    }
+    const chunks: Uint8Array<ArrayBuffer>[] = []
+    let bytes = 0
+    // Throwing inside the loop cancels the body and with it the connection.
+    for await (const chunk of response.body ?? []) {
+      bytes += chunk.byteLength
+      if (bytes > maxBytes) throw new Error(`The answer is longer than ${maxBytes} bytes.`)
+      chunks.push(chunk)
+    }
+    return new Response(new Blob(chunks), { status: 200, headers: response.headers })
+  }
+}
