@@ -1,0 +1,360 @@
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { createNudges } from '../src/ledger/nudges.ts'
+import type { Address, Resource, Transition } from '../src/ledger/resource.ts'
+import { LedgerUnavailable } from '../src/ledger/unavailable.ts'
+import { type FeedOptions, openFeed } from '../src/resolvers/feed.ts'
+
+const DONE = { done: true, value: undefined }
+
+test('the present state of each resource comes first, and the feed ends as settled when all have settled', async () => {
+  const { open, set } = scene()
+  set('a', 'ACTIVE')
+  set('b', 'FAILED')
+  const feed = await open(['a', 'b'])
+
+  const whileRunning = feed.endReason
+  const events = [await feed.next(), await feed.next(), await feed.next()]
+
+  expect(events).toMatchObject([
+    { done: false, value: { previous: null, current: 'ACTIVE', resource: { key: 'a' } } },
+    { done: false, value: { previous: null, current: 'FAILED', resource: { key: 'b' } } },
+    DONE,
+  ])
+  expect([whileRunning, feed.endReason]).toEqual([null, 'settled'])
+})
+
+test('every change after the present state comes once and in order, also those made before it was asked for', async () => {
+  const { open, set, listeners } = scene()
+  set('a', 'UNKNOWN')
+  set('a', 'PROCESSING')
+  const feed = await open(['a'])
+  set('a', 'UNKNOWN')
+  set('a', 'PROCESSING')
+  await feed.next()
+
+  const missed = [await feed.next(), await feed.next()]
+  const waiting = feed.next()
+  set('a', 'ACTIVE')
+
+  expect(missed.map(({ value }) => value?.current)).toEqual(['UNKNOWN', 'PROCESSING'])
+  expect((await waiting).value).toMatchObject({ previous: 'PROCESSING', current: 'ACTIVE' })
+  expect(await feed.next()).toEqual(DONE)
+  expect(feed.endReason).toBe('settled')
+  expect(listeners()).toBe(0)
+})
+
+test('a finite feed goes on until the last resource has settled', async () => {
+  const { open, set } = scene()
+  for (const key of ['a', 'b']) set(key, 'PROCESSING')
+  const feed = await open(['a', 'b'])
+  await feed.next()
+  await feed.next()
+
+  set('a', 'ACTIVE')
+  const first = await feed.next()
+  const waiting = feed.next()
+  set('b', 'ACTIVE')
+
+  expect(first.value?.resource.key).toBe('a')
+  expect((await waiting).value?.resource.key).toBe('b')
+  expect(await feed.next()).toEqual(DONE)
+})
+
+test('a feed that is not finite goes on when everything has settled, and takes in what is added', async () => {
+  const { open, set } = scene()
+  set('a', 'ACTIVE')
+  const feed = await open(['a'], { finite: false })
+  await feed.next()
+
+  const waiting = feed.next()
+  set('b', 'PROCESSING')
+
+  expect((await waiting).value).toMatchObject({ current: 'PROCESSING', resource: { key: 'b' } })
+  expect(feed.endReason).toBeNull()
+})
+
+test('keys are read in the order in which they changed', async () => {
+  const { open, set } = scene()
+  for (const key of ['a', 'b']) set(key, 'PROCESSING')
+  const feed = await open(['a', 'b'])
+  await feed.next()
+  await feed.next()
+
+  set('b', 'ACTIVE')
+  set('a', 'ACTIVE')
+
+  expect([await feed.next(), await feed.next()].map(({ value }) => value?.resource.key)).toEqual([
+    'b',
+    'a',
+  ])
+})
+
+test.for(['expired', 'left', 'settled'] as const)(
+  'a feed that is ended as %s while it waits stops at once, listens no longer, and keeps that reason',
+  async (reason) => {
+    const { open, set, listeners } = scene()
+    for (const key of ['a', 'b']) set(key, 'PROCESSING')
+    const feed = await open(['a', 'b'])
+    await feed.next()
+    await feed.next()
+    const present = listeners()
+    const waiting = feed.next()
+
+    feed.end(reason)
+    feed.end('failed')
+    await feed.return()
+
+    expect(await waiting).toEqual(DONE)
+    expect(await feed.next()).toEqual(DONE)
+    expect(feed.endReason).toBe(reason)
+    expect([present, listeners()]).toEqual([2, 0])
+  },
+)
+
+test('`return` ends a feed because the subscriber left, and what it had not given is dropped', async () => {
+  const { open, set, reads } = scene()
+  set('a', 'PROCESSING')
+  const feed = await open(['a'])
+  set('a', 'ACTIVE')
+
+  const returned = await feed.return()
+
+  expect(returned).toEqual(DONE)
+  expect(await feed.next()).toEqual(DONE)
+  expect(feed.endReason).toBe('left')
+  expect(reads).toEqual([])
+})
+
+test('changes that are read when the feed has ended meanwhile are not given', async () => {
+  const gate = Promise.withResolvers<void>()
+  const { open, set, transitionsAfter } = scene()
+  set('a', 'PROCESSING')
+  const feed = await open(['a'], {
+    async transitionsAfter(key, seq) {
+      await gate.promise
+      return transitionsAfter(key, seq)
+    },
+  })
+  await feed.next()
+  set('a', 'ACTIVE')
+  const waiting = feed.next()
+
+  feed.end('expired')
+  gate.resolve()
+
+  expect(await waiting).toEqual(DONE)
+  expect(feed.endReason).toBe('expired')
+})
+
+test('a change during the reading of its key is read too', async () => {
+  const { open, set, transitionsAfter } = scene()
+  set('a', 'PROCESSING')
+  let late = true
+  const feed = await open(['a'], {
+    async transitionsAfter(key, seq) {
+      const found = await transitionsAfter(key, seq)
+      if (late) set('a', 'ACTIVE')
+      late = false
+      return found
+    },
+  })
+  await feed.next()
+  set('a', 'UNKNOWN')
+
+  expect((await feed.next()).value?.current).toBe('UNKNOWN')
+  expect((await feed.next()).value?.current).toBe('ACTIVE')
+  expect(await feed.next()).toEqual(DONE)
+})
+
+test('a feed whose present state cannot be read listens no longer', async () => {
+  const { open, listeners } = scene()
+
+  const opening = open(['a', 'b'], {
+    present: () => Promise.reject(new Error('no')),
+  })
+
+  await expect(opening).rejects.toThrow('no')
+  expect(listeners()).toBe(0)
+})
+
+test('a feed whose reading throws fails, and listens no longer', async () => {
+  const { open, set, listeners } = scene()
+  set('a', 'PROCESSING')
+  const feed = await open(['a'], { transitionsAfter: () => Promise.reject(new Error('no')) })
+  await feed.next()
+  set('a', 'ACTIVE')
+
+  await expect(feed.next()).rejects.toThrow('no')
+
+  expect(feed.endReason).toBe('failed')
+  expect(listeners()).toBe(0)
+  expect(await feed.next()).toEqual(DONE)
+})
+
+test('after an interruption every key is looked at again, and those that are asked for then', async () => {
+  const { open, set, nudges, reads } = scene()
+  for (const key of ['a', 'b']) set(key, 'PROCESSING')
+  const feed = await open(['a', 'b'], { keys: async () => ['b', 'a'] })
+  await feed.next()
+  await feed.next()
+  set('a', 'ACTIVE', false)
+  set('b', 'ACTIVE', false)
+
+  const waiting = feed.next()
+  nudges.sendAll()
+  const events = [await waiting, await feed.next(), await feed.next()]
+
+  expect(events.map(({ value }) => value?.resource.key)).toEqual(['b', 'a', undefined])
+  expect(reads.map(([key]) => key)).toEqual(['b', 'a'])
+})
+
+test('an interruption during the look at the keys is followed by another look', async () => {
+  const { open, set, nudges } = scene()
+  set('a', 'PROCESSING')
+  let looks = 0
+  const feed = await open(['a'], {
+    async keys() {
+      looks += 1
+      if (looks === 1) nudges.sendAll()
+      if (looks === 2) set('a', 'ACTIVE', false)
+      return ['a']
+    },
+  })
+  await feed.next()
+  nudges.sendAll()
+
+  expect((await feed.next()).value?.current).toBe('ACTIVE')
+  expect(looks).toBe(2)
+})
+
+test.for(['transitions', 'keys'] as const)(
+  'while the database is unavailable %s are asked for again every half second, and nothing is lost',
+  async (what) => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const { open, set, nudges, transitionsAfter } = scene()
+    set('a', 'PROCESSING')
+    let away = 2
+    let attempts = 0
+    const unlessAway = <T>(answer: T): Promise<T> => {
+      attempts += 1
+      away -= 1
+      return away < 0 ? Promise.resolve(answer) : Promise.reject(new LedgerUnavailable('AWAY'))
+    }
+    const feed = await open(
+      ['a'],
+      what === 'keys'
+        ? { keys: () => unlessAway(['a']) }
+        : { transitionsAfter: (key, seq) => unlessAway(transitionsAfter(key, seq)).then((t) => t) },
+    )
+    await feed.next()
+    set('a', 'ACTIVE', what === 'transitions')
+    if (what === 'keys') nudges.sendAll()
+
+    const waiting = feed.next()
+    await vi.advanceTimersByTimeAsync(499)
+    const early = attempts
+    await vi.advanceTimersByTimeAsync(1)
+    const second = attempts
+    await vi.advanceTimersByTimeAsync(500)
+
+    expect([early, second, attempts]).toEqual([1, 2, 3])
+    expect((await waiting).value?.current).toBe('ACTIVE')
+    expect(vi.getTimerCount()).toBe(0)
+  },
+)
+
+test('while the database is unavailable a notification is followed at once', async () => {
+  const { open, set, transitionsAfter } = scene()
+  set('a', 'PROCESSING')
+  let away = true
+  const failed = Promise.withResolvers<void>()
+  const feed = await open(['a'], {
+    async transitionsAfter(key, seq) {
+      if (!away) return transitionsAfter(key, seq)
+      failed.resolve()
+      throw new LedgerUnavailable('AWAY')
+    },
+  })
+  await feed.next()
+  set('a', 'UNKNOWN')
+  const waiting = feed.next()
+  await failed.promise
+  const failedAt = performance.now()
+
+  away = false
+  setImmediate(() => set('a', 'ACTIVE'))
+  const event = await waiting
+
+  expect(event.value?.current).toBe('UNKNOWN')
+  expect(performance.now() - failedAt).toBeLessThan(400)
+})
+
+test.for([
+  ['while it waits for the database', false],
+  ['while the database is asked', true],
+] as const)('a feed that is ended %s stops at once', async ([, early]) => {
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
+  const { open, set } = scene()
+  set('a', 'PROCESSING')
+  const gate = Promise.withResolvers<never>()
+  const feed = await open(['a'], { transitionsAfter: () => gate.promise })
+  await feed.next()
+  set('a', 'ACTIVE')
+  const waiting = feed.next()
+
+  if (early) feed.end('left')
+  gate.reject(new LedgerUnavailable('AWAY'))
+  await vi.advanceTimersByTimeAsync(0)
+  if (!early) feed.end('left')
+
+  expect(await waiting).toEqual(DONE)
+  expect(vi.getTimerCount()).toBe(0)
+})
+
+type Status = 'UNKNOWN' | 'PROCESSING' | 'ACTIVE' | 'FAILED'
+
+/** Assets of one group in memory, each change of which sends a nudge unless told otherwise. */
+function scene() {
+  const nudges = createNudges()
+  const history: Transition<'asset'>[] = []
+  /** What was asked for: a key, and the `seq` after which. */
+  const reads: [key: string, seq: number][] = []
+  const last = (key: string) => history.findLast(({ resource }) => resource.key === key)
+  const addressOf = (key: string): Address<'asset'> => ({ tenant: 't', kind: 'asset', key })
+
+  async function transitionsAfter(key: string, seq: number) {
+    reads.push([key, seq])
+    return history.filter(({ resource }) => resource.key === key && resource.seq > seq)
+  }
+
+  return {
+    nudges,
+    reads,
+    transitionsAfter,
+    listeners: () => nudges.size,
+    set(key: string, current: Status, nudge = true) {
+      const resource = {
+        key,
+        seq: history.length + 1,
+        settled: current === 'ACTIVE' || current === 'FAILED',
+        snapshot: { status: current },
+      } as Resource<'asset'>
+      history.push({ previous: last(key)?.current ?? null, current, resource })
+      if (nudge) nudges.send({ ...addressOf(key), parent: 'g' })
+    },
+    open(keys: string[], options: Partial<FeedOptions<'asset'>> = {}) {
+      const group = { tenant: 't', kind: 'assetGroup', key: 'g' } as const
+      return openFeed<'asset'>({
+        nudges,
+        targets: options.finite === false ? [group] : keys.map(addressOf),
+        present: async () => keys.flatMap((key) => last(key)?.resource ?? []),
+        keys: async () => keys,
+        transitionsAfter,
+        finite: true,
+        ...options,
+      })
+    },
+  }
+}
