@@ -61,8 +61,6 @@ export async function openFeed<K extends Kind>(options: FeedOptions<K>): Promise
     if (endReason !== null) return
     endReason = reason
     for (const stopListening of leave) stopListening()
-    ready.length = 0
-    nudged.clear()
     wake()
   }
 
@@ -116,7 +114,6 @@ export async function openFeed<K extends Kind>(options: FeedOptions<K>): Promise
 
   async function read(key: string): Promise<void> {
     for (const transition of await transitionsAfter(key, cursors.get(key) ?? 0)) {
-      if (endReason !== null) return
       ready.push(transition)
       cursors.set(key, transition.resource.seq)
       if (transition.resource.settled) unsettled.delete(key)
