@@ -1,4 +1,5 @@
 import type { IdentityConfig } from '../config.ts'
+import { Refusal } from '../resolvers/failure.ts'
 import { createJwtReader } from './jwt.ts'
 
 /** Who asks, and with which key 0-0 is asked for them. */
@@ -14,7 +15,7 @@ export interface Identity {
 }
 
 /**
- * Tells who sent a value of `Authorization`. Null when nothing usable was sent; throws a Refusal with UNAUTHENTICATED when
+ * Tells who sent a value of `Authorization`. Null when nothing was sent; throws a Refusal with UNAUTHENTICATED when
  * it is no good, with SERVICE_UNAVAILABLE when that cannot be told now.
  */
 export type Authenticate = (authorization: string | null) => Promise<Identity | null>
@@ -59,9 +60,25 @@ export function createAuthenticate(options: IdentityOptions): Authenticate {
 /** RFC 6750, 2.1; the scheme in any case (RFC 9110, 11.1). */
 const BEARER = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i
 
+/** The key or token; null when nothing was sent. Throws a Refusal when something else was sent. */
 function bearerOf(authorization: string | null): string | null {
-  return BEARER.exec(authorization?.trim() ?? '')?.[1] ?? null
+  const value = authorization?.trim() ?? ''
+  if (value === '') return null
+  const bearer = BEARER.exec(value)?.[1]
+  if (bearer === undefined) throw new Refusal(/^bearer( |$)/i.test(value) ? MALFORMED : NOT_BEARER)
+  return bearer
 }
+
+const NOT_BEARER = {
+  code: 'UNAUTHENTICATED',
+  message: 'Authorization does not begin with "Bearer". Send "Authorization: Bearer <key>".',
+  retryable: false,
+} as const
+const MALFORMED = {
+  code: 'UNAUTHENTICATED',
+  message: 'The bearer token in Authorization is empty or malformed.',
+  retryable: false,
+} as const
 
 /** Stands for an owner without a key of their own where a key would stand. No key reads like it, nor does any other owner. */
 function ownerName(...parts: string[]): string {
