@@ -16,7 +16,7 @@ export type Fault =
   | 'none'
   /** The provider carries out every attempt and answers 500. */
   | 'provider500'
-  /** The provider carries out the first attempt, the answer is lost, and the repeats meet its 429. */
+  /** The provider carries out the first attempt of a create, the answer is lost, and the repeats meet its 429. Polls succeed. */
   | 'provider429'
   /** The gateway refuses before it does anything: too many requests. */
   | 'limited'
@@ -134,7 +134,6 @@ function poll({ made, fault }: CountingUpstream, url = '/'): Answer {
   if (refusal) return refusal
   if (fault === 'html') return HTML
   if (fault === 'provider500') return provider(500, 'InternalServiceError')
-  if (fault === 'provider429') return provider(429, 'RateLimitExceeded')
   const id = new URL(url, 'http://localhost').pathname.split('/').at(-1)
   const task = made.find((one) => one.id === id)
   if (!task) return { status: 404, body: { detail: 'content generation task not found' } }
