@@ -3,6 +3,7 @@ import { createYoga, type GraphQLParams, type YogaInitialContext } from 'graphql
 import type { Logger } from 'pino'
 import type { Authenticate, Identity } from '../auth/identity.ts'
 import { createPlaces, useStreamPlaces } from '../execution/connection-limit.ts'
+import { useDocumentCache } from '../execution/document-cache.ts'
 import { createErrorMapper } from '../execution/error-mapping.ts'
 import { useErrorRequestId } from '../execution/error-request-id.ts'
 import { useHiddenSchema } from '../execution/hide-schema.ts'
@@ -66,6 +67,7 @@ export function createGraphQLHandler(options: GraphQLHandlerOptions) {
       operations.plugin,
       useErrorRequestId(),
       useGetForQueries(),
+      useDocumentCache(),
       useLimits(limits),
       useStreamPlaces(places, limits.tenantSockets),
       ...(publicSchema ? [] : [useHiddenSchema()]),
@@ -75,8 +77,8 @@ export function createGraphQLHandler(options: GraphQLHandlerOptions) {
     ],
     maxRequestBodySize: limits.bodyBytes,
     multipart: false,
-    // What is remembered would be thrown past the plugins that follow operations.
-    parserAndValidationCache: { errorCache: { get: () => undefined, set: () => {} } },
+    // The document cache takes its place.
+    parserAndValidationCache: false,
     extraParamNames: persisted ? DOCUMENT_ID_PARAMS : [],
     // These are the server's.
     cors: false,
