@@ -18,8 +18,8 @@ const ON_BOTH_ENGINES = [
   'interleaving',
 ]
 
-/** What takes more than one process at a database. */
-const ON_POSTGRES_ALONE = ['replica', 'postgres-outage']
+/** What takes more than one process at a database, or a database that goes away. */
+const ON_POSTGRES_ALONE = ['replica', 'postgres-outage', 'create-outage']
 
 const testFile = (name: string) => `test/${name}.test.ts`
 
