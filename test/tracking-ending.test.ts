@@ -127,6 +127,28 @@ test('a provider that cools down is not asked for five minutes', async () => {
   expect(not_before).toBe(next_poll_at)
 })
 
+test.for<[string, Answer]>([
+  ['429', { status: 429, body: { error: 'Too many requests' } }],
+  ['500', { status: 500, body: { error: 'Internal server error: x' } }],
+  ['a key that is refused', { status: 401, body: { detail: 'invalid api key' } }],
+])('%s lengthens the gap and does not end the watch', async ([, answer]) => {
+  const upstream = await scriptUpstream()
+  answerReads(upstream, answer)
+  const ledger = await openTestLedger()
+  const address = await registerAsset(ledger)
+  const pace = { minMs: 20, maxMs: 25 }
+  startTestTracker(ledger, upstream, { pace: { asset: pace, videoTask: pace } })
+
+  await until(() => upstream.callsTo(GET).length >= 8)
+  const gaps = gapsBetween(upstream.callsTo(GET)).slice(-2)
+  upstream.intercept = () => undefined
+  upstream.assets.set('Asset-1', { status: 'Active' })
+
+  // Beyond the longest usual gap, up to four times as long.
+  expect(Math.max(...gaps)).toBeGreaterThan(60)
+  await until(async () => (await ledger.find(address))?.snapshot.status === 'ACTIVE')
+})
+
 test('a watch whose every poll fails ends at its deadline', async () => {
   const upstream = await scriptUpstream()
   answerReads(upstream, { status: 500, body: { error: 'Internal server error: x' } })

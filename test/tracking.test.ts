@@ -82,31 +82,6 @@ test('the gap between polls grows from the first to the longest', async () => {
   expect(longest).toBeGreaterThanOrEqual(318)
 })
 
-test.for([
-  ['429', { status: 429, body: { error: 'Too many requests' } }],
-  ['500', { status: 500, body: { error: 'Internal server error: x' } }],
-  ['a key that is refused', { status: 401, body: { detail: 'invalid api key' } }],
-] as const)('%s lengthens the gap and never ends the watch', async ([, answer]) => {
-  const upstream = await scriptUpstream()
-  const app = await startApp({
-    UPSTREAM_URL: upstream.url,
-    ASSET_POLL_MIN_MS: '20',
-    ASSET_POLL_MAX_MS: '25',
-    UPSTREAM_GET_TIMEOUT_MS: '20',
-  })
-  await register(app)
-
-  upstream.intercept = ({ method }) => (method === 'GET' ? answer : undefined)
-  await polls(upstream, 8)
-  const gaps = gapsBetween(upstream.callsTo('GET /v1/assets/Asset-1')).slice(-2)
-  upstream.intercept = () => undefined
-  upstream.assets.set('Asset-1', { status: 'Active' })
-
-  // Beyond the longest usual gap, up to four times as long.
-  expect(Math.max(...gaps)).toBeGreaterThan(60)
-  await until(async () => (await stateOf(app)).status === 'ACTIVE')
-})
-
 test('a pause that 0-0 asks for is kept by the poll that was told', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url, UPSTREAM_GET_TIMEOUT_MS: '200' })
