@@ -104,6 +104,14 @@ const NOT_OWN: [AnswerOrigin, number, unknown, headers?: Record<string, string>]
   ['UNKNOWN', 502, rust('Upstream transport error: error sending request for url (http://p/)')],
 ]
 
+test.each([
+  [402, { detail: 'your insufficient balance' }],
+  [402, { detail: 'insufficient balance of the provider' }],
+  [402, { error: 'insufficient balance' }],
+])('nobody is known for %i %j', (status, body) => {
+  expect(originOf({ status, headers: {}, body: '' }, readErrorBody(body))).toBe('UNKNOWN')
+})
+
 const bodyOf = (body: unknown) => (typeof body === 'string' ? body : JSON.stringify(body))
 
 function failureOf(
@@ -203,6 +211,27 @@ test.each([
   [200, { code: 400, msg: 'RateLimitExceeded' }, 'UPSTREAM_REJECTED'],
 ])("a provider's %i %j to a video task is a refusal", (status, body, code) => {
   expect(failureOf('POST', TASKS, status, body)).toMatchObject({ code, mayBeDone: false })
+})
+
+test('a rate limit under HTTP 200 is told by its code or by how its words begin', () => {
+  const failure = (msg: string) => failureOf('GET', ASSETS, 200, { code: 400, msg })
+
+  expect(failure('RateLimitExceeded').code).toBe('RATE_LIMITED')
+  expect(failure('No RateLimit at all').code).toBe('UPSTREAM_REJECTED')
+})
+
+test.each([301, 302, 303])('a create that is redirected with %i may be done', (status) => {
+  expect(failureOf('POST', ASSETS, status, '')).toMatchObject({
+    code: 'OUTCOME_UNKNOWN',
+    mayBeDone: true,
+  })
+})
+
+test.each([307, 308])('a create that is redirected with %i was not done', (status) => {
+  expect(failureOf('POST', ASSETS, status, '')).toMatchObject({
+    code: 'UPSTREAM_PROTOCOL',
+    mayBeDone: false,
+  })
 })
 
 test.each([

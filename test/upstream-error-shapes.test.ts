@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { UpstreamError } from '../src/upstream/errors.ts'
-import type { Method } from '../src/upstream/exchange.ts'
-import { parseResponse, type Route } from '../src/upstream/response-parser.ts'
+import { ExchangeError, type Method } from '../src/upstream/exchange.ts'
+import { parseResponse, type Route, unanswered } from '../src/upstream/response-parser.ts'
 
 const ASSETS = '/v1/assets'
 const TASKS = '/v1/video/tasks'
@@ -278,6 +278,63 @@ test.each([
   const error = failureOf({ status, body })
 
   expect(error.upstreamCode).toBe(upstreamCode)
+})
+
+describe('an envelope', () => {
+  const parse = (body: unknown, route: Route = ASSETS) =>
+    parseResponse('GET', route, { status: 200, headers: {}, body: JSON.stringify(body) })
+
+  test.each([200, '200'])('with the code %j gives its data', (code) => {
+    expect(parse({ code, data: { asset_id: 'Asset-1' } })).toEqual({ asset_id: 'Asset-1' })
+  })
+
+  test.each([undefined, null, 'OK', '2e2', 200.5, -200, ' 200', '200 '])(
+    'with the code %j is none',
+    (code) => {
+      const error = failureOf({ status: 200, body: { code, data: {} } })
+
+      expect(error.code).toBe('UPSTREAM_PROTOCOL')
+      expect(error.cause).toBe('the answer is not an envelope')
+    },
+  )
+
+  test('is not expected of a task, which may have a code of its own', () => {
+    for (const task of [{ id: 't' }, { id: 't', code: 200 }, { id: 't', code: 'queued' }]) {
+      expect(parse(task, TASKS)).toEqual(task)
+    }
+  })
+
+  test('in place of a task says why there is none', () => {
+    const error = failureOf({ route: TASKS, status: 200, body: { code: 500, msg: 'oops' } })
+
+    expect(error).toMatchObject({ message: '0-0 refused the request: oops', upstreamCode: '500' })
+  })
+})
+
+test('what is not JSON is told to the log', () => {
+  expect(failureOf({ status: 200, body: 'x' }).cause).toBe('the answer is not a JSON object')
+})
+
+test('a reason is told with FORBIDDEN too', () => {
+  const error = failureOf({ status: 403, body: { detail: 'banned' } })
+
+  expect(error.message).toBe('0-0 does not allow this with this API key: banned')
+})
+
+test.each([
+  ['GET', 'QUEUED', 'UPSTREAM_UNAVAILABLE', ': no connection to it was free'],
+  ['POST', 'QUEUED', 'UPSTREAM_UNAVAILABLE', ': no connection to it was free'],
+  ['GET', 'CONNECTING', 'UPSTREAM_UNAVAILABLE', '.'],
+  ['POST', 'CONNECTING', 'UPSTREAM_UNAVAILABLE', '.'],
+  ['GET', 'SENT', 'UPSTREAM_UNAVAILABLE', '.'],
+  ['POST', 'SENT', 'OUTCOME_UNKNOWN', '.'],
+] as const)('a %s that ended while it was %s is %s', (method, stage, code, ending) => {
+  const cause = new ExchangeError(stage, new Error('reset'))
+
+  const error = unanswered(method, cause)
+
+  expect(error).toMatchObject({ code, cause, mayBeDone: code === 'OUTCOME_UNKNOWN' })
+  expect(error.message.endsWith(ending)).toBe(true)
 })
 
 test('the pause upstream asks for is handed on', () => {

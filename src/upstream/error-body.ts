@@ -35,7 +35,8 @@ export function readErrorBody(json: unknown): ErrorBody {
  * the text is not such a quotation.
  */
 function unwrap(text: string): string | null {
-  return /^All .{1,200}? error:(.*)$/s.exec(text)?.[1]?.trim() ?? null
+  const [, quoted] = /^All .{1,200}? error:(.*)/s.exec(text) ?? []
+  return quoted?.trim() ?? null
 }
 
 /** A quoted body: JSON is read like any other, plain text stands for itself, a page or broken JSON says nothing. */
@@ -66,23 +67,19 @@ function describeInvalid(item: unknown): string {
 }
 
 function findPlace(json: unknown): ErrorBody['place'] {
-  const name = soleName(json)
-  if (!isRecord(json) || name === null) return null
-  const value = json[name]
-  if (name === 'error' && isRecord(value)) {
-    return soleName(value) === 'message' && typeof value.message === 'string'
-      ? 'error.message'
-      : null
+  const [name, value] = soleEntry(json)
+  if (typeof value === 'string') {
+    return name === 'detail' || name === 'error' || name === 'message' ? name : null
   }
-  if (typeof value !== 'string') return null
-  return name === 'detail' || name === 'error' || name === 'message' ? name : null
+  const [innerName, innerValue] = soleEntry(value)
+  const isNested = name === 'error' && innerName === 'message' && typeof innerValue === 'string'
+  return isNested ? 'error.message' : null
 }
 
-/** The name of the one field of an object; null when it has none or more. */
-function soleName(json: unknown): string | null {
-  if (!isRecord(json)) return null
-  const [name, ...others] = Object.keys(json)
-  return others.length === 0 ? (name ?? null) : null
+/** Name and value of the one field of an object; empty when it has none or more, or is no object. */
+function soleEntry(value: unknown): [name: string, value: unknown] | [] {
+  const [entry, ...others] = isRecord(value) ? Object.entries(value) : []
+  return entry === undefined || others.length > 0 ? [] : entry
 }
 
 /** While polling, the gateway rewrites a provider's error into a task that is `running` (upstream-api 3.5). */
