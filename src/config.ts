@@ -92,7 +92,7 @@ const EnvironmentShape = z.object({
   UPSTREAM_POST_TIMEOUT_MS: milliseconds
     .max(99_999, 'Not below 100000: after 100 s the gateway of 0-0 sends a create a second time.')
     .default(90_000),
-  TERMINAL_TTL_SECONDS: z.coerce.number().positive().default(300),
+  TERMINAL_TTL_SECONDS: z.coerce.number().nonnegative().default(300),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 })
 

@@ -63,6 +63,23 @@ test('an asset that is named again deeper in the document is not read again', as
   expect(upstream.callsTo('GET /v1/assets/')).toHaveLength(before + 1)
 })
 
+test.each([
+  ['0', 3],
+  ['300', 1],
+])(
+  'TERMINAL_TTL_SECONDS=%s: three queries of an ACTIVE asset cost %i reads',
+  async (ttl, reads) => {
+    const upstream = await scriptUpstream()
+    upstream.assets.set('Asset-1', { status: 'Active' })
+    const app = await startApp({ UPSTREAM_URL: upstream.url, TERMINAL_TTL_SECONDS: ttl })
+
+    for (let query = 0; query < 3; query += 1)
+      await app.query('{ asset(id: "Asset-1") { status } }')
+
+    expect(upstream.callsTo('GET /v1/assets/')).toHaveLength(reads)
+  },
+)
+
 test('two operations that read one asset at the same moment with one key cost one read', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })

@@ -5,12 +5,13 @@ import { closeStreams, streamOf } from './postgres-stream.ts'
 
 const RECONNECT_MS = 250
 const CONNECT_TIMEOUT_MS = 2_000
-/** How often the connection is tried, so that one that died without a word is noticed. */
+/** How often the connection is tried, so that one that died silently is noticed. */
 const PROBE_MS = 5_000
 
 /**
- * Hands on the nudges of all processes, over a connection of its own that is made anew whenever it breaks; after each
- * interruption everybody is told to look for themselves. Gives the function that ends it.
+ * Passes on the nudges of all processes, over a connection of its own that is replaced whenever it breaks. After each
+ * interruption, and for a notification that cannot be read, all listeners are told to look for themselves. Returns the
+ * function that ends it.
  */
 export function listenForNudges(
   databaseUrl: string,
@@ -38,7 +39,7 @@ export function listenForNudges(
     const broken = Promise.withResolvers<void>()
     client.on('error', broken.reject)
     client.on('end', broken.resolve)
-    client.on('notification', ({ payload }) => nudges.send(decodeNudge(payload ?? '')))
+    client.on('notification', ({ payload }) => passOn(payload ?? ''))
     signal.addEventListener('abort', () => broken.resolve(), { once: true })
     broken.promise.catch(() => {})
     try {
@@ -50,6 +51,16 @@ export function listenForNudges(
     } finally {
       client.end().catch(() => {})
       await closeStreams([streamOf(client)])
+    }
+  }
+
+  /** Anyone who may connect to the database may notify; what is thrown here would end the process. */
+  function passOn(payload: string): void {
+    try {
+      nudges.send(decodeNudge(payload))
+    } catch (error) {
+      onError(error)
+      nudges.sendAll()
     }
   }
 
