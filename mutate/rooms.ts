@@ -1,6 +1,6 @@
 /** The rooms whose mutants are tested, each with the test files that guard it: others would only cost time. */
 export const ROOMS: Record<string, string[]> = {
-  auth: ['identity', 'config'],
+  auth: ['identity', 'bearer', 'expiry', 'config'],
   ledger: [
     'ledger*',
     'list',

@@ -128,17 +128,43 @@ test('without a token whatever needs no 0-0 is answered', async () => {
   expect(data).toEqual({ __typename: 'Query' })
 })
 
-test.for(['RS256', 'PS256', 'RS512', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'])(
-  'a JWT signed with %s is good',
-  async (algorithm) => {
-    const issuer = await startIssuer()
-    issuer.pairs = [await createKeyPair(algorithm)]
+test.for([
+  ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
+  ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
+])('a JWT signed with %s is good', async (algorithm) => {
+  const issuer = await startIssuer()
+  issuer.pairs = [await createKeyPair(algorithm)]
 
-    const identity = await authenticator(issuer)(`Bearer ${await issuer.token('ann')}`)
+  const identity = await authenticator(issuer)(`Bearer ${await issuer.token('ann')}`)
 
-    expect(identity).not.toBeNull()
-  },
-)
+  expect(identity).not.toBeNull()
+})
+
+test('a JWT names a tenant, who shares the key of the service and expires with it', async () => {
+  const issuer = await startIssuer()
+  const exp = inSeconds(60)
+  const token = await issuer.token('a'.repeat(255), { claims: { exp } })
+
+  expect(await authenticator(issuer)(`Bearer ${token}`)).toEqual({
+    tenant: JSON.stringify(['jwt', ISSUER, 'sub', 'a'.repeat(255)]),
+    credential: SERVER_KEY,
+    isShared: true,
+    expiresAt: exp * 1_000,
+  })
+})
+
+test('a JWT that names none of several keys is refused, and that is no failure of the keys', async () => {
+  const issuer = await startIssuer()
+  issuer.pairs.push(await createKeyPair('ES256'))
+  const [pair] = issuer.pairs
+  const token = await issuer.token('ann', { pair: { ...pair, kid: undefined } as never })
+  const told: unknown[] = []
+  const authenticate = authenticator(issuer, { onError: (error) => told.push(error) })
+
+  await expect(authenticate(`Bearer ${token}`)).rejects.toThrow(FOREIGN)
+
+  expect(told).toEqual([])
+})
 
 test('the owner is the claim that TENANT_CLAIM names', async () => {
   const { app, issuer } = await startWithIssuer({ TENANT_CLAIM: 'https://example.com/org' })

@@ -17,6 +17,6 @@ export function createBoundedFetch(maxBytes: number) {
       if (bytes > maxBytes) throw new Error(`The answer is longer than ${maxBytes} bytes.`)
       chunks.push(chunk)
     }
-    return new Response(new Blob(chunks), { status: 200, headers: response.headers })
+    return new Response(new Blob(chunks))
   }
 }

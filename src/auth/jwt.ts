@@ -76,8 +76,7 @@ function isAboutToken(error: unknown): boolean {
   return (
     error instanceof errors.JWKSNoMatchingKey ||
     // With several keys a token has to name one (OpenID Connect Core, 10.1).
-    error instanceof errors.JWKSMultipleMatchingKeys ||
-    error instanceof errors.JOSENotSupported
+    error instanceof errors.JWKSMultipleMatchingKeys
   )
 }
 
