@@ -5,14 +5,15 @@
 export function createBoundedFetch(maxBytes: number) {
   return async (url: string, options: RequestInit): Promise<Response> => {
     const response = await fetch(url, options)
-    if (response.status !== 200) {
-      await response.body?.cancel()
+    const { body } = response
+    if (response.status !== 200 || body === null) {
+      await body?.cancel()
       return response
     }
     const chunks: Uint8Array<ArrayBuffer>[] = []
     let bytes = 0
     // Throwing inside the loop cancels the body and with it the connection.
-    for await (const chunk of response.body ?? []) {
+    for await (const chunk of body) {
       bytes += chunk.byteLength
       if (bytes > maxBytes) throw new Error(`The answer is longer than ${maxBytes} bytes.`)
       chunks.push(chunk)
