@@ -331,6 +331,8 @@ test('a task is sent once its assets are known to be ACTIVE, and remembers what 
       model: 'seedance-2-0',
       prompt: 'A cat',
       duration: 4,
+      resolution: '720p',
+      ratio: 'adaptive',
       audio: false,
       resources: [{ type: 'image', role: 'first_frame', url: 'asset://asset-low' }],
     },
@@ -415,6 +417,84 @@ test('a task with assets that are not ACTIVE is not sent; the answer names them'
   })
   expect(afterFailure.data?.createVideoTask).toMatchObject({ retryable: false })
   expect(upstream.callsTo('POST')).toEqual([])
+})
+
+test('a task with assets that wait and assets that failed cannot succeed by trying again', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Processing' })
+  upstream.assets.set('Asset-2', { status: 'Failed' })
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const resources = ['Asset-1', 'Asset-2'].map((assetId) => ({ role: 'REFERENCE', assetId }))
+
+  const { data } = await app.query(CREATE_TASK, { input: { prompt: 'A cat', resources } })
+
+  expect(data?.createVideoTask).toEqual({
+    __typename: 'AssetsNotReadyError',
+    code: 'ASSETS_NOT_READY',
+    message: 'Every referenced asset must be ACTIVE: Asset-1 is PROCESSING, Asset-2 is FAILED.',
+    retryable: false,
+    assets: [
+      { assetId: 'Asset-1', status: 'PROCESSING' },
+      { assetId: 'Asset-2', status: 'FAILED' },
+    ],
+  })
+})
+
+test('a failed asset is an issue of the preview, and not pending', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Failed', error: { Code: 'WidthTooSmall' } })
+  upstream.assets.set('Asset-2', { status: 'Processing' })
+  upstream.assets.set('Asset-3', { status: 'Failed' })
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const resources = ['Asset-1', 'Asset-2', 'Asset-3'].map((assetId) => ({
+    role: 'REFERENCE',
+    assetId,
+  }))
+
+  const { data } = await app.query(PREVIEW, { input: { prompt: 'A cat', resources } })
+
+  expect(data?.previewVideoTask).toMatchObject({
+    submittable: false,
+    issues: [
+      {
+        path: ['resources', '0', 'assetId'],
+        message: 'The asset Asset-1 has failed: WidthTooSmall.',
+      },
+      { path: ['resources', '2', 'assetId'], message: 'The asset Asset-3 has failed.' },
+    ],
+    pendingAssets: [{ assetId: 'Asset-2', status: 'PROCESSING' }],
+  })
+})
+
+test.for<[string, Data, Data]>([
+  ['no options', {}, { duration: 5, resolution: '720p', ratio: 'adaptive' }],
+  [
+    'options',
+    { model: 'seedance-2-0-fast', duration: -1, resolution: '480p', ratio: '9:16' },
+    { duration: -1, resolution: '480p', ratio: '9:16' },
+  ],
+  ['another model', { model: 'sora-2' }, { duration: null, resolution: null, ratio: null }],
+])('a task with %s shows what was sent to 0-0', async ([, options, expected]) => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const fields = '... on VideoTask { duration resolution ratio }'
+  const create = `mutation ($input: CreateVideoTaskInput!) {
+    createVideoTask(input: $input) { ${fields} }
+  }`
+  const input = { prompt: 'A cat', ...options }
+
+  const direct = await app.query(create, { input })
+  const waiting = await app.query(create, { input: { ...input, waitForAssets: true } })
+  await expect.poll(() => upstream.callsTo('POST').length).toBe(2)
+  const listed = await app.query(`{ videoTasks { nodes { ${fields} } } }`)
+
+  expect(direct.data?.createVideoTask).toEqual(expected)
+  expect(waiting.data?.createVideoTask).toEqual(expected)
+  expect(listed.data?.videoTasks.nodes).toEqual([expected, expected])
+  for (const { body } of upstream.callsTo('POST')) {
+    const { duration = null, resolution = null, ratio = null } = body as Data
+    expect({ duration, resolution, ratio }).toEqual(expected)
+  }
 })
 
 test('a task with an asset nobody knows is not sent', async () => {

@@ -138,6 +138,33 @@ test('an asset that has failed, or that nobody knows, is refused at once', async
   expect(await accept(app, 'Asset-9')).toMatchObject({ code: 'NOT_FOUND' })
 })
 
+test('each asset that is not registered yet is read once, all of them together', async () => {
+  const upstream = await withAssets('Processing', 'Processing', 'Active')
+  const reads: string[] = []
+  const all = Promise.withResolvers<undefined>()
+  upstream.intercept = ({ path }) => {
+    reads.push(path)
+    if (reads.length === 3) all.resolve(undefined)
+    return all.promise
+  }
+  const slow = { ASSET_POLL_MIN_MS: '60000', ASSET_POLL_MAX_MS: '60000' }
+  const app = await startApp({ UPSTREAM_URL: upstream.url, ...slow })
+
+  const accepted = await accept(app, 'Asset-1', 'Asset-2', 'Asset-3', 'Asset-1')
+  const listed = await app.query('{ assets { nodes { assetId status } } }')
+
+  expect(accepted).toMatchObject({ status: 'WAITING_FOR_ASSETS' })
+  expect(reads.sort()).toEqual([1, 2, 3].map((number) => `/v1/assets/Asset-${number}`))
+  expect(listed.data?.assets.nodes).toHaveLength(3)
+  expect(listed.data?.assets.nodes).toEqual(
+    expect.arrayContaining([
+      { assetId: 'Asset-1', status: 'PROCESSING' },
+      { assetId: 'Asset-2', status: 'PROCESSING' },
+      { assetId: 'Asset-3', status: 'ACTIVE' },
+    ]),
+  )
+})
+
 test('it waits on across a restart', async () => {
   const upstream = await withAssets('Processing')
   const app = await startApp({ UPSTREAM_URL: upstream.url })

@@ -5,6 +5,7 @@ import {
   type CreateAssetGroupRequest,
   keyOf,
   type Platform,
+  type PlatformRef,
 } from '../model.ts'
 import { checkAssetGroup } from '../upstream/limits.ts'
 import { completed } from './completed.ts'
@@ -26,9 +27,18 @@ export function assetGroupOf({ snapshot }: Resource<'assetGroup'>): AssetGroup {
 export async function findAssetGroup(
   id: string,
   platform: Platform,
+  context: Context,
+): Promise<AssetGroup | null> {
+  return findAssetGroupByRef(getPlatformId('AssetGroup', id, platform), context)
+}
+
+/** As `findAssetGroup`, for an id that was read already. */
+export async function findAssetGroupByRef(
+  ref: PlatformRef,
   { loaders }: Context,
 ): Promise<AssetGroup | null> {
-  return orNull(loaders.assetGroup.load(getPlatformId('AssetGroup', id, platform)))
+  const resource = await orNull(loaders.assetGroup.load(ref))
+  return resource && assetGroupOf(resource)
 }
 
 /** The groups registered here, newest first. */

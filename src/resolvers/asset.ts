@@ -6,9 +6,10 @@ import {
   type AssetType,
   keyOf,
   type Platform,
+  type PlatformRef,
 } from '../model.ts'
 import { checkAsset } from '../upstream/limits.ts'
-import type { AssetGroup } from './asset-group.ts'
+import { type AssetGroup, assetGroupOf } from './asset-group.ts'
 import { completed } from './completed.ts'
 import type { Context } from './context.ts'
 import { createOnce } from './create-once.ts'
@@ -57,9 +58,18 @@ export function assetOf({ snapshot, origin, note }: Resource<'asset'>): Asset {
 export async function findAsset(
   id: string,
   platform: Platform,
+  context: Context,
+): Promise<Asset | null> {
+  return findAssetByRef(getPlatformId('Asset', id, platform), context)
+}
+
+/** As `findAsset`, for an id that was read already. */
+export async function findAssetByRef(
+  ref: PlatformRef,
   { loaders }: Context,
 ): Promise<Asset | null> {
-  return orNull(loaders.asset.load(getPlatformId('Asset', id, platform)))
+  const resource = await orNull(loaders.asset.load(ref))
+  return resource && assetOf(resource)
 }
 
 /** The group an asset is in; null when 0-0 does not say which. */
@@ -67,7 +77,8 @@ export async function findGroupOf(
   { platform, groupId }: Asset,
   { loaders }: Context,
 ): Promise<AssetGroup | null> {
-  return groupId === null ? null : loaders.assetGroup.load({ platform, id: groupId })
+  if (groupId === null) return null
+  return assetGroupOf(await loaders.assetGroup.load({ platform, id: groupId }))
 }
 
 /** The assets registered here, newest first. */

@@ -1,16 +1,14 @@
 import DataLoader from 'dataloader'
+import type { Resource } from '../ledger/resource.ts'
 import { keyOf, type PlatformRef } from '../model.ts'
-import { type Asset, assetOf } from './asset.ts'
-import { type AssetGroup, assetGroupOf } from './asset-group.ts'
 import type { Context } from './context.ts'
 import type { TaskRef } from './reads.ts'
-import { type VideoTask, videoTaskOf } from './video-task.ts'
 
 /** Within one operation each resource is read once, however often it is named. */
 export interface Loaders {
-  assetGroup: DataLoader<PlatformRef, AssetGroup, string>
-  asset: DataLoader<PlatformRef, Asset, string>
-  videoTask: DataLoader<TaskRef, VideoTask, string>
+  assetGroup: DataLoader<PlatformRef, Resource<'assetGroup'>, string>
+  asset: DataLoader<PlatformRef, Resource<'asset'>, string>
+  videoTask: DataLoader<TaskRef, Resource<'videoTask'>, string>
 }
 
 /** 0-0 has no call for many at once: a batch is as many calls, all sent together. */
@@ -23,15 +21,15 @@ export function createLoaders({ caller, reads }: Pick<Context, 'caller' | 'reads
       )
   return {
     assetGroup: new DataLoader(
-      together(async (ref) => assetGroupOf(await reads.assetGroup(ref, caller()))),
+      together((ref) => reads.assetGroup(ref, caller())),
       { cacheKeyFn: keyOf },
     ),
     asset: new DataLoader(
-      together(async (ref) => assetOf(await reads.asset(ref, caller()))),
+      together((ref) => reads.asset(ref, caller())),
       { cacheKeyFn: keyOf },
     ),
     videoTask: new DataLoader(
-      together(async (ref) => videoTaskOf(await reads.videoTask(ref, caller()))),
+      together((ref) => reads.videoTask(ref, caller())),
       { cacheKeyFn: ({ taskId, model }) => `${taskId} ${model}` },
     ),
   }

@@ -1,9 +1,8 @@
-import type { Asset } from './asset.ts'
-import type { AssetGroup } from './asset-group.ts'
+import { type Asset, findAssetByRef } from './asset.ts'
+import { type AssetGroup, findAssetGroupByRef } from './asset-group.ts'
 import type { Context } from './context.ts'
 import { refuseInput } from './failure.ts'
 import { parseGlobalId } from './ids.ts'
-import { orNull } from './or-null.ts'
 import { findVideoTask, type VideoTask } from './video-task.ts'
 
 export type Node = AssetGroup | Asset | VideoTask
@@ -15,9 +14,9 @@ export async function findNode(globalId: string, context: Context): Promise<Node
   const ref = parseGlobalId(globalId)
   switch (ref?.type) {
     case 'AssetGroup':
-      return orNull(context.loaders.assetGroup.load(ref))
+      return findAssetGroupByRef(ref, context)
     case 'Asset':
-      return orNull(context.loaders.asset.load(ref))
+      return findAssetByRef(ref, context)
     case 'VideoTask':
       return findVideoTask(ref.id, null, context)
     default:

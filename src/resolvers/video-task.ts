@@ -24,6 +24,7 @@ import { checkIdempotencyKey } from './idempotency-key.ts'
 import { getVideoTaskId, notAnId, parsePlatformId } from './ids.ts'
 import { orNull, unlessAway } from './or-null.ts'
 import { listOf } from './page.ts'
+import { withDefaults } from './video-task-defaults.ts'
 
 export interface VideoTask extends Omit<VideoTaskSnapshot, 'taskId' | 'model'> {
   /** Final from the first moment on; `taskId` is null until 0-0 has accepted the task. */
@@ -103,8 +104,9 @@ export async function findVideoTask(
     taskId: known?.snapshot.taskId ?? key,
     model: known?.origin?.model ?? model ?? known?.snapshot.model ?? null,
   }
-  const task = await orNull(loaders.videoTask.load(ref))
-  return task ?? (known?.settled ? videoTaskOf(known) : null)
+  const read = await orNull(loaders.videoTask.load(ref))
+  const task = read ?? (known?.settled ? known : null)
+  return task && videoTaskOf(task)
 }
 
 /** The asset a video was made with; null when it was made with a URL. */
@@ -112,7 +114,7 @@ export async function findResourceAsset(
   { assetId, platform }: VideoResourceRequest,
   { loaders }: Context,
 ): Promise<Asset | null> {
-  return assetId === undefined ? null : loaders.asset.load({ platform, id: assetId })
+  return assetId === undefined ? null : assetOf(await loaders.asset.load({ platform, id: assetId }))
 }
 
 /** The tasks registered here, newest first. */
@@ -139,14 +141,14 @@ export async function createVideoTask(
   try {
     return await orFailure(async () => {
       if (issues.length > 0) throw refuseInput(issues)
-      const origin = { model: request.model, request }
+      const complete = withDefaults(request)
       const created = await createOnce(
         {
           kind: 'videoTask',
           request: { ...request, waitForAssets },
           idempotencyKey,
-          origin,
-          send: (call) => send(request, call, context),
+          origin: { model: request.model, request: complete },
+          send: (call) => send(complete, call, context),
         },
         context,
       )
@@ -160,7 +162,7 @@ export async function createVideoTask(
 
 async function submit(request: CreateVideoTaskRequest, call: UpstreamCall, context: Context) {
   const references = await readUsable(request, context)
-  refuseNotReady(pendingOf(references))
+  refuseNotReady(assetsOf(references, ({ status }) => status !== 'ACTIVE'))
   const snapshot = await context.upstream.createVideoTask(request, call)
   return { key: snapshot.taskId, snapshot }
 }
@@ -169,13 +171,13 @@ async function submit(request: CreateVideoTaskRequest, call: UpstreamCall, conte
 async function accept(request: CreateVideoTaskRequest, _call: UpstreamCall, context: Context) {
   const caller = context.caller()
   const references = await readUsable(request, context)
-  refuseNotReady(pendingOf(references).filter(({ status }) => status === 'FAILED'))
-  for (const { ref } of references) {
-    const address = { tenant: caller.tenant, kind: 'asset', key: keyOf(ref) } as const
-    await context.reads.registered(address, caller, (signal) =>
-      context.reads.asset(ref, { ...caller, signal }),
-    )
-  }
+  refuseNotReady(assetsOf(references, ({ status }) => status === 'FAILED'))
+  const assets = new Map(references.map(({ asset }) => [asset.key, asset]))
+  const registering = [...assets.values()].map((asset) => {
+    const address = { tenant: caller.tenant, kind: 'asset', key: asset.key } as const
+    return context.reads.registered(address, caller, async () => asset)
+  })
+  await Promise.all(registering)
   return { key: `zg-${randomUUID().replaceAll('-', '')}`, snapshot: waitingTask(request) }
 }
 
@@ -205,8 +207,11 @@ export async function previewVideoTask(
   // More than any model takes is an issue already, and not worth as many reads.
   const isReadable = request.resources.length <= MAX_FILES
   const references = isReadable ? await readReferences(request, context) : []
-  issues.push(...missingIssues(references), ...typeIssues(references))
-  const pendingAssets = pendingOf(references)
+  issues.push(...missingIssues(references), ...typeIssues(references), ...failedIssues(references))
+  const pendingAssets = assetsOf(
+    references,
+    ({ status }) => status !== 'ACTIVE' && status !== 'FAILED',
+  )
   return {
     submittable: issues.length + pendingAssets.length === 0,
     issues,
@@ -262,7 +267,10 @@ function checkResource({ type, role, assetId, platform, url }: VideoResourceInpu
 }
 
 /** The assets the request names. Throws when one is unknown, or is not what it is used as. */
-async function readUsable(request: CreateVideoTaskRequest, context: Context): Promise<Reference[]> {
+async function readUsable(
+  request: CreateVideoTaskRequest,
+  context: Context,
+): Promise<KnownReference[]> {
   const references = await readReferences(request, context)
   const [missing] = missingIssues(references)
   if (missing) {
@@ -270,7 +278,7 @@ async function readUsable(request: CreateVideoTaskRequest, context: Context): Pr
   }
   const issues = typeIssues(references)
   if (issues.length > 0) throw refuseInput(issues)
-  return references
+  return references.filter(isKnown)
 }
 
 interface Reference {
@@ -280,7 +288,13 @@ interface Reference {
   type: AssetType
   ref: PlatformRef
   /** Null when 0-0 does not know it. */
-  asset: Asset | null
+  asset: Resource<'asset'> | null
+}
+
+type KnownReference = Reference & { asset: Resource<'asset'> }
+
+function isKnown(reference: Reference): reference is KnownReference {
+  return reference.asset !== null
 }
 
 /** Every asset the request names: from the ledger when that knows it to be ACTIVE, else from 0-0. */
@@ -294,18 +308,16 @@ async function readReferences(
     const ref = { platform, id: assetId }
     const known = await ledger.find({ tenant, kind: 'asset', key: keyOf(ref) })
     const asset =
-      known?.snapshot.status === 'ACTIVE' ? assetOf(known) : await orNull(loaders.asset.load(ref))
+      known?.snapshot.status === 'ACTIVE' ? known : await orNull(loaders.asset.load(ref))
     return [{ path: ['resources', String(index)], type, ref, asset }]
   })
   return (await Promise.all(reading)).flat()
 }
 
 /** Each asset once, however often it is named. */
-function pendingOf(references: Reference[]): Asset[] {
-  const pending = references.flatMap(({ ref, asset }) =>
-    asset && asset.status !== 'ACTIVE' ? [[keyOf(ref), asset] as const] : [],
-  )
-  return [...new Map(pending).values()]
+function assetsOf(references: Reference[], isWanted: (asset: Asset) => boolean): Asset[] {
+  const assets = new Map(references.filter(isKnown).map(({ asset }) => [asset.key, assetOf(asset)]))
+  return [...assets.values()].filter(isWanted)
 }
 
 function missingIssues(references: Reference[]): InputIssue[] {
@@ -319,16 +331,21 @@ function missingIssues(references: Reference[]): InputIssue[] {
 
 /** 0-0 would take the task, and fail it once it is paid for. */
 function typeIssues(references: Reference[]): InputIssue[] {
-  return references.flatMap(({ path, type, asset }) =>
-    asset?.type && asset.type !== type
-      ? [
-          {
-            path: [...path, 'type'],
-            message: `The asset ${asset.assetId} is of type ${asset.type}.`,
-          },
-        ]
-      : [],
-  )
+  return references.filter(isKnown).flatMap(({ path, type, asset: { snapshot } }) => {
+    if (snapshot.type === null || snapshot.type === type) return []
+    const message = `The asset ${snapshot.assetId} is of type ${snapshot.type}.`
+    return [{ path: [...path, 'type'], message }]
+  })
+}
+
+/** A failed asset never becomes ACTIVE, so waiting for it does not help. */
+function failedIssues(references: Reference[]): InputIssue[] {
+  return references.filter(isKnown).flatMap(({ path, asset }) => {
+    const { assetId, status, failureReason } = assetOf(asset)
+    if (status !== 'FAILED') return []
+    const reason = failureReason === null ? '' : `: ${failureReason}`
+    return [{ path: [...path, 'assetId'], message: `The asset ${assetId} has failed${reason}.` }]
+  })
 }
 
 /** Refuses before anything is sent; its own class, since only the creation of a task can fail so. */

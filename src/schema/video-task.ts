@@ -134,19 +134,20 @@ builder.node(VideoTaskRef, {
     }),
     prompt: t.exposeString('prompt', {
       nullable: true,
-      description: 'What the video shall show; known for tasks created here, as are the next four.',
+      description:
+        'What the video shall show; known for tasks created here, as are the next four, with the defaults of Seedance 2.0 models filled in.',
     }),
     duration: t.exposeInt('duration', {
       nullable: true,
-      description: 'The seconds asked for; -1 leaves them to the model.',
+      description: 'The seconds it was sent with; -1 leaves them to the model.',
     }),
     resolution: t.exposeString('resolution', {
       nullable: true,
-      description: 'The resolution asked for, e.g. `720p`.',
+      description: 'The resolution it was sent with, e.g. `720p`.',
     }),
     ratio: t.exposeString('ratio', {
       nullable: true,
-      description: 'The ratio asked for, e.g. `16:9`.',
+      description: 'The ratio it was sent with, e.g. `16:9`; `adaptive` leaves it to the model.',
     }),
     resources: t.expose('resources', {
       type: [VideoResourceRef],
@@ -226,7 +227,7 @@ const CreateVideoTaskInputRef = builder.inputType('CreateVideoTaskInput', {
     }),
     resolution: t.string({ description: '`480p`, `720p` (if left out), `1080p` or `4k`.' }),
     ratio: t.string({
-      description: '`16:9`, `4:3`, `1:1`, `3:4`, `9:16`, `21:9` or `adaptive`.',
+      description: '`16:9`, `4:3`, `1:1`, `3:4`, `9:16`, `21:9` or `adaptive` (if left out).',
     }),
     audio: t.boolean({ required: true, defaultValue: false, description: 'Whether it has sound.' }),
     watermark: t.boolean({
@@ -275,11 +276,11 @@ const VideoTaskPreviewRef = builder.objectRef<VideoTaskPreview>('VideoTaskPrevie
     }),
     issues: t.expose('issues', {
       type: [InputIssueRef],
-      description: 'What `createVideoTask` would refuse the input for.',
+      description: 'What `createVideoTask` would refuse the input for, failed assets included.',
     }),
     pendingAssets: t.expose('pendingAssets', {
       type: [AssetRef],
-      description: 'The referenced assets that are not `ACTIVE`.',
+      description: 'The referenced assets that are not `ACTIVE` yet; failed ones are issues.',
     }),
     estimatedVideoTokens: t.exposeInt('estimatedVideoTokens', {
       description: "0-0's own estimate: seconds x 24 fps x 907.5 x (height / 720)^2.",
