@@ -20,6 +20,7 @@ import { schema } from '../schema/index.ts'
 import { logOperations } from '../telemetry/operation-log.ts'
 import { createOperations, type Operations } from '../telemetry/operation-observer.ts'
 import type { RefusedRequest } from '../telemetry/refused-request.ts'
+import { createSubscriptionResponses } from './open-responses.ts'
 import { refusedRequest, useRefusedRequests } from './refused-requests.ts'
 import { useGetForQueries } from './reject-get-subscriptions.ts'
 import { useRequestParser } from './request-parser.ts'
@@ -56,6 +57,7 @@ export function createGraphQLHandler(options: GraphQLHandlerOptions) {
     onUnexpected: (err) => log.error({ err }, 'unexpected error'),
   })
   const places = createPlaces(limits.tenantSockets)
+  const subscriptionResponses = createSubscriptionResponses()
   const yoga = createYoga<Received, { arrival: Arrival }>({
     schema,
     async context(received) {
@@ -66,6 +68,7 @@ export function createGraphQLHandler(options: GraphQLHandlerOptions) {
     plugins: [
       operations.plugin,
       useErrorRequestId(),
+      subscriptionResponses.plugin,
       useGetForQueries(),
       useDocumentCache(),
       useLimits(limits),
@@ -97,7 +100,8 @@ export function createGraphQLHandler(options: GraphQLHandlerOptions) {
     }
   }
 
-  return { yoga, maskError, authenticate, admit, places, onRefused }
+  const isSubscription = subscriptionResponses.has
+  return { yoga, maskError, authenticate, admit, places, onRefused, isSubscription }
 }
 export type GraphQLHandler = ReturnType<typeof createGraphQLHandler>
 

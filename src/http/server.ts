@@ -4,13 +4,13 @@ import {
   type ServerResponse,
 } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { createWebSocketEndpoint, type WebSocketLimits } from '../websocket/endpoint.ts'
 import { findForeignHost, type Host } from './allowed-hosts.ts'
 import { allowOrigins, answerOptions } from './cors.ts'
 import type { GraphiQLPage } from './graphiql.ts'
 import type { GraphQLHandler } from './graphql-handler.ts'
+import { createOpenResponses } from './open-responses.ts'
 import { type Rejection, rejectUpgrade, sendRejection } from './rejection.ts'
 import { requestIdOf } from './request-id.ts'
 import { compressJson } from './response-compression.ts'
@@ -44,7 +44,6 @@ export interface Server {
 }
 
 const ENDPOINT = '/graphql'
-const DRAIN_LOOK_MS = 20
 const MAX_SHOWN_OF_A_HOST = 100
 
 const NOT_FOUND: Rejection = {
@@ -73,14 +72,13 @@ export function createServer(options: ServerOptions): Server {
   const { graphql, page, metrics, limits, corsOrigins, allowedHosts, isReady, drainTimeoutMs } =
     options
   const webSockets = createWebSocketEndpoint({ graphql, limits })
-  const responses = new Set<ServerResponse>()
+  const responses = createOpenResponses(graphql.isSubscription)
   let draining = false
 
   const http = createHttpServer({ shouldUpgradeCallback: isWebSocket }, (request, response) => {
     const requestId = requestIdOf(request)
     response.setHeader('x-request-id', requestId)
     responses.add(response)
-    response.once('close', () => responses.delete(response))
     respond(request, response, requestId).catch(() => response.destroy())
   })
   http.on('upgrade', upgrade)
@@ -144,19 +142,13 @@ export function createServer(options: ServerOptions): Server {
     return URL.parse(origin)?.host === host
   }
 
-  /** Resolves when no answer is under way any more, or patience ends. */
-  async function answered(patience: AbortSignal): Promise<void> {
-    // Looked at again and again, because an answer may turn into a stream at any time, and a stream never ends.
-    while ([...responses].some(isUnderWay) && !patience.aborted) await pause(DRAIN_LOOK_MS)
-  }
-
   return {
     http,
     sockets: webSockets.sockets,
     async drain() {
       draining = true
       const patience = AbortSignal.timeout(drainTimeoutMs)
-      await Promise.all([webSockets.drain(patience), answered(patience)])
+      await Promise.all([webSockets.drain(patience), responses.sent(patience)])
       const end = new Promise((resolve) => http.close(resolve))
       http.closeAllConnections()
       await end
@@ -171,15 +163,6 @@ function isWebSocket({ headers }: IncomingMessage): boolean {
 
 function pathOf({ url }: IncomingMessage): string {
   return URL.parse(url ?? '/', 'http://localhost')?.pathname ?? '/'
-}
-
-/** A request that has not wholly arrived is not running yet, and a stream ends only when it is closed. */
-function isUnderWay(response: ServerResponse): boolean {
-  return response.req.complete && !isStream(response)
-}
-
-function isStream(response: ServerResponse): boolean {
-  return String(response.getHeader('content-type')).startsWith('text/event-stream')
 }
 
 function redirect(response: ServerResponse, location: string): void {
