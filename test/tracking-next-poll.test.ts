@@ -153,6 +153,13 @@ describe('after NOT_FOUND or FORBIDDEN', () => {
     expect('nextPollAt' in next && inMs(next.nextPollAt)).toBe(4 * MINUTE_MS)
   })
 
+  test('a longer pause that 0-0 asks for is kept', () => {
+    const error = new UpstreamError('FORBIDDEN', { retryAfterMs: 10 * MINUTE_MS })
+    const next = createNextPoll(options).afterFailure(watch(), error)
+
+    expect('nextPollAt' in next && inMs(next.nextPollAt)).toBe(10 * MINUTE_MS)
+  })
+
   test('jitter lengthens the pause: three polls never fall within 120 s', () => {
     const { afterFailure } = createNextPoll({ ...options, random: () => 0.999 })
     const next = afterFailure(watch(), REFUSED)

@@ -67,7 +67,8 @@ export function createNextPoll(options: NextPollOptions): NextPoll {
       return { endedBecause: `${refusedPolls} polls in a row failed: ${reasonOf(error, heldKey)}` }
     }
     if (isOverdue(watch)) return { endedBecause: tooLate(watch, error, heldKey) }
-    const notBefore = after(lengthened(refused.pauseMs * refusedPolls, random()))
+    const pauseMs = Math.max(refused.pauseMs * refusedPolls, error.retryAfterMs ?? 0)
+    const notBefore = after(lengthened(pauseMs, random()))
     // The gap stays, so that an entity that is known after all is polled as often as before.
     return { gapMs: watch.gapMs, nextPollAt: notBefore, notBefore, refusedPolls }
   }
