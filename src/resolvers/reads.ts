@@ -50,7 +50,7 @@ export interface Reads {
 export interface ReadsOptions {
   upstream: UpstreamClient
   ledger: Ledger
-  /** How long something settled is answered without asking 0-0. */
+  /** How long something settled is answered without asking 0-0, in milliseconds; 0: never. */
   settledTtlMs: number
 }
 
@@ -74,7 +74,7 @@ export function createReads({ upstream, ledger, settledTtlMs }: ReadsOptions): R
       const snapshot = await fetch({ credential, requestId, signal })
       const registered = await ledger.observe(address, snapshot).catch(unlessAway)
       const resource = registered ?? unregistered(address, snapshot, origin)
-      if (isFinal(address.kind, resource)) settled.set(name, resource)
+      if (settledTtlMs > 0 && isFinal(address.kind, resource)) settled.set(name, resource)
       return resource
     })
   }
