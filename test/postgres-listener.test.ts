@@ -1,0 +1,124 @@
+import { Client } from 'pg'
+import { expect, onTestFinished, test } from 'vitest'
+import { createNudges } from '../src/ledger/nudges.ts'
+import { listenForNudges } from '../src/ledger/postgres-listener.ts'
+import { temporaryFolder, until } from './support/app.ts'
+import { databaseFor } from './support/engine.ts'
+import { startRelay } from './support/relay.ts'
+
+const ADDRESS = { tenant: 't', kind: 'asset', key: 'JIMENG:Asset-1' } as const
+const NUDGE = JSON.stringify(['t', 'asset', 'JIMENG:Asset-1', null])
+
+/** Somebody else at a database of the test. */
+async function connect() {
+  const url = await databaseFor(temporaryFolder())
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  onTestFinished(() => client.end())
+  return {
+    url,
+    notify: (payload: string) =>
+      client.query('select pg_notify($1, $2)', ['zerograph_nudge', payload]),
+    /** Ends the connections that listen. */
+    break: () =>
+      client.query(`select pg_terminate_backend(pid) from pg_stat_activity ${LISTENERS}`),
+    async listeners() {
+      const { rows } = await client.query(`select pid from pg_stat_activity ${LISTENERS}`)
+      return rows.length
+    },
+  }
+}
+
+const LISTENERS = "where application_name = 'zerograph listener' and datname = current_database()"
+
+/** Listens at `url`; what was heard of `ADDRESS`, and which errors there were. */
+function listen(url: string) {
+  const nudges = createNudges()
+  const heard: (string | null)[] = []
+  const errors: unknown[] = []
+  nudges.listen(ADDRESS, (key) => void heard.push(key))
+  const stop = listenForNudges(url, nudges, (error) => void errors.push(error))
+  onTestFinished(stop)
+  return { heard, errors, stop }
+}
+
+test('what another process says is passed on, after everybody was told to look', async () => {
+  const other = await connect()
+  const { heard, errors } = listen(other.url)
+  await until(() => heard.length === 1)
+
+  await other.notify(NUDGE)
+  await until(() => heard.length === 2)
+
+  expect(heard).toEqual([null, ADDRESS.key])
+  expect(errors).toEqual([])
+})
+
+test('a connection that breaks is replaced, and everybody is told to look', async () => {
+  const other = await connect()
+  const { heard, errors } = listen(other.url)
+  await until(() => heard.length === 1)
+
+  await other.break()
+  await until(() => heard.length === 2)
+  await other.notify(NUDGE)
+  await until(() => heard.length === 3)
+
+  expect(heard).toEqual([null, null, ADDRESS.key])
+  expect(errors).toEqual([expect.objectContaining({ code: '57P01' })])
+})
+
+test('a notification that cannot be read tells everybody to look, and ends nothing', async () => {
+  const other = await connect()
+  const { heard, errors } = listen(other.url)
+  await until(() => heard.length === 1)
+
+  await other.notify('no JSON')
+  await other.notify('')
+  await other.notify(NUDGE)
+  await until(() => heard.length === 4)
+
+  expect(heard).toEqual([null, null, null, ADDRESS.key])
+  expect(errors).toEqual([expect.any(SyntaxError), expect.any(SyntaxError)])
+  expect(await other.listeners()).toBe(1)
+})
+
+test('a connection that has gone silent is replaced within seconds', async () => {
+  const other = await connect()
+  const target = new URL(other.url)
+  const relay = await startRelay(Number(target.port))
+  target.port = String(relay.port)
+  const { heard, errors } = listen(target.href)
+  await until(() => heard.length === 1)
+
+  relay.silence()
+  await until(() => heard.length === 2, 12_000)
+
+  expect(heard).toEqual([null, null])
+  expect(errors).toHaveLength(1)
+})
+
+test('while the database is away it is tried several times a second, and each failure is told', async () => {
+  const other = await connect()
+  const target = new URL(other.url)
+  target.pathname = '/no_such_database'
+  const { heard, errors, stop } = listen(target.href)
+
+  await until(() => errors.length === 3)
+  await stop()
+
+  expect(heard).toEqual([])
+  expect(errors).toEqual(Array(3).fill(expect.any(Error)))
+})
+
+test('its connection ends with it', async () => {
+  const other = await connect()
+  const { heard, errors, stop } = listen(other.url)
+  await until(() => heard.length === 1)
+
+  await stop()
+
+  await until(async () => (await other.listeners()) === 0)
+  expect(errors).toEqual([])
+  expect(heard).toEqual([null])
+})
