@@ -21,6 +21,7 @@ describe('an asset group', () => {
     [{ name: '' }, ['name']],
     [{ name: ' \t' }, ['name']],
     [{ name: 'x'.repeat(65), description: 'x'.repeat(301) }, ['name', 'description']],
+    [{ name: 'Cast', description: '' }, []],
   ])('%j has issues at %j', (input, paths) => {
     expect(pathsOf(checkAssetGroup({ platform: 'JIMENG', ...input }))).toEqual(paths)
   })
@@ -42,6 +43,10 @@ describe('an asset', () => {
     [{ url: 'example.com/a.png' }, ['url']],
     [{ url: 'https://me:secret@example.com/a.png' }, ['url']],
     [{ url: 'https://me@example.com/a.png' }, ['url']],
+    [{ url: 'https://:secret@example.com/a.png' }, ['url']],
+    [{ url: 'httpsx://example.com/a.png' }, ['url']],
+    [{ url: 'xhttp://example.com/a.png' }, ['url']],
+    [{ url: 'HTTPS://EXAMPLE.COM/A.PNG' }, []],
     [{ name: '', url: '' }, ['name', 'url']],
     [{ name: 'x'.repeat(65) }, ['name']],
   ])('with %j has issues at %j', (input, paths) => {
@@ -75,8 +80,22 @@ describe('a video task', () => {
     [{ duration: 16 }, ['duration']],
     [{ duration: 0 }, ['duration']],
     [{ duration: 4.5 }, ['duration']],
+    [{ resolution: '480p' }, []],
+    [{ resolution: '720p' }, []],
     [{ resolution: '1080p' }, []],
     [{ resolution: '4k' }, []],
+    [{ resolution: '' }, ['resolution']],
+    [{ model: 'seedance-2-0-fast', resolution: '480p' }, []],
+    [{ model: 'seedance-2-0-fast-2', resolution: '1080p' }, ['resolution']],
+    [{ model: 'my-seedance-2-0-fast', resolution: '2k' }, []],
+    ...['16:9', '4:3', '1:1', '3:4', '9:16'].map(
+      (ratio): [Partial<CreateVideoTaskRequest>, string[]] => [{ ratio }, []],
+    ),
+    [{ seed: 1.5 }, ['seed']],
+    [{ model: 'sora-2', duration: 3_600 }, []],
+    [{ model: 'sora-2', duration: 3_601 }, ['duration']],
+    [{ model: 'sora-2', duration: 1 }, []],
+    [{ model: 'sora-2', duration: 1.5 }, ['duration']],
     [{ resolution: '2k' }, ['resolution']],
     [{ model: 'seedance-2-0-fast', resolution: '720p' }, []],
     [{ model: 'seedance-2-0-fast', resolution: '1080p' }, ['resolution']],
@@ -172,6 +191,88 @@ describe('a video task', () => {
   })
 })
 
+test('each issue is said in a sentence', () => {
+  const task = { model: 'seedance-2-0', prompt: 'x', audio: false, resources: [] }
+  const file = (role: ResourceRole, type: AssetType): VideoResourceRequest => ({
+    role,
+    type,
+    url: 'https://example.com/a',
+  })
+  const references = (count: number, type: AssetType) =>
+    Array.from({ length: count }, () => file('REFERENCE', type))
+  const asset: VideoResourceRequest = {
+    role: 'REFERENCE',
+    type: 'IMAGE',
+    assetId: 'Asset-1',
+    platform: 'JIMENG',
+  }
+  const issues = [
+    ...checkAssetGroup({ platform: 'JIMENG', name: ' ', description: 'x'.repeat(301) }),
+    ...checkAsset({
+      platform: 'JIMENG',
+      groupId: 'group-1',
+      type: 'IMAGE',
+      name: 'x'.repeat(65),
+      url: 'ftp://example.com',
+    }),
+    ...checkAsset({
+      platform: 'JIMENG',
+      groupId: 'g',
+      type: 'IMAGE',
+      url: 'http://a:b@example.com',
+    }),
+    ...checkVideoTask({ ...task, model: ' ', duration: 0 }),
+    ...checkVideoTask({ ...task, model: 'sora-2', resources: [asset] }),
+    ...checkVideoTask({ ...task, resolution: '2k', seed: -2 }),
+    ...checkVideoTask({ ...task, model: 'seedance-2-0-fast', resolution: '4k' }),
+    ...checkVideoTask({
+      ...task,
+      resources: [
+        file('FIRST_FRAME', 'IMAGE'),
+        file('FIRST_FRAME', 'IMAGE'),
+        file('REFERENCE', 'IMAGE'),
+      ],
+    }),
+    ...checkVideoTask({
+      ...task,
+      resources: [...references(9, 'IMAGE'), ...references(3, 'VIDEO'), ...references(4, 'AUDIO')],
+    }),
+  ]
+
+  expect(issues.map(({ message }) => message)).toEqual([
+    'The name is blank.',
+    'The description is longer than 300 characters.',
+    'The name is longer than 64 characters.',
+    'This is not an http or https URL.',
+    'A URL must not contain a user name or a password.',
+    'The model is blank.',
+    'The duration is neither -1 nor a whole number from 1 to 3600.',
+    'sora-2 takes no assets.',
+    'seedance-2-0 has the resolutions 480p, 720p, 1080p, 4k.',
+    'The seed is not a whole number from -1 to 4294967295.',
+    'seedance-2-0-fast has the resolutions 480p, 720p.',
+    'There can be only one FIRST_FRAME.',
+    'A REFERENCE cannot go with frames.',
+    'There can be at most 3 AUDIO references.',
+    'There can be at most 12 references.',
+  ])
+})
+
+test('frames do not count as references', () => {
+  const frame: VideoResourceRequest = {
+    role: 'FIRST_FRAME',
+    type: 'IMAGE',
+    url: 'https://a.example',
+  }
+  const resources = Array.from({ length: 13 }, () => frame)
+
+  const issues = checkVideoTask({ model: 'seedance-2-0', prompt: 'x', audio: false, resources })
+
+  expect(issues.map(({ message }) => message)).toEqual(
+    Array(12).fill('There can be only one FIRST_FRAME.'),
+  )
+})
+
 test.each([
   ['480p', 4, 38720],
   ['480p', 15, 145200],
@@ -181,6 +282,11 @@ test.each([
   ['1080p', 5, 245025],
   ['1080p', 15, 735075],
   ['720', 5, 108900],
+  ['1080P', 5, 245025],
+  ['x1080p', 5, 108900],
+  ['480', 4, 38720],
+  ['480px', 5, 108900],
+  ['9999999p', 5, 2147483647],
   ['4k', 5, 108900],
   [undefined, undefined, 108900],
   ['720p', -1, 108900],

@@ -1,6 +1,7 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { UpstreamOptions } from '../src/upstream/client.ts'
-import { parseRetryAfter, retryDelayMs } from '../src/upstream/retry.ts'
+import { UpstreamError } from '../src/upstream/errors.ts'
+import { parseRetryAfter, retryDelayMs, withRetries } from '../src/upstream/retry.ts'
 import { createRetryBudget } from '../src/upstream/retry-budget.ts'
 import { serve } from './support/serve.ts'
 import { startClient } from './support/upstream-client.ts'
@@ -27,6 +28,7 @@ test.each([
   [' Fri, 02 Jan 2026 03:04:15 GMT', null],
   ['1.5', null],
   ['soon', null],
+  ['Fri 02 Jan 2026 03:04:15 GMT', 10_000],
   ['Soon, perhaps', null],
   ['', null],
   [undefined, null],
@@ -42,6 +44,89 @@ test.each([
   { retry: 0, retryAfterMs: 3000, random: 0, expected: 3000 },
 ])('retry $retry after $retryAfterMs with luck $random waits $expected ms', (row) => {
   expect(retryDelayMs(row.retry, 100, row.retryAfterMs, row.random)).toBe(row.expected)
+})
+
+describe('what is tried again', () => {
+  const unavailable = new UpstreamError('UPSTREAM_UNAVAILABLE')
+  const options = () => ({
+    baseDelayMs: 1,
+    deadlineMs: performance.now() + 60_000,
+    signal: new AbortController().signal,
+    mayRetry: vi.fn((_failure: UpstreamError) => true),
+  })
+
+  /** Fails with `failures` one after the other, then succeeds. */
+  const failing = (...failures: unknown[]) =>
+    vi.fn(async (attempt: number) => {
+      if (failures.length > 0) throw failures.shift()
+      return attempt
+    })
+
+  test.each(['UPSTREAM_UNAVAILABLE', 'RATE_LIMITED'] as const)('%s is', async (code) => {
+    const attempt = failing(new UpstreamError(code))
+
+    await expect(withRetries(attempt, options())).resolves.toBe(2)
+  })
+
+  test.each([
+    new UpstreamError('NOT_FOUND'),
+    new UpstreamError('UPSTREAM_REJECTED'),
+    new UpstreamError('OUTCOME_UNKNOWN'),
+    Object.assign(new Error('not ours'), { code: 'RATE_LIMITED' }),
+    null,
+  ])('%s is not', async (failure) => {
+    const attempt = failing(failure)
+
+    await expect(withRetries(attempt, options())).rejects.toBe(failure)
+    expect(attempt).toHaveBeenCalledTimes(1)
+  })
+
+  test('is tried three times in all', async () => {
+    const last = new UpstreamError('RATE_LIMITED')
+    const attempt = failing(unavailable, unavailable, last, unavailable)
+
+    await expect(withRetries(attempt, options())).rejects.toBe(last)
+    expect(attempt.mock.calls).toEqual([[1], [2], [3]])
+  })
+
+  test('is not tried once that is refused, which is asked before each retry', async () => {
+    const mayRetry = vi.fn((_failure: UpstreamError) => mayRetry.mock.calls.length < 2)
+    const second = new UpstreamError('RATE_LIMITED')
+
+    const result = withRetries(failing(unavailable, second), { ...options(), mayRetry })
+
+    await expect(result).rejects.toBe(second)
+    expect(mayRetry.mock.calls).toEqual([[unavailable], [second]])
+  })
+
+  test('is not tried, nor asked about, when the pause would end after the deadline', async () => {
+    const failure = new UpstreamError('RATE_LIMITED', { retryAfterMs: 60_001 })
+    const given = options()
+
+    await expect(withRetries(failing(failure), given)).rejects.toBe(failure)
+    expect(given.mayRetry).not.toHaveBeenCalled()
+  })
+
+  test('waits as long as upstream asked', async () => {
+    const startedMs = performance.now()
+
+    await withRetries(failing(new UpstreamError('RATE_LIMITED', { retryAfterMs: 100 })), options())
+
+    expect(performance.now() - startedMs).toBeGreaterThan(95)
+  })
+
+  test('fails as before when its signal ends the pause', async () => {
+    const failure = new UpstreamError('RATE_LIMITED', { retryAfterMs: 30_000 })
+    const caller = new AbortController()
+    const mayRetry = () => {
+      setImmediate(() => caller.abort())
+      return true
+    }
+
+    const result = withRetries(failing(failure), { ...options(), mayRetry, signal: caller.signal })
+
+    await expect(result).rejects.toBe(failure)
+  })
 })
 
 describe('retries are at most a tenth of the requests', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { ZodError } from 'zod'
 import type { CreateVideoTaskRequest, VideoResourceRequest } from '../src/model.ts'
 import {
   readAsset,
@@ -43,6 +44,17 @@ describe('an asset group', () => {
       expect(readAssetGroup(data, 'JIMENG').groupId).toBe('g1')
     },
   )
+})
+
+test.each([
+  ['Active', 'ACTIVE'],
+  ['ACTIVE', 'ACTIVE'],
+  ['Inactive', 'UNKNOWN'],
+  [undefined, 'UNKNOWN'],
+])('a group with the status word %s is %s', (word, status) => {
+  const group = readAssetGroup({ id: 'g1', status: word }, 'JIMENG')
+
+  expect(group).toMatchObject({ status, rawStatus: word ?? null })
 })
 
 describe('an asset', () => {
@@ -101,6 +113,25 @@ describe('an asset', () => {
     const asset = readAsset({ id: 'a', status: word }, 'JIMENG')
 
     expect(asset).toMatchObject({ status, rawStatus: word })
+  })
+
+  test.each([
+    ['Image', 'IMAGE'],
+    ['video', 'VIDEO'],
+    ['AUDIO', 'AUDIO'],
+    ['Text', null],
+  ])('of the type %s is %s', (word, type) => {
+    expect(readAsset({ id: 'a', asset_type: word }, 'JIMENG').type).toBe(type)
+  })
+
+  test.each([
+    ['HTTPS://a.example/x', 'HTTPS://a.example/x'],
+    ['httpsx://a.example/x', null],
+    ['xhttp://a.example/x', null],
+    ['asset://a', null],
+    ['', null],
+  ])('at %j has the URL %j', (url, expected) => {
+    expect(readAsset({ id: 'a', url }, 'JIMENG').url).toBe(expected)
   })
 
   test('with fields of types nobody expects is still read', () => {
@@ -201,6 +232,8 @@ describe('a video task', () => {
     ['running', 'RUNNING'],
     ['in_progress', 'RUNNING'],
     ['pending', 'RUNNING'],
+    ['waiting', 'RUNNING'],
+    ['SUBMITTED', 'RUNNING'],
     ['PROCESSING', 'RUNNING'],
     ['succeeded', 'SUCCEEDED'],
     ['SUCCESS', 'SUCCEEDED'],
@@ -239,6 +272,9 @@ describe('a video task', () => {
     [' 99.5 % ', 99.5],
     [120, 100],
     [-1, 0],
+    ['12.75', 12.75],
+    ['about 45', null],
+    ['45 of 100', null],
     ['almost', null],
     [null, null],
   ])('with progress %j is at %j', (progress, expected) => {
@@ -267,6 +303,10 @@ describe('a video task', () => {
     expect(readCreatedVideoTask({ id: 't' })).toMatchObject({ status: 'QUEUED', rawStatus: null })
   })
 
+  test('created and running at once is running', () => {
+    expect(readCreatedVideoTask({ id: 't', status: 'running' }).status).toBe('RUNNING')
+  })
+
   test('polled without a status word is in no known state', () => {
     expect(readVideoTask({ id: 't' }).status).toBe('UNKNOWN')
   })
@@ -283,7 +323,7 @@ test.each([
   [{ id: {} }],
   [{ id: 1e300 }],
 ])('a task given as %j cannot be read', (body) => {
-  expect(() => readVideoTask(body)).toThrow()
+  expect(() => readVideoTask(body)).toThrow(ZodError)
 })
 
 test.each([
@@ -341,6 +381,15 @@ describe('a request', () => {
       asset_type: 'Video',
       name: 'Walk',
     })
+  })
+
+  test.each([
+    ['IMAGE', 'Image'],
+    ['AUDIO', 'Audio'],
+  ] as const)('for an asset of the type %s says %s', (type, word) => {
+    const body = writeAsset({ platform: 'JIMENG', groupId: 'g', url: 'https://a.example', type })
+
+    expect(sent(body).asset_type).toBe(word)
   })
 
   test('for a task always says whether there is audio', () => {
