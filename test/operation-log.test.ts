@@ -47,6 +47,27 @@ test('every attempt is an upstream call, and each code stands there once', async
   ])
 })
 
+test('a read that got no connection in time was no call', async () => {
+  const upstream = await scriptUpstream()
+  const gate = Promise.withResolvers<undefined>()
+  upstream.intercept = () => gate.promise
+  const app = await startApp({
+    UPSTREAM_URL: upstream.url,
+    UPSTREAM_MAX_CONCURRENCY: '2',
+    UPSTREAM_GET_TIMEOUT_MS: '300',
+  })
+
+  await app.query('{ a: asset(id: "1") { id } b: asset(id: "2") { id } c: asset(id: "3") { id } }')
+  gate.resolve(undefined)
+
+  expect(upstream.calls).toHaveLength(2)
+  expect(lines(app)).toEqual([expect.objectContaining({ upstreamCalls: 2 })])
+  const metrics = await (await fetch(`${app.url}/metrics`)).text()
+  expect(metrics).toMatch(
+    /^zerograph_upstream_call_duration_seconds_count\{.*code="QUEUE_TIMEOUT".*\} 1$/m,
+  )
+})
+
 test('a shared read counts for the operation that began it, also when callers choose the same request id', async () => {
   const upstream = await scriptUpstream()
   const gate = Promise.withResolvers<undefined>()

@@ -144,6 +144,26 @@ test.each(['', '/', '/v1', '/v1/'])('a base URL may end in "%s"', async (ending)
   expect(path).toBe('/gate/v1/video/tasks/cgt-1')
 })
 
+test.each(['a', 'x'.repeat(128), 'Asset_1-b'])('the id %j can be one of 0-0', async (id) => {
+  const url = await serve((_request, response) => answer(response, assetBody(id)))
+
+  const asset = await startClient(url).getAsset({ ...assetRef, assetId: id }, call)
+
+  expect(asset.assetId).toBe(id)
+})
+
+test.each(['!', '~', 'sk-test'])('the key %j is sent as it is', async (credential) => {
+  let authorization: string | undefined
+  const url = await serve((request, response) => {
+    authorization = request.headers.authorization
+    answer(response, assetBody('Asset-1'))
+  })
+
+  await startClient(url).getAsset(assetRef, { ...call, credential })
+
+  expect(authorization).toBe(`Bearer ${credential}`)
+})
+
 describe('nothing is sent', () => {
   test.each(['..', '.', '', 'a/b', 'a?b', 'a%2fb', 'é', 'x'.repeat(129)])(
     'for the id %j, which no resource can have',
