@@ -10,6 +10,8 @@ export const ROOMS: Record<string, string[]> = {
     'waiting-task',
     'subscription',
     'storage*',
+    'node-sqlite',
+    'database-file',
   ],
   resolvers: [
     'batching',

@@ -5,7 +5,15 @@ import type { Address } from '../src/ledger/resource.ts'
 import type { Tracker } from '../src/tracking/tracker.ts'
 import { temporaryFolder, until } from './support/app.ts'
 import { isPostgres } from './support/engine.ts'
-import { assetAddress, assetSeen, claim, claimOne, openTestLedger } from './support/ledger.ts'
+import {
+  assetAddress,
+  assetSeen,
+  claim,
+  claimOne,
+  nextPoll,
+  openTestLedger,
+  taskSeen,
+} from './support/ledger.ts'
 import { LONG_MS, openTestLedgerWithDatabase, startTestTracker } from './support/tracking.ts'
 import { type Answer, type ScriptedUpstream, scriptUpstream } from './support/upstream.ts'
 import { registerWaiting, registerWaitingTask, requestNaming } from './support/waiting-task.ts'
@@ -326,12 +334,63 @@ test('a task found sent without an answer is FAILED with an unknown outcome', as
   const ledger = await openTestLedger()
   const address = await registerWaitingTask(ledger, 'zg-1')
   await ledger.watches.markSent(await claimOne(ledger, { leaseMs: 1 }))
-  startTestTracker(ledger, upstream)
+  startTestTracker(ledger, upstream, { senderGraceMs: 50 })
 
   expect(await failureOf(ledger, address)).toBe(
     'It was sent to 0-0 and no answer was recorded, so its outcome is unknown. It is not sent again.',
   )
   expect(upstream.calls).toEqual([])
+})
+
+test('a task found sent without an answer is left to its sender for a while', async () => {
+  const upstream = await scriptUpstream()
+  const ledger = await openTestLedger()
+  const address = await registerWaitingTask(ledger, 'zg-1')
+  const sender = await claimOne(ledger, { leaseMs: 1 })
+  await ledger.watches.markSent(sender)
+  const { stop } = startTestTracker(ledger, upstream, { senderGraceMs: LONG_MS })
+  await until(
+    async () => ((await ledger.watches.nextDueAt())?.getTime() ?? 0) > Date.now() + 20_000,
+  )
+  await stop()
+  const whileLeft = await stateOf(ledger, address)
+
+  const created = taskSeen('QUEUED', { taskId: 'cgt-9' })
+  expect(whileLeft.status).toBe('WAITING_FOR_ASSETS')
+  expect(await ledger.watches.concludeSent(sender, created, nextPoll())).toBe(true)
+  expect(await stateOf(ledger, address)).toMatchObject({ status: 'QUEUED', taskId: 'cgt-9' })
+})
+
+test('a sender records its task over the claim of another process, which then records nothing', async () => {
+  const ledger = await openTestLedger()
+  const address = await registerWaitingTask(ledger, 'zg-1')
+  const sender = await claimOne(ledger, { leaseMs: 1 })
+  await ledger.watches.markSent(sender)
+  await until(async () => ((await ledger.watches.nextDueAt())?.getTime() ?? 0) < Date.now())
+  const other = await claimOne(ledger)
+  const created = taskSeen('QUEUED', { taskId: 'cgt-9' })
+
+  expect(await ledger.watches.conclude(sender, created, nextPoll())).toBe(false)
+  expect(await ledger.watches.concludeSent(sender, created, nextPoll())).toBe(true)
+  const failed = taskSeen('FAILED', { taskId: null, failureReason: 'unknown' })
+  expect(await ledger.watches.conclude(other, failed, { endedBecause: 'unknown' })).toBe(false)
+  expect(await stateOf(ledger, address)).toMatchObject({ status: 'QUEUED', taskId: 'cgt-9' })
+  // What is no longer being sent has no sender.
+  expect(await ledger.watches.concludeSent(sender, created, nextPoll())).toBe(false)
+})
+
+test('a sender that was given up records nothing, and the task stays FAILED', async () => {
+  const ledger = await openTestLedger()
+  const address = await registerWaitingTask(ledger, 'zg-1')
+  const sender = await claimOne(ledger, { leaseMs: 1 })
+  await ledger.watches.markSent(sender)
+  await until(async () => ((await ledger.watches.nextDueAt())?.getTime() ?? 0) < Date.now())
+  const failed = taskSeen('FAILED', { taskId: null, failureReason: 'unknown' })
+  await ledger.watches.conclude(await claimOne(ledger), failed, { endedBecause: 'unknown' })
+
+  const created = taskSeen('QUEUED', { taskId: 'cgt-9' })
+  expect(await ledger.watches.concludeSent(sender, created, nextPoll())).toBe(false)
+  expect((await stateOf(ledger, address)).status).toBe('FAILED')
 })
 
 test('a task of which nobody knows what to send is FAILED', async () => {
@@ -357,7 +416,7 @@ test('a task whose stored key cannot be read is FAILED', async () => {
   expect(upstream.calls).toEqual([])
 })
 
-test('what 0-0 took after the claim was lost is reported with both ids', async () => {
+test('what 0-0 took after another process had given the sender up is reported with both ids', async () => {
   const upstream = await scriptUpstream()
   const ledger = await openTestLedger()
   const address = await registerWaitingTask(ledger, 'zg-1')
@@ -368,12 +427,14 @@ test('what 0-0 took after the claim was lost is reported with both ids', async (
   startTestTracker(ledger, upstream, { leaseMs: LONG_MS, onUnrecorded })
   await upstream.nextCall(POST)
 
-  await claim(ledger, { inMs: 2 * LONG_MS, leaseMs: LONG_MS })
+  const other = await claimOne(ledger, { inMs: 2 * LONG_MS, leaseMs: LONG_MS })
+  const failed = taskSeen('FAILED', { taskId: null, failureReason: 'unknown' })
+  await ledger.watches.conclude(other, failed, { endedBecause: 'unknown' })
   held.resolve(undefined)
   await until(() => unrecorded.length === 1)
 
   expect(unrecorded).toEqual([{ key: 'zg-1', taskId: 'cgt-1' }])
-  expect((await stateOf(ledger, address)).status).toBe('WAITING_FOR_ASSETS')
+  expect((await stateOf(ledger, address)).status).toBe('FAILED')
 })
 
 // On SQLite calls run in the order they are made, so the take-over comes before the send.

@@ -53,7 +53,7 @@ export interface NextPoll {
   notBefore?: Date
   /** Absent: as many as before. */
   refusedPolls?: number
-  submission?: 'WAITING'
+  submission?: 'WAITING' | 'SENT'
   /** Absent: the same deadline as before. */
   deadlineAt?: Date
 }
@@ -66,6 +66,15 @@ export interface Watches {
   extend(watches: ClaimedWatch[], leaseMs: number): Promise<void>
   /** Says that a task is being sent to 0-0. Gives false, and it must not be sent, when the claim was lost. */
   markSent(watch: ClaimedWatch): Promise<boolean>
+  /**
+   * Ends what `markSent` began, as `conclude` does, also when another process has claimed the watch meanwhile: only the
+   * sender knows what came of it. Gives false, recording nothing, when another process has declared an outcome.
+   */
+  concludeSent(
+    watch: ClaimedWatch,
+    seen: Snapshot<WatchedKind> | null,
+    then: AfterPoll,
+  ): Promise<boolean>
   /**
    * Ends a claim with what the poll saw (null: nothing) and what follows.
    * Gives false, recording nothing, when the claim was lost meanwhile.
@@ -95,6 +104,31 @@ interface Parts {
 
 export function createWatches({ database, secrets, nudges }: Parts): Watches {
   const listeners = new Set<() => void>()
+
+  /** Ends the claim that `lock` gives, or nothing when it gives none. */
+  async function end(
+    watch: ClaimedWatch,
+    seen: Snapshot<WatchedKind> | null,
+    then: AfterPoll,
+    lock: typeof lockHeld,
+  ): Promise<boolean> {
+    const { row, before } = await database.transaction().execute(async (trx) => {
+      const before = await findRow(trx, watch)
+      const held = before && (await lock(trx, watch))
+      if (!held) return { row: null, before: null }
+      const row = seen ? await update(trx, before, seen) : before
+      if (row.settled === 1) return { row, before }
+      if ('endedBecause' in then) return { row: await giveUp(trx, row, then.endedBecause), before }
+      await reschedule(trx, held, then)
+      return { row, before }
+    })
+    if (row && row.seq !== before.seq) {
+      const { tenant, key, parent } = row
+      nudges.send({ tenant, kind: watch.kind, key, parent })
+    }
+    return row !== null
+  }
+
   return {
     claim({ now, limit, leaseMs, maxRps }) {
       const at = now.getTime()
@@ -125,29 +159,14 @@ export function createWatches({ database, secrets, nudges }: Parts): Watches {
 
     async markSent(watch) {
       const { numUpdatedRows } = await held(database, watch)
-        .set({ submission: 'SENT' })
+        .set({ submission: 'SENT', not_before: 0 })
         .where('submission', '=', 'WAITING')
         .executeTakeFirst()
       return numUpdatedRows === 1n
     },
 
-    async conclude(watch, seen, then) {
-      const { row, before } = await database.transaction().execute(async (trx) => {
-        const before = await findRow(trx, watch)
-        if (!before || !(await lockHeld(trx, watch))) return { row: null, before: null }
-        const row = seen ? await update(trx, before, seen) : before
-        if (row.settled === 1) return { row, before }
-        if ('endedBecause' in then)
-          return { row: await giveUp(trx, row, then.endedBecause), before }
-        await reschedule(trx, watch, then)
-        return { row, before }
-      })
-      if (row && row.seq !== before.seq) {
-        const { tenant, key, parent } = row
-        nudges.send({ tenant, kind: watch.kind, key, parent })
-      }
-      return row !== null
-    },
+    conclude: (watch, seen, then) => end(watch, seen, then, lockHeld),
+    concludeSent: (watch, seen, then) => end(watch, seen, then, takeSent),
 
     async slowDown(tenant, maxRps) {
       await database
@@ -411,7 +430,11 @@ function held(database: Kysely<Tables>, { tenant, kind, key, fence }: ClaimedWat
     .where('fence', '=', fence)
 }
 
-async function lockHeld(trx: Transaction<Tables>, watch: ClaimedWatch): Promise<boolean> {
+/** The claim, locked until the transaction ends; null when it was lost. */
+async function lockHeld(
+  trx: Transaction<Tables>,
+  watch: ClaimedWatch,
+): Promise<ClaimedWatch | null> {
   const row = await trx
     .selectFrom('watch')
     .select('fence')
@@ -420,7 +443,24 @@ async function lockHeld(trx: Transaction<Tables>, watch: ClaimedWatch): Promise<
     .where('key', '=', watch.key)
     .$if(isPostgres(trx), (query) => query.forUpdate())
     .executeTakeFirst()
-  return row?.fence === watch.fence
+  return row?.fence === watch.fence ? watch : null
+}
+
+/** The claim of a task that was sent, taken from whoever holds it; null when its outcome was declared. */
+async function takeSent(
+  trx: Transaction<Tables>,
+  watch: ClaimedWatch,
+): Promise<ClaimedWatch | null> {
+  const row = await trx
+    .updateTable('watch')
+    .set(({ eb }) => ({ fence: eb('fence', '+', 1) }))
+    .where('tenant', '=', watch.tenant)
+    .where('kind', '=', watch.kind)
+    .where('key', '=', watch.key)
+    .where('submission', '=', 'SENT')
+    .returning('fence')
+    .executeTakeFirst()
+  return row ? { ...watch, fence: row.fence } : null
 }
 
 /**

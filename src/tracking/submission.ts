@@ -15,6 +15,8 @@ export interface SubmissionOptions {
   pace: Record<WatchedKind, Pace>
   /** How long a task is polled once it was sent. */
   deadlineMs: number
+  /** How long the sender of a task may be kept from recording its outcome, e.g. by a database that was away. */
+  senderGraceMs?: number | undefined
   /** In [0, 1), for jitter. */
   random?: (() => number) | undefined
   /** What went wrong on our side, e.g. that 0-0 refuses the key of the service. */
@@ -23,12 +25,16 @@ export interface SubmissionOptions {
   onUnrecorded(task: { key: string; taskId: string }): void
 }
 
+/** Longer than a sender needs to reconnect after an outage: 5 s for a connection and 10 s for a query. */
+const SENDER_GRACE_MS = 20_000
+
 /**
  * Sends a waiting task as soon as its assets are ACTIVE, once: that it is being sent is recorded before it is. Whoever
- * finds it sent without an answer can only declare it FAILED.
+ * finds it sent without an answer gives its sender time to record one, and can only declare it FAILED after that.
  */
 export function createSubmission(options: SubmissionOptions) {
   const { ledger, upstream, heldKey, pace, deadlineMs, onError, onUnrecorded } = options
+  const senderGraceMs = options.senderGraceMs ?? SENDER_GRACE_MS
   const random = options.random ?? Math.random
 
   /** Ends the claim of `watch`, one way or another. Nothing is sent once `stopping` is aborted. */
@@ -37,7 +43,7 @@ export function createSubmission(options: SubmissionOptions) {
     credential: string | null,
     stopping: AbortSignal,
   ): Promise<void> => {
-    if (watch.submission === 'SENT') return fail(watch, UNANSWERED)
+    if (watch.submission === 'SENT') return awaitSender(watch)
     const request = requestOf(watch)
     if (request === null) return fail(watch, NO_REQUEST)
     if (credential === null) return fail(watch, NO_KEY)
@@ -66,7 +72,7 @@ export function createSubmission(options: SubmissionOptions) {
       const deadlineAt = after(deadlineMs)
       const then = { gapMs, nextPollAt: after(gapMs), deadlineAt }
       const task = { key: watch.key, taskId: created.taskId }
-      const conclude = () => ledger.watches.conclude(watch, created, then)
+      const conclude = () => ledger.watches.concludeSent(watch, created, then)
       const recorded = await ledger.persist({ kind: watch.kind, ...task }, conclude)
       if (!recorded) onUnrecorded(task)
     } catch (error) {
@@ -78,7 +84,7 @@ export function createSubmission(options: SubmissionOptions) {
   async function afterFailure(watch: ClaimedWatch, error: UpstreamError): Promise<void> {
     if (error.code === 'UNAUTHENTICATED' && heldKey !== null) onError(error)
     const { seen, next } = outcomeOf(watch, error)
-    const conclude = () => ledger.watches.conclude(watch, seen, next)
+    const conclude = () => ledger.watches.concludeSent(watch, seen, next)
     await ledger.persist({ kind: watch.kind, key: watch.key, failed: error.code }, conclude)
   }
 
@@ -107,6 +113,20 @@ export function createSubmission(options: SubmissionOptions) {
       assetId === undefined ? [] : [keyOf({ platform, id: assetId })],
     )
     return Promise.all(keys.map((key) => ledger.find({ tenant, kind: 'asset', key })))
+  }
+
+  /** Whoever finds the task first says until when its sender may still answer. */
+  async function awaitSender(watch: ClaimedWatch): Promise<void> {
+    if (watch.notBefore.getTime() > 0) return fail(watch, UNANSWERED)
+    const graceEnds = after(senderGraceMs)
+    await ledger.watches.conclude(watch, null, {
+      gapMs: watch.gapMs,
+      nextPollAt: graceEnds,
+      notBefore: graceEnds,
+      submission: 'SENT',
+      // The next look is never later than the deadline.
+      deadlineAt: watch.deadlineAt > graceEnds ? watch.deadlineAt : graceEnds,
+    })
   }
 
   async function lookAgain(watch: ClaimedWatch, gapMs: number, nextPollAt: Date): Promise<void> {

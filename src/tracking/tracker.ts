@@ -16,6 +16,8 @@ export interface TrackerOptions {
   pace: Record<WatchedKind, Pace>
   /** How long a watch lasts. */
   deadlineMs: number
+  /** How long the sender of a waiting task may be kept from recording its outcome; absent: 20 s. */
+  senderGraceMs?: number | undefined
   /** Polls in flight at once. */
   maxInFlight: number
   /** Polls per second each tenant may make. */
