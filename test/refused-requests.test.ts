@@ -59,6 +59,15 @@ test.for<[string, string, RequestInit, number, string]>([
   ])
 })
 
+test('a request that accepts no type that there is, is one log line and one count', async () => {
+  const app = await startApp({ ...SETTINGS, PUBLIC_SCHEMA: '0' })
+
+  const { status } = await fetch(`${app.url}/graphql`, { headers: { accept: 'text/html' } })
+
+  expect(status).toBe(406)
+  expect(lines(app)).toEqual([expect.objectContaining({ status: 406, code: 'BAD_REQUEST' })])
+})
+
 test.for([
   ['a WebSocket of another origin', { origin: 'https://evil.example' }],
   ['a WebSocket to another host', { host: 'evil.example' }],

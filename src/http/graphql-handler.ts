@@ -21,7 +21,7 @@ import { logOperations } from '../telemetry/operation-log.ts'
 import { createOperations, type Operations } from '../telemetry/operation-observer.ts'
 import type { RefusedRequest } from '../telemetry/refused-request.ts'
 import { createSubscriptionResponses } from './open-responses.ts'
-import { refusedRequest, useRefusedRequests } from './refused-requests.ts'
+import { reasonOf, useRefusedRequests } from './refused-requests.ts'
 import { useGetForQueries } from './reject-get-subscriptions.ts'
 import { useRequestParser } from './request-parser.ts'
 
@@ -95,7 +95,9 @@ export function createGraphQLHandler(options: GraphQLHandlerOptions) {
     try {
       return admitDocument(persisted, params)
     } catch (error) {
-      if (error instanceof GraphQLError) onRefused(refusedRequest(error, requestId, 'websocket'))
+      if (error instanceof GraphQLError) {
+        onRefused({ requestId, transport: 'websocket', status: null, ...reasonOf(error) })
+      }
       throw error
     }
   }

@@ -8,24 +8,22 @@ export function useRefusedRequests(
   operations: Operations,
   onRefused: (refused: RefusedRequest) => void,
 ): Plugin<object, { requestId: string }> {
+  const errors = new WeakMap<Request, GraphQLError>()
   return {
-    onResultProcess({ request, result, serverContext }) {
+    onResultProcess({ request, result }) {
       if (operations.hasBegun(request) || !('errors' in result)) return
       const [error] = result.errors ?? []
-      if (error instanceof GraphQLError) {
-        onRefused(refusedRequest(error, serverContext.requestId, 'http'))
-      }
+      if (error instanceof GraphQLError) errors.set(request, error)
+    },
+    // The status may be another than the error asks for: 406 when the client accepts no type that there is.
+    onResponse({ request, response: { status }, serverContext: { requestId } }) {
+      const error = errors.get(request)
+      if (error) onRefused({ requestId, transport: 'http', status, ...reasonOf(error) })
     },
   }
 }
 
-/** What is reported of a request that is refused with `error`. */
-export function refusedRequest(
-  { message, extensions }: GraphQLError,
-  requestId: string,
-  transport: RefusedRequest['transport'],
-): RefusedRequest {
-  const { status = 200 } = (extensions.http ?? {}) as { status?: number }
-  const code = String(extensions.code)
-  return { requestId, transport, status: transport === 'http' ? status : null, code, message }
+/** Why a request was refused, as it is reported. */
+export function reasonOf({ message, extensions }: GraphQLError) {
+  return { code: String(extensions.code), message }
 }
