@@ -1,0 +1,95 @@
+import { expect, test } from 'vitest'
+import { LedgerUnavailable } from '../src/ledger/unavailable.ts'
+import {
+  type Failure,
+  failureOf,
+  orFailure,
+  Refusal,
+  refuseInput,
+} from '../src/resolvers/failure.ts'
+import { UpstreamError, type UpstreamErrorCode } from '../src/upstream/errors.ts'
+
+test.for<[UpstreamErrorCode, ConstructorParameters<typeof UpstreamError>[1], object]>([
+  ['UNAUTHENTICATED', {}, { retryable: false }],
+  ['FORBIDDEN', {}, { retryable: false }],
+  ['PAYMENT_REQUIRED', {}, { retryable: false }],
+  ['NOT_FOUND', {}, { retryable: false }],
+  ['UPSTREAM_REJECTED', {}, { retryable: false, upstreamCode: null }],
+  ['UPSTREAM_REJECTED', { upstreamCode: '9003' }, { retryable: false, upstreamCode: '9003' }],
+  ['RATE_LIMITED', {}, { retryable: true, retryAfterSeconds: 5 }],
+  ['RATE_LIMITED', { retryAfterMs: 0 }, { retryable: true, retryAfterSeconds: 0 }],
+  [
+    'RATE_LIMITED',
+    { retryAfterMs: 1_500, upstreamMessage: '上游已达到最大限制' },
+    { retryable: true, retryAfterSeconds: 1.5, upstreamMessage: '上游已达到最大限制' },
+  ],
+  ['UPSTREAM_UNAVAILABLE', {}, { retryable: true, retryAfterSeconds: 5 }],
+  ['UPSTREAM_UNAVAILABLE', { retryAfterMs: 300_000 }, { retryable: true, retryAfterSeconds: 300 }],
+  ['UPSTREAM_PROTOCOL', {}, { retryable: false }],
+  ['OUTCOME_UNKNOWN', {}, { retryable: false }],
+])('the failure of %s with %j is %j', ([code, details, expected]) => {
+  const error = new UpstreamError(code, details)
+
+  expect(failureOf(error)).toEqual({ code, message: error.message, ...expected })
+})
+
+test('a database that fails is SERVICE_UNAVAILABLE, and says that nothing was created', () => {
+  expect(failureOf(new LedgerUnavailable('AWAY'))).toEqual({
+    code: 'SERVICE_UNAVAILABLE',
+    message: 'The database of this service is away. Nothing was created at 0-0.',
+    retryable: true,
+  })
+})
+
+test('an error that is none of ours has no failure', () => {
+  for (const error of [new Error('x'), new TypeError('x'), null, undefined, 'x']) {
+    expect(failureOf(error)).toBeNull()
+  }
+})
+
+test('one issue is the message itself, several are counted', () => {
+  const one = refuseInput([{ path: ['resources', '0', 'url'], message: 'Wrong.' }])
+  const two = refuseInput([
+    { path: ['a'], message: 'x' },
+    { path: ['b'], message: 'y' },
+  ])
+
+  expect(one).toBeInstanceOf(Refusal)
+  expect(one.message).toBe('resources.0.url: Wrong.')
+  expect(one.failure).toMatchObject({ code: 'INVALID_INPUT', retryable: false })
+  expect(two.message).toBe('The input has 2 issues.')
+  expect(refuseInput([]).message).toBe('The input has 0 issues.')
+})
+
+test.for<Failure['code']>([
+  'INVALID_INPUT',
+  'NOT_FOUND',
+  'PAYMENT_REQUIRED',
+  'RATE_LIMITED',
+  'UPSTREAM_REJECTED',
+  'UPSTREAM_UNAVAILABLE',
+  'OUTCOME_UNKNOWN',
+  'IDEMPOTENCY_CONFLICT',
+])('a create that fails with %s answers with it', async (code) => {
+  const failure = { code, message: 'x', retryable: false } as Failure
+
+  expect(await orFailure(() => Promise.reject(new Refusal(failure)))).toBe(failure)
+})
+
+test.for<Failure['code']>([
+  'UNAUTHENTICATED',
+  'FORBIDDEN',
+  'UPSTREAM_PROTOCOL',
+  'SERVICE_UNAVAILABLE',
+])('a create that fails with %s throws it', async (code) => {
+  const refusal = new Refusal({ code, message: 'x', retryable: false } as Failure)
+
+  await expect(orFailure(() => Promise.reject(refusal))).rejects.toBe(refusal)
+})
+
+test('a create that succeeds gives what it created, and one that breaks throws', async () => {
+  const fault = new TypeError('x')
+
+  expect(await orFailure(async () => 7)).toBe(7)
+  await expect(orFailure(() => Promise.reject(fault))).rejects.toBe(fault)
+})
