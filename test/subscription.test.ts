@@ -96,6 +96,85 @@ test('a subscription ends with what else went wrong when not every id could be l
   expect(result?.errors?.[0]?.extensions?.code).not.toBe('NOT_FOUND')
 })
 
+test.for([
+  ['assets', [], 'ids: Give between 1 and 2 ids.'],
+  ['video tasks', [], 'ids: Give between 1 and 2 ids.'],
+  ['video tasks', ['cgt-1', 'cgt-2', 'cgt-3'], 'ids: Give between 1 and 2 ids.'],
+  ['assets', ['Asset-1', '../x'], /^ids\.1: Not an id of type Asset\./],
+  ['assets', ['VideoTask:cgt-1'], /^ids\.0: Not an id of type Asset\./],
+  ['video tasks', ['cgt-1', 'Asset:JIMENG:Asset-1'], /^ids\.1: Not an id of type VideoTask\./],
+] as const)(
+  'a subscription to %s with the ids %j is refused, and 0-0 is asked nothing',
+  async ([what, ids, message]) => {
+    const upstream = await scriptUpstream()
+    const app = await startApp({ UPSTREAM_URL: upstream.url, MAX_SUBSCRIPTION_IDS: '2' })
+
+    const query = what === 'assets' ? WATCH : WATCH_TASKS
+    const [result] = await app.subscribe(query, { ids }).rest()
+
+    expect(result?.errors?.[0]).toMatchObject({
+      message: expect.stringMatching(message),
+      extensions: { code: 'INVALID_INPUT', retryable: false },
+    })
+    expect(upstream.calls).toEqual([])
+  },
+)
+
+test('as many ids as are allowed are streamed, each thing once however often it is named', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Active' })
+  const app = await startApp({ UPSTREAM_URL: upstream.url, MAX_SUBSCRIPTION_IDS: '2' })
+
+  const ids = ['Asset-1', 'Asset:JIMENG:Asset-1']
+  const events = await app.subscribe(WATCH.replace('group { name }', ''), { ids }).rest()
+
+  expect(events).toHaveLength(1)
+  expect(upstream.calls).toHaveLength(1)
+})
+
+test('a change says when it was observed, and a group that 0-0 does not know cannot be followed', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Active' })
+  upstream.groups.clear()
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const query = 'subscription { assetStatusChanged(ids: ["Asset-1"]) { observedAt } }'
+
+  const before = Date.now()
+  const [event] = await app.subscribe(query).rest()
+  const [refused] = await app.subscribe(WATCH_GROUP).rest()
+  const observedAt = Date.parse(event?.data?.assetStatusChanged.observedAt)
+
+  expect(observedAt).toBeGreaterThanOrEqual(before - 1)
+  expect(observedAt).toBeLessThanOrEqual(Date.now())
+  expect(refused?.errors?.[0]?.extensions?.code).toBe('NOT_FOUND')
+  expect(app.listeners()).toBe(0)
+})
+
+test('a task is read with the model of its create, else with the one given', async () => {
+  const upstream = await scriptUpstream()
+  for (const id of ['cgt-a', 'cgt-b']) upstream.tasks.set(id, { status: 'succeeded' })
+  const app = await startApp({ UPSTREAM_URL: upstream.url, WATCH_DEADLINE_MINUTES: '0.005' })
+  const { data } = await app.query(
+    'mutation { createVideoTask(input: { prompt: "A cat" }) { ... on VideoTask { taskId } } }',
+  )
+  const created = data?.createVideoTask.taskId
+  const query = `subscription ($ids: [ID!]!, $model: String) {
+    videoTaskStatusChanged(ids: $ids, model: $model) { current videoTask { failureReason } }
+  }`
+  const modelsOf = async (id: string, model: string | null) => {
+    const events = await app.subscribe(query, { ids: [id], model }).rest()
+    expect(events.flatMap(({ errors = [] }) => errors)).toEqual([])
+    return upstream.callsTo(`GET /v1/video/tasks/${id}`).map(({ query }) => query.model)
+  }
+
+  expect(await modelsOf('cgt-a', 'other-model')).toEqual(['other-model'])
+  expect(await modelsOf('cgt-b', null)).toEqual([undefined])
+  const untilGivenUp = await modelsOf(created, null)
+  const takenUpAgain = await modelsOf(created, 'other-model')
+  expect(takenUpAgain.length).toBeGreaterThan(untilGivenUp.length)
+  expect(new Set(takenUpAgain)).toEqual(new Set(['seedance-2-0']))
+})
+
 test('a thousand subscribers of one asset cause the polls of one, and each sees every change once', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })
