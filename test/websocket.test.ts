@@ -4,7 +4,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import type { Identity } from '../src/auth/identity.ts'
 import type { Services } from '../src/execution/operation-context.ts'
 import { Refusal } from '../src/resolvers/failure.ts'
-import { KEY, startApp, until } from './support/app.ts'
+import { type Data, KEY, startApp, until } from './support/app.ts'
 import { scriptUpstream } from './support/upstream.ts'
 import { dial, INIT, initiate, type Message, open, startEndpoint } from './support/websocket.ts'
 
@@ -26,6 +26,14 @@ const read = (assetId: string, id: string) => ({
 const TYPENAME = { query: '{ __typename }' }
 const CREATE =
   'mutation { createAsset(input: { groupId: "group-1", url: "https://example.com/a.png" }) { __typename } }'
+
+/** None of them says anything of what was sent. */
+const REASONS: Record<number, string> = {
+  1009: '',
+  4400: 'Invalid message received',
+  4401: 'Unauthorized',
+  4429: 'Too many initialisation requests',
+}
 
 test.for<[what: string, messages: unknown[], code: number]>([
   ['no JSON', ['{'], 4400],
@@ -98,8 +106,7 @@ test.for<[what: string, messages: unknown[], code: number]>([
   }
   const closed = await peer.closed
 
-  expect(closed.code).toBe(code)
-  expect(closed.reason).not.toContain(KEY)
+  expect(closed).toEqual({ code, reason: REASONS[code] })
   expect(app.log.filter(({ level }) => level >= 50)).toEqual([])
 })
 
@@ -116,6 +123,9 @@ test('a subscribe that comes while the credential is still looked at closes with
 
 test.for([
   ['1', 'Subscriber for 1 already exists'],
+  ['é'.repeat(46), `Subscriber for ${'é'.repeat(46)} already exists`],
+  [`${'é'.repeat(46)}1`, `Subscriber for ${'é'.repeat(46)}1 already exists`],
+  ['é'.repeat(47), 'Subscriber already exists'],
   ['é'.repeat(100), 'Subscriber already exists'],
 ])('an id that is taken, %s, closes with 4409 and ends what ran', async ([id = '', reason]) => {
   const endpoint = await startEndpoint()
@@ -167,9 +177,11 @@ test.for([[null], ['graphql-ws'], ['graphql-transport-ws2, soap']] as const)(
     const app = await startApp(NOWHERE)
 
     const wire = await dial(app.url, protocol)
-    await until(() => wire.received().length >= 4)
+    const reason = 'Subprotocol not acceptable'
+    await until(() => wire.received().length >= 4 + reason.length)
 
     expect([wire.received()[0], wire.received().readUInt16BE(2)]).toEqual([0x88, 4406])
+    expect(String(wire.received().subarray(4))).toBe(reason)
   },
 )
 
@@ -287,6 +299,69 @@ test('a source that throws in mid-stream ends that operation with a masked error
     { err: { message: 'secret of the database' } },
   ])
 })
+
+test('an operation is named by operationName, and takes variables', async () => {
+  const endpoint = await startEndpoint()
+  const peer = await initiate(endpoint.url)
+  const query = `query A { __typename } query B($ids: [ID!]!) { nodes(ids: $ids) { id } }`
+
+  peer.send({
+    type: 'subscribe',
+    id: '1',
+    payload: { query, operationName: 'B', variables: { ids: [] } },
+  })
+
+  expect((await peer.next({ id: '1' })).payload).toEqual({ data: { nodes: [] } })
+})
+
+test('a document with two operations and no operationName is refused in the same words as over HTTP', async () => {
+  const endpoint = await startEndpoint()
+  const peer = await initiate(endpoint.url)
+
+  const [answer] = await peer.run('query A { __typename } query B { __typename }')
+
+  expect(answer?.payload).toMatchObject([
+    { message: 'Could not determine what operation to execute.' },
+  ])
+})
+
+test('each operation of a socket has its own request id, in its errors and its log line', async () => {
+  const endpoint = await startEndpoint()
+  const peer = await open(endpoint.url, { headers: { 'x-request-id': 'mine' } })
+  peer.send(INIT)
+  await peer.next({ type: 'connection_ack' })
+
+  await peer.run('{ __typename }')
+  const [answer] = await peer.run('{ asset(')
+
+  expect(endpoint.log.map(({ requestId }) => requestId)).toEqual(['mine.1', 'mine.2'])
+  expect(answer?.payload[0].extensions.requestId).toBe('mine.2')
+})
+
+test.for([
+  ['Authorization', 'Bearer sk-a', []],
+  ['authorization', 'Bearer sk-a', []],
+  ['authorization', 7, ['UNAUTHENTICATED']],
+  ['authorization', 'sk-a', ['UNAUTHENTICATED']],
+  ['token', 'Bearer sk-a', ['UNAUTHENTICATED']],
+] as const)(
+  'the payload of connection_init may name a key as Bearer token: %s, %j',
+  async ([name, value, codes]) => {
+    const endpoint = await startEndpoint()
+    endpoint.upstream.assets.set('Asset-1', { status: 'Active' })
+    const peer = await initiate(endpoint.url, {
+      type: 'connection_init',
+      payload: { [name]: value },
+    })
+
+    const [answer] = await peer.run('{ asset(id: "Asset-1") { status } }')
+
+    const errors: Data[] = answer?.payload.errors ?? []
+    expect(errors.map(({ extensions }) => extensions.code)).toEqual(codes)
+    const sent = endpoint.upstream.calls.map(({ headers }) => headers.authorization)
+    expect(sent).toEqual(codes.length === 0 ? ['Bearer sk-a'] : [])
+  },
+)
 
 test('an id may be used again once its operation has ended, however it ended', async () => {
   const app = await startApp(NOWHERE)
@@ -745,15 +820,19 @@ test('a credential that cannot be looked at now closes with 1013, a fault of our
     message: 'secret',
     retryable: true,
   })
+  let logged = (): Data[] => []
   const closes = async (error: Error) => {
     const endpoint = await startEndpoint({ authenticate: () => Promise.reject(error) })
+    logged = () => endpoint.log
     const peer = await open(endpoint.url)
     peer.send(INIT)
     return peer.closed
   }
 
   expect(await closes(unavailable)).toEqual({ code: 1013, reason: 'Try again later' })
+  expect(logged()).toEqual([])
   expect(await closes(new Error('secret'))).toEqual({ code: 4500, reason: 'Internal server error' })
+  expect(logged()).toMatchObject([{ err: { message: 'secret' } }])
 })
 
 test('draining sends the answers that are under way before it closes, and waits for no client that is gone', async () => {
