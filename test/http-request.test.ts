@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { startApp, type TestApp } from './support/app.ts'
+import { scriptUpstream } from './support/upstream.ts'
 
 const UPSTREAM_URL = 'http://127.0.0.1:1'
 const QUERY = JSON.stringify({ query: '{ __typename }' })
@@ -47,6 +48,35 @@ test.for(['gzip', 'GZIP', 'br', 'identity, gzip'])(
 
     expect(response.status).toBe(415)
     expect(response.headers.get('accept-encoding')).toBe('identity')
+  },
+)
+
+test.for(['text/html', 'image/*', 'application/xml', 'application/json; charset=iso-8859-1'])(
+  'a create that accepts %s alone is refused with 406 before anything is sent',
+  async (accept) => {
+    const upstream = await scriptUpstream()
+    const app = await startApp({ UPSTREAM_URL: upstream.url })
+    const query = 'mutation { createAssetGroup(input: { name: "Cats" }) { __typename } }'
+
+    const response = await post(app, JSON.stringify({ query }), {
+      accept,
+      authorization: 'Bearer sk-test',
+    })
+
+    expect(response.status).toBe(406)
+    expect(upstream.callsTo('POST ')).toEqual([])
+  },
+)
+
+test.for(['*/*', 'application/*', 'text/event-stream', 'text/html, application/json;q=0.1'])(
+  'a POST that accepts %s is executed',
+  async (accept) => {
+    const app = await startApp({ UPSTREAM_URL })
+
+    const response = await post(app, QUERY, { accept })
+
+    expect(response.status).toBe(200)
+    expect(await response.text()).toContain('{"data":{"__typename":"Query"}}')
   },
 )
 

@@ -13,6 +13,7 @@ export function useRequestParser(): Plugin {
       if (request.method === 'GET') setRequestParser(parseGet)
       if (request.method === 'POST') {
         assertReadable(request.headers)
+        assertAnswerable(request.headers)
         setRequestParser(parsePost)
       }
     },
@@ -80,9 +81,36 @@ function assertReadable(headers: Headers): void {
   throw badRequest('Compressed bodies are not accepted.', { status: 415, headers: accepted })
 }
 
+/** What a POST can be answered with. */
+const ANSWERS = [
+  'application/graphql-response+json',
+  'application/json',
+  'text/event-stream',
+  'multipart/mixed',
+]
+
+/** Throws when no answer would be acceptable. Yoga says so after the execution, when a create has lost its answer. */
+function assertAnswerable(headers: Headers): void {
+  const ranges = (headers.get('accept') || '*/*')
+    .split(',')
+    // Answers are in UTF-8.
+    .filter((range) => !/;\s*charset=(?!utf-8\b)/i.test(range))
+    .map(mediaTypeOf)
+  const isAccepted = ANSWERS.some((type) =>
+    ranges.some((range) => [type, `${type.split('/')[0]}/*`, '*/*'].includes(range)),
+  )
+  if (isAccepted) return
+  throw badRequest(`Accept one of: ${ANSWERS.join(', ')}.`, { status: 406 })
+}
+
 /** Media types are compared without case (RFC 9110, 8.3.1). */
 function isJson(contentType: string | null): boolean {
-  return contentType?.split(';')[0]?.trim().toLowerCase() === 'application/json'
+  return mediaTypeOf(contentType ?? '') === 'application/json'
+}
+
+/** Without its parameters, in lower case. */
+function mediaTypeOf(text: string): string {
+  return (text.split(';')[0] ?? '').trim().toLowerCase()
 }
 
 function badRequest(
