@@ -244,7 +244,7 @@ describe('a breaker', () => {
     return leave
   }
 
-  function give(breaker: Breaker, verdict: 'ANSWERED' | 'FAILED', times: number): void {
+  function give(breaker: Breaker, verdict: 'ANSWERED' | 'FAILED' | 'NOTHING', times: number): void {
     for (let calls = 0; calls < times; calls++) enter(breaker)(verdict)
   }
 
@@ -260,6 +260,57 @@ describe('a breaker', () => {
     give(breaker, 'FAILED', failed)
 
     expect(breaker.state).toBe(state)
+  })
+
+  test('takes no notice of calls that tell nothing', () => {
+    const breaker = createBreaker()
+
+    give(breaker, 'FAILED', 9)
+    give(breaker, 'NOTHING', 50)
+    expect(breaker.state).toBe('CLOSED')
+    give(breaker, 'FAILED', 1)
+
+    expect(breaker.state).toBe('OPEN')
+  })
+
+  test('forgets bit by bit', () => {
+    const breaker = createBreaker()
+
+    give(breaker, 'FAILED', 5)
+    vi.advanceTimersByTime(1_500)
+    give(breaker, 'FAILED', 4)
+    vi.advanceTimersByTime(8_500)
+    give(breaker, 'FAILED', 5)
+    expect(breaker.state).toBe('CLOSED')
+    give(breaker, 'FAILED', 1)
+
+    expect(breaker.state).toBe('OPEN')
+  })
+
+  test('has nobody wait while it is closed or a probe is under way', () => {
+    const breaker = createBreaker()
+    expect(breaker.retryAfterMs()).toBe(0)
+
+    give(breaker, 'FAILED', 10)
+    expect(breaker.retryAfterMs()).toBe(5_000)
+    vi.advanceTimersByTime(6_000)
+    expect(breaker.retryAfterMs()).toBe(0)
+    enter(breaker)
+
+    expect(breaker.retryAfterMs()).toBe(0)
+  })
+
+  test('takes no notice of a probe that ends after the next one has closed it', () => {
+    const breaker = createBreaker()
+    give(breaker, 'FAILED', 10)
+    vi.advanceTimersByTime(5_000)
+    const leaveLate = enter(breaker)
+    vi.advanceTimersByTime(30_000)
+    enter(breaker)('ANSWERED')
+
+    leaveLate('FAILED')
+
+    expect(breaker.state).toBe('CLOSED')
   })
 
   test('forgets what is more than ten seconds ago', () => {
