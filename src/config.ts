@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { type Host, parseHost } from './http/allowed-hosts.ts'
+import { UPSTREAM_CALL } from './schema/cost.ts'
 
 export type Config = z.infer<typeof ConfigShape>
 
@@ -68,6 +69,7 @@ const EnvironmentShape = z.object({
   MAX_BODY_BYTES: count.default(256 * 1024),
   MAX_MESSAGE_BYTES: count.default(64 * 1024),
   MAX_TOKENS: count.default(2_000),
+  MAX_DIRECTIVES: count.default(100),
   MAX_DEPTH: count.default(10),
   MAX_ALIASES: count.default(60),
   MAX_MUTATIONS: count.default(5),
@@ -129,10 +131,13 @@ const ConfigShape = EnvironmentShape.superRefine((config, { addIssue }) => {
     bodyBytes: env.MAX_BODY_BYTES,
     messageBytes: env.MAX_MESSAGE_BYTES,
     tokens: env.MAX_TOKENS,
+    directives: env.MAX_DIRECTIVES,
     depth: env.MAX_DEPTH,
     aliases: env.MAX_ALIASES,
     mutations: env.MAX_MUTATIONS,
     complexity: env.MAX_COMPLEXITY,
+    /** As many as the points of an operation pay for. */
+    upstreamReads: Math.ceil(env.MAX_COMPLEXITY / UPSTREAM_CALL),
     pageSize: env.MAX_PAGE_SIZE,
     subscriptionIds: env.MAX_SUBSCRIPTION_IDS,
     socketOperations: env.MAX_SOCKET_OPERATIONS,

@@ -11,6 +11,9 @@ const aliases = (count: number) =>
   `{ ${Array.from({ length: count }, (_, index) => `a${index}: __typename`).join(' ')} }`
 const mutations = (count: number) =>
   `mutation { ${Array.from({ length: count }, (_, index) => `m${index}: createAssetGroup(input: { name: "G" }) { __typename }`).join(' ')} }`
+/** Half of them in a fragment. */
+const directives = (count: number) =>
+  `query A { ${Array.from({ length: Math.floor(count / 2) }, (_, index) => `...F @include(if: ${index % 2 === 0})`).join(' ')} } fragment F on Query { __typename ${'...G @skip(if: false) '.repeat(Math.ceil(count / 2))} } fragment G on Query { __typename }`
 
 const TOO_MUCH: [bound: string, query: string, variables?: Data][] = [
   ['tokens', `{ ${'a '.repeat(2_100)} }`],
@@ -22,6 +25,7 @@ const TOO_MUCH: [bound: string, query: string, variables?: Data][] = [
   ['aliases', aliases(61)],
   ['aliases', `{ ...A } fragment A on Query { ${aliases(61).slice(2, -2)} }`],
   ['mutations', mutations(6)],
+  ['directives', directives(101)],
   [
     'complexity',
     '{ assetGroups(first: 100) { nodes { assets(first: 100) { nodes { id name } } } } }',
@@ -116,6 +120,7 @@ test.for([
   ['depth', deep(2)],
   ['aliases', aliases(60)],
   ['mutations', mutations(5)],
+  ['directives', directives(100)],
 ] as const)('as much of %s as is allowed is served', async ([, query]) => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })

@@ -30,7 +30,7 @@ export function createContext(services: Services, arrival: Arrival): Context {
     const { expiresAt, ...who } = identity
     return { ...who, requestId, signal, onExpiry: (listener) => onExpiry(expiresAt, listener) }
   }
-  return { ...services, caller, loaders: createLoaders({ caller, reads: services.reads }) }
+  return { ...services, caller, loaders: createLoaders({ ...services, caller }) }
 }
 
 const MISSING_CREDENTIAL = {

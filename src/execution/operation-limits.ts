@@ -1,6 +1,6 @@
-import { complexityFromQuery } from '@pothos/plugin-complexity'
 import {
   type DocumentNode,
+  type ExecutionResult,
   type FragmentDefinitionNode,
   GraphQLError,
   type GraphQLSchema,
@@ -8,41 +8,60 @@ import {
   Kind,
   type OperationDefinitionNode,
   parse,
-  type SelectionSetNode,
 } from 'graphql'
-import type { Plugin } from 'graphql-yoga'
+import { isAsyncIterable, type Plugin } from 'graphql-yoga'
+import { countAliases, countDirectives, countRootFields } from './document-counts.ts'
+import { type Cost, measureOperation, TooManySelections } from './operation-cost.ts'
 
 /** The most one operation may ask for. */
 export interface OperationLimits {
   tokens: number
+  /** In a document, over all of its operations and fragments. */
+  directives: number
   depth: number
   aliases: number
   /** Fields at the top of a mutation, each of which may cost money. */
   mutations: number
-  /** Fields, those that call 0-0 counted five times, times the sizes of the lists they are in. */
+  /** Points that an operation may cost; schema/cost.ts says what costs how many. */
   complexity: number
 }
 
-/** Refuses what asks for too much, before it is executed, over whatever it came. */
+/** With the value 1, as an HTTP header or in the `extensions` of a request, asks for the cost in the answer. */
+export const COST_REQUEST = 'x-zerograph-cost'
+
+/** Refuses what asks for too much, before it is executed, over HTTP and WebSocket alike. */
 export function useLimits(limits: OperationLimits): Plugin {
-  const check = ({ args, setResultAndStopExecution }: Hook) => {
-    const errors = excesses(limits, args)
-    if (errors.length > 0) setResultAndStopExecution({ errors })
-  }
   return {
-    // Before anything else looks at the document: what validation costs grows faster than its length.
+    // Before validation, whose time grows faster than the length of the document.
     onParse: ({ setParseFn }) =>
-      setParseFn((source: string, options: object) =>
-        parse(source, { ...options, maxTokens: limits.tokens }),
-      ),
-    onExecute: check,
-    onSubscribe: check,
+      setParseFn((source: string, options: object) => parseWithin(limits, source, options)),
+    onExecute({ args, setResultAndStopExecution }) {
+      const { errors, addCost } = examine(limits, args)
+      if (errors.length > 0) return setResultAndStopExecution(addCost({ errors }))
+      return {
+        onExecuteDone({ result, setResult }) {
+          if (!isAsyncIterable(result)) setResult(addCost(result))
+        },
+      }
+    },
+    onSubscribe({ args, setResultAndStopExecution }) {
+      const { errors, addCost } = examine(limits, args)
+      if (errors.length > 0) return setResultAndStopExecution(addCost({ errors }))
+      return {
+        onSubscribeResult({ result, setResult }) {
+          if (!isAsyncIterable(result)) return setResult(addCost(result))
+          return { onNext: ({ result, setResult }) => setResult(addCost(result)) }
+        },
+      }
+    },
   }
 }
 
-interface Hook {
-  args: Operation
-  setResultAndStopExecution(result: { errors: GraphQLError[] }): void
+function parseWithin(limits: OperationLimits, source: string, options: object): DocumentNode {
+  const document = parse(source, { ...options, maxTokens: limits.tokens })
+  const directives = countDirectives(document)
+  if (directives <= limits.directives) return document
+  throw exceeded('directives', `${directives} directives`, limits.directives)
 }
 
 interface Operation {
@@ -54,22 +73,72 @@ interface Operation {
   contextValue: object
 }
 
-/** Every bound an operation exceeds; what is wrong with it otherwise is left to those who execute it. */
-function excesses(limits: OperationLimits, args: Operation): GraphQLError[] {
+interface Examination {
+  /** One for each bound that is exceeded. */
+  errors: GraphQLError[]
+  /** Adds the cost to an answer when the request asks for it. */
+  addCost<Answer extends ExecutionResult>(answer: Answer): Answer
+}
+
+/** What is wrong with the operation otherwise, such as its variables, is left to those who execute it. */
+function examine(limits: OperationLimits, args: Operation): Examination {
   const operation = getOperationAST(args.document, args.operationName)
-  if (!operation) return []
+  if (!operation) return { errors: [], addCost: (answer) => answer }
   const fragments = fragmentsOf(args.document)
-  const sizes: [keyof OperationLimits, string, number][] = [
-    ['aliases', 'aliases', countAliases(operation.selectionSet, fragments)],
-  ]
-  if (operation.operation === 'mutation') {
-    sizes.push(['mutations', 'mutations', countFields(operation.selectionSet, fragments)])
+  const errors = countErrors(limits, operation, fragments)
+  const measured = measure(limits, args, operation, fragments)
+  if (measured instanceof GraphQLError) errors.push(measured)
+  const cost = measured instanceof GraphQLError ? null : measured
+  if (cost && cost.depth > limits.depth) {
+    errors.push(exceeded('depth', `${cost.depth} levels`, limits.depth))
   }
-  const { complexity, depth } = weigh(args, operation, fragments)
-  sizes.push(['depth', 'levels', depth], ['complexity', 'points of complexity', complexity])
-  return sizes
-    .filter(([bound, , size]) => size > limits[bound])
-    .map(([bound, unit, size]) => exceeded(bound, `${size} ${unit}`, limits[bound]))
+  if (cost && cost.complexity > limits.complexity) {
+    const points = `${cost.complexity} points of complexity`
+    errors.push(exceeded('complexity', points, limits.complexity))
+  }
+  const isAsked = asksForCost(args.contextValue)
+  return {
+    errors,
+    addCost: (answer) => (cost && isAsked ? withCost(answer, cost, limits) : answer),
+  }
+}
+
+function countErrors(
+  limits: OperationLimits,
+  { operation, selectionSet }: OperationDefinitionNode,
+  fragments: Fragments,
+): GraphQLError[] {
+  const errors: GraphQLError[] = []
+  const aliases = countAliases(selectionSet, fragments)
+  if (aliases > limits.aliases)
+    errors.push(exceeded('aliases', `${aliases} aliases`, limits.aliases))
+  const mutations = operation === 'mutation' ? countRootFields(selectionSet, fragments) : 0
+  if (mutations > limits.mutations) {
+    errors.push(exceeded('mutations', `${mutations} mutations`, limits.mutations))
+  }
+  return errors
+}
+
+/** The cost; null when the variables cannot be coerced, and so nothing will be executed; an error when it is not known. */
+function measure(
+  limits: OperationLimits,
+  { schema, variableValues, contextValue }: Operation,
+  operation: OperationDefinitionNode,
+  fragments: Fragments,
+): Cost | null | GraphQLError {
+  try {
+    const variables = variableValues ?? {}
+    return measureOperation({ schema, operation, fragments, variables, context: contextValue })
+  } catch (error) {
+    if (error instanceof TooManySelections) {
+      return exceeded('complexity', 'more fields than can be counted', limits.complexity)
+    }
+    if (!(error instanceof GraphQLError)) throw error
+    return new GraphQLError(error.message, {
+      nodes: error.nodes ?? null,
+      extensions: { code: 'BAD_USER_INPUT', http: { status: 400 } },
+    })
+  }
 }
 
 /** An error that names the bound that was exceeded. */
@@ -79,77 +148,33 @@ export function exceeded(bound: string, size: string, limit: number): GraphQLErr
   })
 }
 
-type Fragments = Record<string, FragmentDefinitionNode>
+type Fragments = Map<string, FragmentDefinitionNode>
 
 function fragmentsOf({ definitions }: DocumentNode): Fragments {
-  const fragments: Fragments = {}
+  const fragments: Fragments = new Map()
   for (const definition of definitions) {
-    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments[definition.name.value] = definition
+    if (definition.kind !== Kind.FRAGMENT_DEFINITION) continue
+    fragments.set(definition.name.value, definition)
   }
   return fragments
 }
 
-function weigh(
-  { schema, variableValues, contextValue }: Operation,
-  operation: OperationDefinitionNode,
-  fragments: Fragments,
-): { complexity: number; depth: number } {
-  const document: DocumentNode = {
-    kind: Kind.DOCUMENT,
-    definitions: [operation, ...Object.values(fragments)],
-  }
-  try {
-    const variables = variableValues ?? {}
-    return complexityFromQuery(document, { schema, ctx: contextValue, variables })
-  } catch {
-    // Variables that do not fit: execution says so, better.
-    return { complexity: 0, depth: 0 }
-  }
+/** What Yoga puts into the context of an operation; over a WebSocket there is no request. */
+interface RequestContext {
+  request?: Request
+  params?: { extensions?: Record<string, unknown> | null }
 }
 
-/** Counts each use of a fragment anew, and each fragment's own aliases only once. Validation has refused cycles. */
-function countAliases(root: SelectionSetNode, fragments: Fragments): number {
-  const known = new Map<SelectionSetNode, number>()
-  const count = (set: SelectionSetNode): number => {
-    const before = known.get(set)
-    if (before !== undefined) return before
-    let aliases = 0
-    for (const selection of set.selections) {
-      if (selection.kind === Kind.FIELD) {
-        aliases += selection.alias ? 1 : 0
-        aliases += selection.selectionSet ? count(selection.selectionSet) : 0
-      } else {
-        aliases += count(setOf(selection, fragments))
-      }
-    }
-    known.set(set, aliases)
-    return aliases
-  }
-  return count(root)
+function asksForCost({ request, params }: RequestContext): boolean {
+  const asked = params?.extensions?.[COST_REQUEST] ?? request?.headers.get(COST_REQUEST)
+  return String(asked) === '1'
 }
 
-/** The fields of one level, through fragments, each of which is looked at once. */
-function countFields(root: SelectionSetNode, fragments: Fragments): number {
-  const known = new Map<SelectionSetNode, number>()
-  const count = (set: SelectionSetNode): number => {
-    let fields = known.get(set)
-    if (fields !== undefined) return fields
-    fields = 0
-    for (const selection of set.selections) {
-      fields += selection.kind === Kind.FIELD ? 1 : count(setOf(selection, fragments))
-    }
-    known.set(set, fields)
-    return fields
-  }
-  return count(root)
-}
-
-const NOTHING: SelectionSetNode = { kind: Kind.SELECTION_SET, selections: [] }
-
-function setOf(
-  selection: Exclude<SelectionSetNode['selections'][number], { kind: typeof Kind.FIELD }>,
-  fragments: Fragments,
-): SelectionSetNode {
-  if (selection.kind === Kind.INLINE_FRAGMENT) return selection.selectionSet
-  return fragments[selection.name.value]?.selectionSet ?? NOTHING
+function withCost<Answer extends ExecutionResult>(
+  answer: Answer,
+  { complexity }: Cost,
+  limits: OperationLimits,
+): Answer {
+  const cost = { requested: complexity, limit: limits.complexity }
+  return { ...answer, extensions: { ...answer.extensions, cost } }
 }

@@ -17,12 +17,16 @@ export interface Caller {
   requestId: string
   /** Aborts when the caller has left. */
   signal?: AbortSignal | undefined
+  /** Called before each read that is not answered from memory. Throws when the operation has had too many. */
+  admitRead?(): void
 }
 
-/** The most one field may ask for. */
+/** The most one field may ask for, and the most an operation may cause. */
 export interface RequestLimits {
   pageSize: number
   subscriptionIds: number
+  /** Reads from 0-0 of one operation; of a subscription, for each event. */
+  upstreamReads: number
 }
 
 /** What one operation receives. */

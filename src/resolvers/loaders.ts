@@ -1,7 +1,8 @@
 import DataLoader from 'dataloader'
 import type { Resource } from '../ledger/resource.ts'
 import { keyOf, type PlatformRef } from '../model.ts'
-import type { Context } from './context.ts'
+import type { Caller, Context } from './context.ts'
+import { Refusal } from './failure.ts'
 import type { TaskRef } from './reads.ts'
 
 /** Within one operation each resource is read once, however often it is named. */
@@ -11,8 +12,22 @@ export interface Loaders {
   videoTask: DataLoader<TaskRef, Resource<'videoTask'>, string>
 }
 
-/** 0-0 has no call for many at once: a batch is as many calls, all sent together. */
-export function createLoaders({ caller, reads }: Pick<Context, 'caller' | 'reads'>): Loaders {
+/**
+ * 0-0 has no call for many at once: a batch is as many calls, all sent together.
+ * A read beyond `limits.upstreamReads` fails with INVALID_INPUT. The bound is checked here too and not only before
+ * execution, because how many assets a video task names is known only when it has been read.
+ */
+export function createLoaders({
+  caller,
+  reads,
+  limits,
+}: Pick<Context, 'caller' | 'reads' | 'limits'>): Loaders {
+  let admitted = 0
+  const admitRead = () => {
+    admitted += 1
+    if (admitted > limits.upstreamReads) throw tooManyReads(limits.upstreamReads)
+  }
+  const reader = (): Caller => ({ ...caller(), admitRead })
   const together =
     <Ref, T>(read: (ref: Ref) => Promise<T>) =>
     async (refs: readonly Ref[]) =>
@@ -21,16 +36,22 @@ export function createLoaders({ caller, reads }: Pick<Context, 'caller' | 'reads
       )
   return {
     assetGroup: new DataLoader(
-      together((ref) => reads.assetGroup(ref, caller())),
+      together((ref) => reads.assetGroup(ref, reader())),
       { cacheKeyFn: keyOf },
     ),
     asset: new DataLoader(
-      together((ref) => reads.asset(ref, caller())),
+      together((ref) => reads.asset(ref, reader())),
       { cacheKeyFn: keyOf },
     ),
     videoTask: new DataLoader(
-      together((ref) => reads.videoTask(ref, caller())),
+      together((ref) => reads.videoTask(ref, reader())),
       { cacheKeyFn: ({ taskId, model }) => `${taskId} ${model}` },
     ),
   }
+}
+
+function tooManyReads(limit: number): Refusal {
+  const message = `The operation needs more than ${limit} reads from 0-0. Ask for smaller pages.`
+  const issues = [{ path: [], message }]
+  return new Refusal({ code: 'INVALID_INPUT', message, retryable: false, issues })
 }

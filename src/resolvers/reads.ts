@@ -62,13 +62,14 @@ export function createReads({ upstream, ledger, settledTtlMs }: ReadsOptions): R
 
   async function read<K extends Kind>(
     address: Address<K>,
-    { credential, isShared, requestId, signal }: Caller,
+    { credential, isShared, requestId, signal, admitRead }: Caller,
     fetch: (call: UpstreamCall) => Promise<Snapshot<K>>,
     origin: Origin<K> = null,
   ): Promise<Resource<K>> {
     const name = JSON.stringify([address, origin])
     const remembered = settled.get(name)
     if (remembered) return remembered as Resource<K>
+    admitRead?.()
     if (isShared && !(await ledger.find(address))) throw new UpstreamError('NOT_FOUND')
     return inFlight.share(name, signal, async (signal) => {
       const snapshot = await fetch({ credential, requestId, signal })

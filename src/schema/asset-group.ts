@@ -5,8 +5,9 @@ import {
   findAssetGroup,
   listAssetGroups,
 } from '../resolvers/asset-group.ts'
-import { builder, CREATE, pageComplexity, UPSTREAM_CALL } from './builder.ts'
+import { builder } from './builder.ts'
 import { connectionOf } from './connection.ts'
+import { CREATE, pageComplexity, UPSTREAM_CALL } from './cost.ts'
 import { CREATE_ERROR_REFS, resultTypeOf } from './errors.ts'
 import { PlatformRef } from './platform.ts'
 import { withoutNulls } from './without-nulls.ts'

@@ -10,8 +10,9 @@ import {
 } from '../resolvers/asset.ts'
 import { type AssetStatusChange, watchAssetGroup, watchAssets } from '../resolvers/watch.ts'
 import { AssetGroupRef } from './asset-group.ts'
-import { builder, CREATE, pageComplexity, UPSTREAM_CALL } from './builder.ts'
+import { builder } from './builder.ts'
 import { connectionOf } from './connection.ts'
+import { CREATE, pageComplexity, SUBSCRIBED_ID, UPSTREAM_CALL } from './cost.ts'
 import { CREATE_ERROR_REFS, resultTypeOf } from './errors.ts'
 import { PlatformRef } from './platform.ts'
 import { withoutNulls } from './without-nulls.ts'
@@ -227,7 +228,7 @@ const AssetStatusChangeRef = builder.objectRef<AssetStatusChange>('AssetStatusCh
 builder.subscriptionFields((t) => ({
   assetStatusChanged: t.field({
     type: AssetStatusChangeRef,
-    complexity: ({ ids }) => ids.length * UPSTREAM_CALL,
+    complexity: ({ ids }) => ids.length * SUBSCRIBED_ID,
     description:
       'The present state of each asset at once, then every later change, none lost and none twice; completes when all are `ACTIVE` or `FAILED`. Ids that 0-0 does not know end it with `NOT_FOUND`; `extensions.ids` names all of them.',
     args: {

@@ -1,8 +1,8 @@
 import SchemaBuilder from '@pothos/core'
 import ComplexityPlugin from '@pothos/plugin-complexity'
 import RelayPlugin from '@pothos/plugin-relay'
-import { DEFAULT_PAGE_SIZE, type PageRequest } from '../ledger/page.ts'
 import type { Context } from '../resolvers/context.ts'
+import { FIELD, MAX_RESOURCES } from './cost.ts'
 
 export const builder = new SchemaBuilder<{
   Context: Context
@@ -19,6 +19,8 @@ export const builder = new SchemaBuilder<{
 }>({
   defaultFieldNullability: false,
   plugins: [RelayPlugin, ComplexityPlugin],
+  // The plugin declares what a field costs; the sum is made before execution (execution/operation-cost.ts).
+  complexity: { defaultComplexity: FIELD, defaultListMultiplier: MAX_RESOURCES, disabled: true },
   relay: {
     cursorType: 'String',
     encodeGlobalID: (typename, id) => `${typename}:${id}`,
@@ -30,9 +32,9 @@ export const builder = new SchemaBuilder<{
     // Ours: they refuse an id that cannot be one without failing its neighbours (schema/node.ts).
     nodeQueryOptions: false,
     nodesQueryOptions: false,
-    // The connection has counted its items already.
+    // `nodes` and `edges` have the size of the page, which their connection tells.
     nodesOnConnection: {
-      complexity: { multiplier: 1 },
+      complexity: FIELD,
       description: 'The items themselves, for those who need no cursors.',
     },
     defaultConnectionTypeOptions: {
@@ -40,7 +42,7 @@ export const builder = new SchemaBuilder<{
     },
     defaultEdgeTypeOptions: { description: 'An item of a list and its place in it.' },
     edgesFieldOptions: {
-      complexity: { multiplier: 1 },
+      complexity: FIELD,
       nullable: { list: false, items: false },
       description: 'The items with their cursors.',
     },
@@ -81,15 +83,4 @@ builder.subscriptionType({
 function typeNameOf(node: object): string {
   if ('assetId' in node) return 'Asset'
   return 'taskId' in node ? 'VideoTask' : 'AssetGroup'
-}
-
-/** What a create weighs: so much that 100 of them are too much for one operation. */
-export const CREATE = 100
-
-/** What a field weighs that calls 0-0. */
-export const UPSTREAM_CALL = 5
-
-/** What a list weighs: its items as many times as there may be of them. */
-export function pageComplexity({ first, last }: PageRequest) {
-  return { field: 1, multiplier: first ?? last ?? DEFAULT_PAGE_SIZE }
 }

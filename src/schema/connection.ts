@@ -1,8 +1,10 @@
 import type { Page } from '../ledger/page.ts'
 import { builder } from './builder.ts'
+import { LEDGER_QUERY } from './cost.ts'
 
 builder.globalConnectionField('totalCount', (t) =>
   t.int({
+    complexity: LEDGER_QUERY,
     description: 'How many items the whole list has.',
     resolve: ({ totalCount }) => totalCount(),
   }),

@@ -1,5 +1,6 @@
 import { findNode, findNodes } from '../resolvers/node.ts'
-import { builder, UPSTREAM_CALL } from './builder.ts'
+import { builder } from './builder.ts'
+import { UPSTREAM_CALL } from './cost.ts'
 
 builder.queryFields((t) => ({
   node: t.field({

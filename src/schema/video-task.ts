@@ -11,8 +11,16 @@ import {
 } from '../resolvers/video-task.ts'
 import { type VideoTaskStatusChange, watchVideoTasks } from '../resolvers/watch.ts'
 import { AssetRef } from './asset.ts'
-import { builder, CREATE, pageComplexity, UPSTREAM_CALL } from './builder.ts'
+import { builder } from './builder.ts'
 import { connectionOf } from './connection.ts'
+import {
+  CREATE,
+  LEDGER_QUERY,
+  pageComplexity,
+  SUBSCRIBED_ID,
+  TYPICAL_RESOURCES,
+  UPSTREAM_CALL,
+} from './cost.ts'
 import {
   CREATE_ERROR_REFS,
   ErrorRef,
@@ -151,6 +159,7 @@ builder.node(VideoTaskRef, {
     }),
     resources: t.expose('resources', {
       type: [VideoResourceRef],
+      complexity: { multiplier: TYPICAL_RESOURCES },
       description: 'The files that go into it; empty for tasks created elsewhere.',
     }),
     video: t.expose('video', {
@@ -318,7 +327,7 @@ builder.queryFields((t) => ({
   ),
   previewVideoTask: t.field({
     type: VideoTaskPreviewRef,
-    complexity: ({ input }) => 1 + readsOf(input),
+    complexity: ({ input }) => LEDGER_QUERY + readsOf(input),
     description:
       'What `createVideoTask` would do with this input, without doing it: nothing is sent that costs money.',
     args: {
@@ -392,7 +401,7 @@ const VideoTaskStatusChangeRef = builder
 builder.subscriptionField('videoTaskStatusChanged', (t) =>
   t.field({
     type: VideoTaskStatusChangeRef,
-    complexity: ({ ids }) => ids.length * UPSTREAM_CALL,
+    complexity: ({ ids }) => ids.length * SUBSCRIBED_ID,
     description:
       'The present state of each task at once, then every later change, none lost and none twice; completes when all are done. Ids that 0-0 does not know end it with `NOT_FOUND`; `extensions.ids` names all of them.',
     args: {

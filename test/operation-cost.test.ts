@@ -1,0 +1,479 @@
+import { randomUUID } from 'node:crypto'
+import fc from 'fast-check'
+import { type ExecutionResult, getIntrospectionQuery } from 'graphql'
+import { expect, test } from 'vitest'
+import { type Data, KEY, startApp, temporaryFolder, until } from './support/app.ts'
+import { randomDocument } from './support/random-document.ts'
+import { scriptUpstream } from './support/upstream.ts'
+import { initiate } from './support/websocket.ts'
+
+const NOWHERE = { UPSTREAM_URL: 'http://127.0.0.1:1' }
+
+/** The answer over HTTP, with the cost in it unless `ask` says otherwise. */
+async function askForCost(
+  { url }: { url: string },
+  query: string,
+  variables: Data = {},
+  headers: Record<string, string> = { 'x-zerograph-cost': '1' },
+): Promise<ExecutionResult<Data>> {
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${KEY}`, ...headers },
+    body: JSON.stringify({ query, variables }),
+  })
+  return (await response.json()) as ExecutionResult<Data>
+}
+
+const boundsOf = ({ errors = [] }: ExecutionResult) =>
+  errors.map(({ extensions }) => extensions?.bound)
+
+const GROUP = 'id groupId platform name description projectName status rawStatus createdAt'
+const ASSET = 'id assetId name status rawStatus url sourceUrl type failureReason createdAt'
+const PAGE = 'totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor }'
+const ids = (count: number, kind = 'Asset:JIMENG:Asset') =>
+  Array.from({ length: count }, (_, index) => `${kind}-${index}`)
+
+test.for<[what: string, query: string, variables?: Data]>([
+  [
+    'a board of 100 groups with 20 assets each',
+    '{ assetGroups(first: 100) { nodes { id name status assets(first: 20) { nodes { id name status url type failureReason } } } } }',
+  ],
+  [
+    'the same with every field, cursors and counts',
+    `{ assetGroups(first: 100) { ${PAGE} edges { cursor node { ${GROUP} assets(first: 20) { ${PAGE} edges { cursor node { ${ASSET} } } } } } } }`,
+  ],
+  [
+    '100 tasks with the assets of their resources and the groups of those',
+    `{ videoTasks(first: 100) { ${PAGE} edges { cursor node { id status progress prompt video { url } failureReason resources { type role url asset { ${ASSET} group { ${GROUP} } } } } } } }`,
+  ],
+  [
+    '490 reads from 0-0',
+    `query ($n: [ID!]!) { ${[1, 2, 3, 4, 5].map((n) => `n${n}: nodes(ids: $n) { id }`).join(' ')} }`,
+    { n: ids(98, 'no id') },
+  ],
+  ['what GraphiQL asks of the schema', getIntrospectionQuery()],
+])('%s is within the default bounds', async ([, query, variables]) => {
+  const app = await startApp(NOWHERE)
+
+  const result = await askForCost(app, query, variables)
+
+  expect(boundsOf(result)).not.toContain('complexity')
+  expect(boundsOf(result)).not.toContain('depth')
+})
+
+test('a subscription to 500 assets is within the default bounds', async () => {
+  const upstream = await scriptUpstream()
+  for (let index = 0; index < 500; index += 1)
+    upstream.assets.set(`Asset-${index}`, { status: 'Active' })
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+
+  const first = await app
+    .subscribe(
+      'subscription ($ids: [ID!]!) { assetStatusChanged(ids: $ids) { previous current observedAt asset { id url group { id } } } }',
+      { ids: ids(500) },
+    )
+    .next()
+
+  expect(first.errors).toBeUndefined()
+})
+
+/** Documents that can cause 501 reads from 0-0 and select next to nothing. */
+test.for<[what: string, query: string, variables?: Data]>([
+  [
+    'nodes',
+    `query ($n: [ID!]!, $one: [ID!]!) { ${[1, 2, 3, 4, 5].map((n) => `n${n}: nodes(ids: $n) { id }`).join(' ')} one: nodes(ids: $one) { id } }`,
+    { n: ids(100), one: ids(1) },
+  ],
+  [
+    'groups of listed assets',
+    `{ ${[1, 2, 3, 4, 5].map((n) => `n${n}: assets(first: 100) { nodes { group { id } } }`).join(' ')} one: asset(id: "A") { id } }`,
+  ],
+  [
+    'groups of listed assets, with the size in a variable',
+    `query ($n: Int) { ${[1, 2, 3, 4, 5].map((n) => `n${n}: assets(last: $n) { edges { node { group { id } } } }`).join(' ')} one: asset(id: "A") { id } }`,
+    { n: 100 },
+  ],
+  [
+    'assets that previews read',
+    `query ($r: [VideoResourceInput!]) { ${[...Array(42).keys()].map((n) => `p${n}: previewVideoTask(input: { prompt: "A", resources: $r }) { submittable }`).join(' ')} }`,
+    { r: ids(12).map((assetId) => ({ role: 'REFERENCE', assetId })) },
+  ],
+])('more than 500 reads from 0-0 are refused: %s', async ([, query, variables]) => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+
+  const result = await askForCost(app, query, variables)
+
+  expect(boundsOf(result)).toEqual(['complexity'])
+  expect(upstream.calls).toEqual([])
+})
+
+test.for<[what: string, query: string, cost: number, variables?: Data]>([
+  ['a field: a tenth', '{ __typename a: __typename b: __typename }', 1],
+  [
+    'tenths are rounded up',
+    `{ ${[...Array(11).keys()].map((n) => `a${n}: __typename`).join(' ')} }`,
+    2,
+  ],
+  ['a read from 0-0', '{ asset(id: "A") { id } }', 21],
+  ['two reads', '{ asset(id: "A") { group { id } } }', 41],
+  [
+    'a page: the query, its rows and their fields',
+    '{ assets(first: 30) { nodes { id name } } }',
+    10 + 30 + 7,
+  ],
+  ['the default page', '{ assets { nodes { id } } }', 10 + 20 + 3],
+  ['a page of none', '{ assets(first: 0) { nodes { id } } }', 11],
+  ['a page larger than any', '{ assets(first: 5000) { nodes { id } } }', 10 + 100 + 11],
+  [
+    'both ways to see a page: its rows once',
+    '{ assets(first: 30) { nodes { id } edges { node { id } } } }',
+    10 + 30 + 10,
+  ],
+  ['the count of a list is a query', '{ assets(first: 1) { totalCount } }', 21],
+  ['pageInfo once a page', '{ assets(first: 100) { pageInfo { hasNextPage } } }', 111],
+  [
+    'the same field in two fragments',
+    '{ ...A ...B } fragment A on Query { asset(id: "A") { id } } fragment B on Query { asset(id: "A") { id } }',
+    21,
+  ],
+  [
+    'the same field twice with other fields in it',
+    '{ asset(id: "A") { id } asset(id: "A") { group { id } } }',
+    41,
+  ],
+  [
+    'a field that is skipped',
+    'query ($s: Boolean!) { asset(id: "A") @skip(if: $s) { id } __typename }',
+    1,
+    { s: true },
+  ],
+  [
+    'a field that is not skipped',
+    'query ($s: Boolean!) { asset(id: "A") @skip(if: $s) { id } __typename }',
+    21,
+    { s: false },
+  ],
+  [
+    'a fragment that is not included',
+    '{ ... @include(if: false) { asset(id: "A") { id } } __typename }',
+    1,
+  ],
+  [
+    'the most expensive of the types it can be',
+    '{ node(id: "x") { ... on Asset { group { id } } ... on VideoTask { id } } }',
+    41,
+  ],
+  [
+    'fragments on an interface',
+    '{ node(id: "x") { ... on Node { ... on Asset { group { id } } } } }',
+    41,
+  ],
+  [
+    'a variable left out: its default',
+    'query ($n: Int = 50) { assets(first: $n) { nodes { id } } }',
+    10 + 50 + 6,
+  ],
+  [
+    'a variable of null: the default page',
+    'query ($n: Int = 50) { assets(first: $n) { nodes { id } } }',
+    10 + 20 + 3,
+    { n: null },
+  ],
+  ['no ids', '{ nodes(ids: []) { __typename } }', 1],
+  ['one id in place of a list', '{ nodes(ids: "x") { id } }', 21],
+  ['links of a task: two files', '{ videoTask(id: "x") { resources { asset { id } } } }', 20 + 41],
+])('%s', async ([, query, cost, variables]) => {
+  const app = await startApp(NOWHERE)
+
+  const { extensions } = await askForCost(app, query, variables)
+
+  expect(extensions).toEqual({ cost: { requested: cost, limit: 10_000 } })
+})
+
+test('creates, subscribed ids and the reads of a create cost what they are', async () => {
+  const app = await startApp({ ...NOWHERE, MAX_COMPLEXITY: '1' })
+  const one = '{ groupId: "g", url: "https://example.com/" }'
+  const requested = async (query: string) => (await askForCost(app, query)).extensions?.cost as Data
+
+  const costs = await Promise.all([
+    requested('mutation { createAssetGroup(input: { name: "G" }) { __typename } }'),
+    requested(`mutation { createAsset(input: ${one}) { __typename } }`),
+    requested(`mutation { createAssets(inputs: [${one} ${one}]) { __typename } }`),
+    requested(
+      'mutation { createVideoTask(input: { prompt: "A", resources: [{ role: REFERENCE, assetId: "A" }] }) { __typename } }',
+    ),
+    requested('subscription { assetStatusChanged(ids: ["A", "B"]) { current } }'),
+    requested('subscription { videoTaskStatusChanged(ids: ["A", "B"]) { current } }'),
+    requested('subscription { assetGroupStatusChanged(id: "A") { current } }'),
+  ])
+
+  expect(costs.map(({ requested }) => requested)).toEqual([101, 101, 201, 121, 21, 21, 21])
+})
+
+test('the cost is told when it is asked for, over HTTP and WebSocket, also of a subscription and of what is refused', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Active' })
+  const app = await startApp({ UPSTREAM_URL: upstream.url, MAX_COMPLEXITY: '100' })
+  const peer = await initiate(app.url)
+  const run = async (id: string, query: string, extensions?: object) => {
+    peer.send({ id, type: 'subscribe', payload: { query, extensions } })
+    return (await peer.next({ id })).payload.extensions
+  }
+  const small = '{ assets(first: 1) { nodes { id } } }'
+  const large = '{ assets(first: 100) { nodes { id } } }'
+  const subscription = 'subscription { assetStatusChanged(ids: ["Asset-1"]) { current } }'
+  const asked = { 'x-zerograph-cost': 1 }
+
+  expect((await askForCost(app, small)).extensions).toEqual({ cost: { requested: 12, limit: 100 } })
+  expect((await askForCost(app, large)).extensions).toEqual({
+    cost: { requested: 121, limit: 100 },
+  })
+  expect((await askForCost(app, small, {}, {})).extensions).toBeUndefined()
+  expect((await askForCost(app, small, {}, { 'x-zerograph-cost': '0' })).extensions).toBeUndefined()
+  expect(await run('1', small, asked)).toEqual({ cost: { requested: 12, limit: 100 } })
+  expect(await run('2', large, asked)).toEqual({ cost: { requested: 121, limit: 100 } })
+  expect(await run('3', subscription, asked)).toEqual({ cost: { requested: 11, limit: 100 } })
+  expect(await run('4', small)).toBeUndefined()
+  expect(await run('5', subscription)).toBeUndefined()
+})
+
+test('what is refused is refused also when a skipped field has no valid argument', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url, MAX_TOKENS: '5000' })
+  const skipped = 'n: nodes(ids: $ids) @skip(if: true) { id }'
+  const expensive = '{ assets(first: 100) { nodes { group { id } } } }'
+  const deep = `{ asset(id: "A") { group ${'{ assets { nodes { group '.repeat(4)} { id } ${'} } }'.repeat(4)} } }`
+  const document = (body: string) => `query ($ids: [ID!] = ["x"]) { ${skipped} ${body.slice(1)}`
+  const repeated = `{ ${[1, 2, 3, 4, 5].map((n) => `a${n}: ${expensive.slice(2, -2)}`).join(' ')} }`
+
+  expect(boundsOf(await app.query(document(repeated), { ids: null }))).toEqual(['complexity'])
+  expect(boundsOf(await app.query(document(deep), { ids: null }))).toContain('depth')
+  expect(upstream.calls).toEqual([])
+})
+
+test('what cannot be measured is refused', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const list = 'query ($ids: [ID!] = ["x"]) { asset(id: "Asset-1") { id } nodes(ids: $ids) { id } }'
+  const condition = 'query ($is: Boolean = true) { asset(id: "Asset-1") @include(if: $is) { id } }'
+  const reserved = 'query ($__proto__: Int = 5) { assets(first: $__proto__) { nodes { id } } }'
+
+  const results = await Promise.all([
+    app.query(list, { ids: null }),
+    app.query(condition, { is: null }),
+    app.query(reserved, JSON.parse('{ "__proto__": 1 }')),
+  ])
+
+  for (const { data, errors } of results) {
+    expect(data).toBeUndefined()
+    expect(errors?.map(({ extensions }) => extensions?.code)).toEqual(['BAD_USER_INPUT'])
+  }
+  expect(upstream.calls).toEqual([])
+})
+
+test('variables that do not fit are told by the execution, which does nothing', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url, MAX_COMPLEXITY: '1' })
+  const query = 'query ($id: ID!) { asset(id: $id) { id } }'
+
+  const results = [await app.query(query), await app.query(query, { id: { a: 1 } })]
+
+  for (const { errors } of results) {
+    expect(errors?.map(({ extensions }) => extensions?.code)).toEqual(['BAD_USER_INPUT'])
+  }
+  expect(upstream.calls).toEqual([])
+})
+
+/** Fragments on groups, each of which leads by two ways to what `next` says. */
+const fork = (name: string, next: string, other = next) =>
+  `fragment ${name} on AssetGroup { id assets { nodes { group { ${next} } } edges { node { group { ${other} } } } } }`
+/** Two to the power of `levels` ways, all through the same fragments. */
+const doubling = (levels: number) =>
+  Array.from({ length: levels }, (_, level) =>
+    fork(`F${level}`, level === levels - 1 ? 'id' : `...F${level + 1}`),
+  ).join(' ')
+/** As many ways, each of which ends in another combination of fragments. */
+const combining = (levels: number) =>
+  Array.from({ length: levels }, (_, level) => {
+    const isLast = level === levels - 1
+    const next = `...F${level + 1}`
+    return [
+      fork(`F${level}`, isLast ? 'id' : next, isLast ? 'id' : `${next} ...G${level}_${level + 1}`),
+      ...Array.from({ length: level }, (_, start) =>
+        fork(`G${start}_${level}`, isLast ? 'id' : `...G${start}_${level + 1}`),
+      ),
+    ].join(' ')
+  }).join(' ')
+
+test.for([
+  ['that double the fields at each level', doubling(40), 'points of complexity'],
+  ['that are combined anew at each level', combining(14), 'more fields than can be counted'],
+])('fragments %s are refused in no time', async ([, fragments, message]) => {
+  const app = await startApp({ ...NOWHERE, MAX_TOKENS: '10000' })
+  const query = `{ assetGroup(id: "x") { ...F0 } } ${fragments}`
+  await app.query(query.replace('F0', 'Unknown'))
+  const startedAt = performance.now()
+
+  const { errors } = await app.query(query)
+
+  expect(JSON.stringify(errors)).toContain(message)
+  expect(performance.now() - startedAt).toBeLessThan(1_000)
+})
+
+test('introspection has its price', async () => {
+  const app = await startApp(NOWHERE)
+  const fields = [...Array(58).keys()].map(
+    (n) => `a${n}: fields { name type { name fields { name } } }`,
+  )
+
+  const result = await app.query(`{ __schema { types { ${fields.join(' ')} } } }`, {}, null)
+
+  expect(boundsOf(result)).toEqual(['complexity'])
+})
+
+test('what tasks with more files than usual read is bounded while the operation runs', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({
+    UPSTREAM_URL: upstream.url,
+    MAX_COMPLEXITY: '300',
+    TERMINAL_TTL_SECONDS: '0.001',
+  })
+  for (const task of ['A', 'B']) {
+    const assets = ids(9, `Asset-${task}`)
+    for (const asset of assets) upstream.assets.set(asset, { status: 'Active' })
+    const { data } = await app.query(
+      'mutation ($r: [VideoResourceInput!]) { createVideoTask(input: { prompt: "A", resources: $r }) { __typename } }',
+      { r: assets.map((assetId) => ({ role: 'REFERENCE', assetId })) },
+    )
+    expect(data?.createVideoTask.__typename).toBe('VideoTask')
+  }
+  const before = upstream.callsTo('GET /v1/assets/').length
+
+  const { data, errors } = await app.query(
+    '{ videoTasks(first: 2) { nodes { resources { asset { assetId } } } } }',
+  )
+
+  const assets = data?.videoTasks.nodes.flatMap(({ resources }: Data) => resources)
+  expect(assets.filter(({ asset }: Data) => asset !== null)).toHaveLength(15)
+  expect(upstream.callsTo('GET /v1/assets/')).toHaveLength(before + 15)
+  expect(errors).toHaveLength(3)
+  expect(errors?.[0]).toMatchObject({
+    message: expect.stringContaining('more than 15 reads'),
+    extensions: { code: 'INVALID_INPUT' },
+  })
+})
+
+test('no document that is executed costs more than it is said to cost, or than the bound', {
+  timeout: 120_000,
+}, async () => {
+  const limit = 300
+  const { app, upstream, known } = await startWithResources(limit)
+  const seen = { executed: 0, refused: 0, notCoerced: 0, calling: 0 }
+
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.nat(10_000), { minLength: 50, maxLength: 400 }),
+      async (numbers) => {
+        const { query, variables } = randomDocument(numbers, known)
+        const requestId = randomUUID()
+
+        const {
+          data,
+          errors = [],
+          extensions,
+        } = await askForCost(app, query, variables, {
+          'x-zerograph-cost': '1',
+          'x-request-id': requestId,
+        })
+
+        // Of operations that end early, some calls come during the next.
+        const calls = upstream.calls.filter(
+          ({ headers }) => headers['x-request-id'] === requestId,
+        ).length
+        if (data === undefined) {
+          expect(calls).toBe(0)
+          expect(errors).not.toEqual([])
+          for (const { extensions } of errors) {
+            expect(['INVALID_INPUT', 'BAD_USER_INPUT']).toContain(extensions?.code)
+          }
+          if (extensions) seen.refused += 1
+          else seen.notCoerced += 1
+          return
+        }
+        const { requested } = (extensions as { cost: { requested: number } }).cost
+        const { fields, depth } = sizeOf(data)
+        // The price of a read is that of its field too.
+        expect(fields * 0.1 + calls * 19.9).toBeLessThanOrEqual(requested)
+        expect(requested).toBeLessThanOrEqual(limit)
+        expect(depth).toBeLessThanOrEqual(10)
+        seen.executed += 1
+        seen.calling += calls > 0 ? 1 : 0
+      },
+    ),
+    { numRuns: 400 },
+  )
+
+  expect(Math.min(...Object.values(seen))).toBeGreaterThan(30)
+})
+
+/** Four groups with four assets each, and eight tasks with two files each; all of them settled, so that nothing polls. */
+async function startWithResources(complexity: number) {
+  const upstream = await scriptUpstream()
+  upstream.intercept = ({ path }) =>
+    path.endsWith('/forgotten')
+      ? { body: { code: 400, msg: 'NotFound.asset_id', data: null } }
+      : undefined
+  const dataDir = temporaryFolder()
+  const settings = { UPSTREAM_URL: upstream.url, DATA_DIR: dataDir, TERMINAL_TTL_SECONDS: '0.001' }
+  const setup = await startApp(settings)
+  const create = async (name: string, type: string, input: Data): Promise<string> => {
+    const { data } = await setup.query(
+      `mutation ($input: Create${type}Input!) { ${name}(input: $input) { ... on Node { id } } }`,
+      { input },
+    )
+    return data?.[name].id
+  }
+  const groups: string[] = []
+  const assets: string[] = []
+  const tasks: string[] = []
+  for (const name of ['A', 'B', 'C', 'D']) {
+    const groupId = await create('createAssetGroup', 'AssetGroup', { name })
+    groups.push(groupId)
+    for (const url of [1, 2, 3, 4].map((n) => `https://example.com/${name}${n}.png`)) {
+      assets.push(await create('createAsset', 'Asset', { groupId, url }))
+    }
+  }
+  for (const asset of upstream.assets.values()) asset.status = 'Active'
+  for (let index = 0; index < 8; index += 1) {
+    const resources = assets
+      .slice(index * 2, index * 2 + 2)
+      .map((assetId) => ({ role: 'REFERENCE', assetId }))
+    tasks.push(await create('createVideoTask', 'VideoTask', { prompt: 'A', resources }))
+  }
+  for (const task of upstream.tasks.values()) task.status = 'succeeded'
+  await until(async () => {
+    const { data } = await setup.query(
+      '{ assets(status: PROCESSING) { totalCount } videoTasks(status: QUEUED) { totalCount } }',
+    )
+    return data?.assets.totalCount + data?.videoTasks.totalCount === 0
+  })
+  await setup.stop()
+  const app = await startApp({ ...settings, MAX_COMPLEXITY: String(complexity) })
+  return {
+    app,
+    upstream,
+    known: [...groups, ...assets, ...tasks, 'Asset:JIMENG:forgotten', 'none'],
+  }
+}
+
+/** How many fields an answer has, and how many levels of them. */
+function sizeOf(value: unknown): { fields: number; depth: number } {
+  if (typeof value !== 'object' || value === null) return { fields: 0, depth: 0 }
+  const parts = Object.values(value).map(sizeOf)
+  const isList = Array.isArray(value)
+  return {
+    fields: parts.reduce((sum, { fields }) => sum + fields, isList ? 0 : parts.length),
+    depth: Math.max(0, ...parts.map(({ depth }) => depth)) + (isList ? 0 : 1),
+  }
+}
