@@ -9,6 +9,7 @@ import { builder } from './builder.ts'
 import { connectionOf } from './connection.ts'
 import { CREATE, pageComplexity, UPSTREAM_CALL } from './cost.ts'
 import { CREATE_ERROR_REFS, resultTypeOf } from './errors.ts'
+import { IDEMPOTENCY_KEY_DESCRIPTION } from './idempotency-key.ts'
 import { PlatformRef } from './platform.ts'
 import { withoutNulls } from './without-nulls.ts'
 
@@ -98,10 +99,7 @@ const CreateAssetGroupInputRef = builder.inputType('CreateAssetGroupInput', {
     name: t.string({ required: true, description: 'At most 64 characters: `"Heroine"`.' }),
     description: t.string({ description: 'At most 300 characters.' }),
     projectName: t.string({ description: 'The project at the provider; `default` when left out.' }),
-    idempotencyKey: t.string({
-      description:
-        'Names this create for 24 hours: a repeat with the same input gets the first outcome, and nothing is sent twice.',
-    }),
+    idempotencyKey: t.string({ description: IDEMPOTENCY_KEY_DESCRIPTION }),
   }),
 })
 

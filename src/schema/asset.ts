@@ -14,6 +14,7 @@ import { builder } from './builder.ts'
 import { connectionOf } from './connection.ts'
 import { CREATE, pageComplexity, SUBSCRIBED_ID, UPSTREAM_CALL } from './cost.ts'
 import { CREATE_ERROR_REFS, resultTypeOf } from './errors.ts'
+import { IDEMPOTENCY_KEY_DESCRIPTION } from './idempotency-key.ts'
 import { PlatformRef } from './platform.ts'
 import { withoutNulls } from './without-nulls.ts'
 
@@ -163,10 +164,7 @@ const CreateAssetInputRef = builder.inputType('CreateAssetInput', {
       description: 'What kind of file it is.',
     }),
     name: t.string({ description: 'At most 64 characters: `"Heroine, front"`.' }),
-    idempotencyKey: t.string({
-      description:
-        'Names this create for 24 hours: a repeat with the same input gets the first outcome, and nothing is sent twice.',
-    }),
+    idempotencyKey: t.string({ description: IDEMPOTENCY_KEY_DESCRIPTION }),
   }),
 })
 

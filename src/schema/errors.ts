@@ -19,7 +19,7 @@ const ErrorCodeRef = builder.enumType('ErrorCode', {
     OUTCOME_UNKNOWN: { description: '0-0 may or may not have done it; it is never sent again.' },
     IDEMPOTENCY_CONFLICT: { description: 'The idempotency key was used with another input.' },
     SERVICE_UNAVAILABLE: {
-      description: 'This service itself cannot do it now; nothing was sent to 0-0.',
+      description: 'This service itself cannot do it now; nothing was done at 0-0.',
     },
   } as const,
 })
@@ -129,7 +129,7 @@ const OutcomeUnknownErrorRef = builder
   .objectRef<FailureOf<'OUTCOME_UNKNOWN'>>('OutcomeUnknownError')
   .implement({
     description:
-      'The request was sent and no usable answer came: 0-0 may or may not have done it. It is not sent again by itself; repeating it may pay twice.',
+      'The request was sent, and no answer came that tells whether it was done; when a provider answered, `message` says what. It is not sent again by itself. Repeating it without a key, or with another one, may pay twice.',
     interfaces: [ErrorRef],
   })
 

@@ -28,6 +28,7 @@ import {
   InputIssueRef,
   resultTypeOf,
 } from './errors.ts'
+import { IDEMPOTENCY_KEY_DESCRIPTION } from './idempotency-key.ts'
 import { PlatformRef } from './platform.ts'
 import { withoutNulls } from './without-nulls.ts'
 
@@ -260,10 +261,7 @@ const CreateVideoTaskInputRef = builder.inputType('CreateVideoTaskInput', {
       description:
         'Accept the task now, and send it to 0-0 as soon as all its assets are `ACTIVE`; it fails when one of them does.',
     }),
-    idempotencyKey: t.string({
-      description:
-        'Names this create for 24 hours: a repeat with the same input gets the first outcome, and nothing is sent twice.',
-    }),
+    idempotencyKey: t.string({ description: IDEMPOTENCY_KEY_DESCRIPTION }),
   }),
 })
 
