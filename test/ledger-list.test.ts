@@ -196,6 +196,7 @@ test('a list and its count hold what matches, of one tenant and one kind', async
   expect(await list({ parent: null, status: null, type: null })).toHaveLength(4)
   expect(await list({ parent: 'JIMENG:group-1' })).toEqual(['image', 1])
   expect(await list({ parent: 'JIMENG:group-2' })).toEqual(['audio', 1])
+  expect(await list({ parent: 'JIMENG:null' })).toEqual([0])
   expect(await list({ status: 'ACTIVE' })).toEqual(['audio', 1])
   expect(await list({ type: 'AUDIO' })).toEqual(['audio', 1])
   expect(await list({ type: 'IMAGE', status: 'PROCESSING' })).toEqual(['alone', 'image', 2])

@@ -197,15 +197,17 @@ test('what was given up and is registered again is watched again', async () => {
   expect(await claimOne(ledger)).toMatchObject({ key: address.key, fence: 1 })
 })
 
-test('a poll that sees the end ends the watch, whatever was to follow', async () => {
+test('a poll that sees the end ends the watch, whatever was to follow, and tells listeners', async () => {
   const ledger = await openTestLedger()
   const address = await registerAsset(ledger)
+  const before = ledger.nudges.count
 
   const ended = ledger.watches.conclude(await claimOne(ledger), assetSeen('ACTIVE'), {
     endedBecause: 'too late',
   })
 
   expect(await ended).toBe(true)
+  expect(ledger.nudges.count).toBeGreaterThan(before)
   expect(await ledger.find(address)).toMatchObject({ note: null, settled: true })
   expect(await ledger.countWatches()).toBe(0)
 })
