@@ -19,7 +19,13 @@ const ON_BOTH_ENGINES = [
 ]
 
 /** What takes more than one process at a database, or a database that goes away. */
-const ON_POSTGRES_ALONE = ['postgres-listener', 'replica', 'postgres-outage', 'create-outage']
+const ON_POSTGRES_ALONE = [
+  'postgres-listener',
+  'postgres-locks',
+  'replica',
+  'postgres-outage',
+  'create-outage',
+]
 
 const testFile = (name: string) => `test/${name}.test.ts`
 

@@ -183,6 +183,8 @@ test.runIf(isPostgres)(
     // The other tenant's turn was not extended with it.
     expect(await here.turns.take('other tenant', 'a')).toBe(true)
 
+    await there.turns.give('other tenant', 'b')
+    expect(await here.turns.take('tenant', 'a')).toBe(false)
     await there.turns.give('tenant', 'b')
     expect(await here.turns.take('tenant', 'a')).toBe(true)
     expect(await there.turns.take('other tenant', 'c')).toBe(false)

@@ -1,0 +1,152 @@
+import { type Kysely, sql, type Transaction } from 'kysely'
+import { expect, test } from 'vitest'
+import type { Tables } from '../src/ledger/tables.ts'
+import { KEY, temporaryFolder, until } from './support/app.ts'
+import {
+  assetAddress,
+  assetSeen,
+  claim,
+  claimOne,
+  nextPoll,
+  openTestDatabase,
+  openTestLedger,
+  registerAsset,
+} from './support/ledger.ts'
+
+async function openBoth() {
+  const dataDir = temporaryFolder()
+  return { ledger: await openTestLedger(dataDir), database: await openTestDatabase(dataDir) }
+}
+
+/** Does `other` in a transaction that commits once `ours` waits for it; what came of `ours`. */
+async function committedWhileWaiting<T>(
+  database: Kysely<Tables>,
+  other: (trx: Transaction<Tables>) => Promise<unknown>,
+  ours: () => Promise<T>,
+): Promise<T> {
+  const waiting = await database.transaction().execute(async (trx) => {
+    await other(trx)
+    const result = ours()
+    await until(() => isSomebodyWaiting(database))
+    return { result }
+  })
+  return waiting.result
+}
+
+async function isSomebodyWaiting(database: Kysely<Tables>): Promise<boolean> {
+  const { rows } = await sql`select 1 from pg_stat_activity
+    where wait_event_type = 'Lock' and datname = current_database()`.execute(database)
+  return rows.length > 0
+}
+
+test('a watch that another process is claiming is passed over', async () => {
+  const { ledger, database } = await openBoth()
+  await registerAsset(ledger, 'theirs')
+  await registerAsset(ledger, 'ours')
+
+  const claimed = await database.transaction().execute(async (trx) => {
+    await trx
+      .selectFrom('watch')
+      .select('key')
+      .where('key', '=', 'JIMENG:theirs')
+      .forUpdate()
+      .execute()
+    return claim(ledger)
+  })
+
+  expect(claimed.map(({ key }) => key)).toEqual(['JIMENG:ours'])
+})
+
+test('a tenant whose budget another process is spending is passed over', async () => {
+  const { ledger, database } = await openBoth()
+  await registerAsset(ledger)
+  const before = await claimOne(ledger)
+  await registerAsset(ledger, 'Asset-2')
+
+  const claimed = await database.transaction().execute(async (trx) => {
+    await trx.selectFrom('poll_budget').select('tenant').forUpdate().execute()
+    return claim(ledger)
+  })
+
+  expect(claimed).toEqual([])
+  expect((await claimOne(ledger)).tenant).toBe(before.tenant)
+})
+
+test('a claim that is taken over while it is concluded records nothing', async () => {
+  const { ledger, database } = await openBoth()
+  const address = await registerAsset(ledger)
+  const held = await claimOne(ledger)
+
+  const concluded = await committedWhileWaiting(
+    database,
+    (trx) =>
+      trx
+        .updateTable('watch')
+        .set({ fence: held.fence + 1 })
+        .execute(),
+    () => ledger.watches.conclude(held, assetSeen('FAILED'), nextPoll()),
+  )
+
+  expect(concluded).toBe(false)
+  expect(await ledger.find(address)).toMatchObject({ snapshot: { status: 'PROCESSING' } })
+})
+
+test('a sender that says it is at work while somebody asks has not gone', async () => {
+  const { ledger, database } = await openBoth()
+  const key = { tenant: ledger.tenantOf(KEY), idempotencyKey: 'k' }
+  await ledger.creations.begin(key, 'print')
+  await database.updateTable('creation').set({ lease_until: 0 }).execute()
+
+  const lease_until = Date.now() + 60_000
+  const asked = await committedWhileWaiting(
+    database,
+    (trx) => trx.updateTable('creation').set({ lease_until }).execute(),
+    () => ledger.creations.begin(key, 'print'),
+  )
+
+  expect(asked).toEqual({ state: 'SENDING' })
+})
+
+test('the key stays when something is registered while the last that was watched settles', async () => {
+  const { ledger, database } = await openBoth()
+  const address = await registerAsset(ledger)
+  const { kind, key, ...watch } = await database
+    .selectFrom('watch')
+    .selectAll()
+    .executeTakeFirstOrThrow()
+  const { tenant, sealed } = await database
+    .selectFrom('credential')
+    .selectAll()
+    .executeTakeFirstOrThrow()
+
+  await committedWhileWaiting(
+    database,
+    async (trx) => {
+      await trx
+        .insertInto('watch')
+        .values({ ...watch, kind, key: assetAddress(ledger, 'Asset-2').key })
+        .execute()
+      await trx.updateTable('credential').set({ sealed }).where('tenant', '=', tenant).execute()
+    },
+    () => ledger.observe(address, assetSeen('ACTIVE')),
+  )
+
+  expect(await database.selectFrom('credential').select('tenant').execute()).toEqual([{ tenant }])
+  expect(key).toBe(address.key)
+})
+
+test('a change is told to the listeners of every process at the database', async () => {
+  const dataDir = temporaryFolder()
+  const [here, there] = [await openTestLedger(dataDir), await openTestLedger(dataDir)]
+  const address = await registerAsset(here)
+  const group = { ...address, kind: 'assetGroup', key: 'JIMENG:group-1' } as const
+  const heard: (string | null)[] = []
+  const leave = there.nudges.listen(group, (key) => void heard.push(key))
+  // Its connection listens once everybody was told to look.
+  await until(() => there.nudges.count > 0)
+  heard.length = 0
+
+  await here.observe(address, assetSeen('ACTIVE'))
+  await until(() => heard.includes(address.key))
+  leave()
+})
