@@ -709,7 +709,13 @@ test('more sockets of one tenant than the bound are told to come later; a place 
     payload: { authorization: 'Bearer sk-other' },
   })
   first.socket.close()
-  await first.closed
+  // The service may notice later than the client that the socket is closed.
+  const isAdmitted = () =>
+    initiate(app.url).then(
+      () => true,
+      () => false,
+    )
+  await until(isAdmitted)
 
   expect(closed).toEqual({
     code: 1013,
@@ -717,7 +723,7 @@ test('more sockets of one tenant than the bound are told to come later; a place 
       'At most 2 sockets and event streams of one tenant may be open at once (tenantSockets).',
   })
   expect(newest.messages).toEqual([])
-  expect((await initiate(app.url)).messages).toEqual([{ type: 'connection_ack' }])
+  expect(await isAdmitted()).toBe(false)
 })
 
 test('sockets without an identity share the places of one tenant', async () => {
