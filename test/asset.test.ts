@@ -1,0 +1,179 @@
+import { expect, test } from 'vitest'
+import { startApp, until } from './support/app.ts'
+import { envelope, scriptUpstream } from './support/upstream.ts'
+
+test('what 0-0 leaves out of its answer to a create is what was asked for', async () => {
+  const upstream = await scriptUpstream()
+  upstream.intercept = ({ method, path }) => {
+    if (method !== 'POST') return undefined
+    const id = path.includes('groups') ? 'group_id' : 'asset_id'
+    return envelope({ [id]: 'bare-1', name: null })
+  }
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+
+  const { data } = await app.query(`mutation {
+    createAssetGroup(input: { name: "G", description: "D", projectName: "P" }) {
+      ... on AssetGroup { id name description projectName status rawStatus createdAt }
+    }
+    createAsset(input: {
+      groupId: "group-1", url: "https://example.com/a.mp4", type: VIDEO, name: "A"
+    }) {
+      ... on Asset { id name type url sourceUrl status rawStatus failureReason }
+    }
+  }`)
+
+  expect(data?.createAssetGroup).toEqual({
+    id: 'AssetGroup:JIMENG:bare-1',
+    name: 'G',
+    description: 'D',
+    projectName: 'P',
+    status: 'UNKNOWN',
+    rawStatus: null,
+    createdAt: null,
+  })
+  expect(data?.createAsset).toEqual({
+    id: 'Asset:JIMENG:bare-1',
+    name: 'A',
+    type: 'VIDEO',
+    url: 'https://example.com/a.mp4',
+    sourceUrl: 'https://example.com/a.mp4',
+    status: 'UNKNOWN',
+    rawStatus: '',
+    failureReason: null,
+  })
+})
+
+test('what 0-0 says in its answer to a create counts more than what was asked for', async () => {
+  const upstream = await scriptUpstream()
+  upstream.intercept = ({ method }) =>
+    method === 'POST'
+      ? envelope({ group_id: 'g', name: 'Theirs', description: 'Theirs', project_name: 'theirs' })
+      : undefined
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+
+  const { data } = await app.query(`mutation {
+    createAssetGroup(input: { name: "G", description: "D", projectName: "P" }) {
+      ... on AssetGroup { name description projectName }
+    }
+  }`)
+
+  expect(data?.createAssetGroup).toEqual({
+    name: 'Theirs',
+    description: 'Theirs',
+    projectName: 'theirs',
+  })
+})
+
+test('what was not asked for and is not said is null', async () => {
+  const upstream = await scriptUpstream()
+  upstream.intercept = ({ method, path }) => {
+    if (method !== 'POST') return undefined
+    return envelope(path.includes('groups') ? { group_id: 'g' } : { asset_id: 'a' })
+  }
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+
+  const { data } = await app.query(`mutation {
+    createAssetGroup(input: { name: "G" }) { ... on AssetGroup { description projectName } }
+    createAsset(input: { groupId: "group-1", url: "https://example.com/a.png" }) {
+      ... on Asset { name type }
+    }
+  }`)
+
+  expect(data?.createAssetGroup).toEqual({ description: null, projectName: null })
+  expect(data?.createAsset).toEqual({ name: null, type: 'IMAGE' })
+})
+
+test('an asset of which 0-0 does not say the group has none, and nothing is asked for it', async () => {
+  const upstream = await scriptUpstream()
+  upstream.intercept = () => envelope({ asset_id: 'Asset-1', status: 'Active' })
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+
+  const { data, errors } = await app.query(
+    '{ asset(id: "Asset-1") { sourceUrl failureReason group { id } } }',
+  )
+
+  expect(errors).toBeUndefined()
+  expect(data?.asset).toEqual({ sourceUrl: null, failureReason: null, group: null })
+  expect(upstream.calls).toHaveLength(1)
+})
+
+test("the assets of a group are its own, of the group's platform, filtered by state", async () => {
+  const upstream = await scriptUpstream()
+  upstream.groups.add('group-2')
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const create = async (group: string) => {
+    const { data } = await app.query(
+      `mutation ($group: ID!) { createAsset(
+        input: { groupId: $group, url: "https://example.com/a.png" }
+      ) { ... on Asset { assetId } } }`,
+      { group },
+    )
+    return data?.createAsset.assetId
+  }
+  const mine = [await create('group-1'), await create('group-1')]
+  await create('group-2')
+  await create('AssetGroup:BYTEPLUS:group-1')
+  upstream.assets.set(mine[0], { status: 'Active' })
+  await until(async () => {
+    const { data } = await app.query('{ assets(status: ACTIVE) { totalCount } }')
+    return data?.assets.totalCount === 1
+  })
+
+  const { data } = await app.query(`{ assetGroup(id: "group-1") {
+    all: assets { totalCount nodes { assetId } }
+    active: assets(status: ACTIVE) { nodes { assetId } }
+  } }`)
+
+  expect(data?.assetGroup.all).toEqual({
+    totalCount: 2,
+    nodes: [{ assetId: mine[1] }, { assetId: mine[0] }],
+  })
+  expect(data?.assetGroup.active.nodes).toEqual([{ assetId: mine[0] }])
+})
+
+test('a task read under two models at once is asked for under both', async () => {
+  const upstream = await scriptUpstream()
+  upstream.tasks.set('cgt-1', { status: 'running', model: null })
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+
+  const { data } = await app.query(`{
+    a: videoTask(id: "cgt-1", model: "sora-2") { model }
+    b: videoTask(id: "cgt-1", model: "seedance-2-0") { model }
+    c: videoTask(id: "cgt-1", model: "sora-2") { model }
+  }`)
+
+  expect(data).toEqual({
+    a: { model: 'sora-2' },
+    b: { model: 'seedance-2-0' },
+    c: { model: 'sora-2' },
+  })
+  expect(upstream.calls.map(({ query }) => query.model).toSorted()).toEqual([
+    'seedance-2-0',
+    'sora-2',
+  ])
+})
+
+test('a group, which may change at any time, is asked for each time', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+
+  for (let round = 0; round < 2; round += 1) {
+    await app.query('{ assetGroup(id: "group-1") { id } }')
+  }
+
+  expect(upstream.calls).toHaveLength(2)
+})
+
+test('a create by nobody known is refused before its input is looked at', async () => {
+  const app = await startApp({ UPSTREAM_URL: 'http://127.0.0.1:1' })
+  const fields = [
+    'createAssetGroup(input: { name: " " }) { __typename }',
+    'createAsset(input: { groupId: "no id", url: "x" }) { __typename }',
+    'createVideoTask(input: { prompt: " " }) { __typename }',
+  ]
+
+  for (const field of fields) {
+    const { errors } = await app.query(`mutation { ${field} }`, {}, null)
+    expect(errors?.[0]?.extensions?.code).toBe('UNAUTHENTICATED')
+  }
+})
