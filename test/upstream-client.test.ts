@@ -132,7 +132,19 @@ describe('the headers', () => {
   })
 })
 
-test.each(['', '/', '/v1', '/v1/'])('a base URL may end in "%s"', async (ending) => {
+test('only at its end is /v1 of a base URL left out', async () => {
+  let path: string | undefined
+  const url = await serve((request, response) => {
+    path = request.url
+    answer(response, { id: 'cgt-1' })
+  })
+
+  await startClient(`${url}/v1/gate`).getVideoTask({ taskId: 'cgt-1', model: null }, call)
+
+  expect(path).toBe('/v1/gate/v1/video/tasks/cgt-1')
+})
+
+test.each(['', '/', '/v1', '/v1/', '///'])('a base URL may end in "%s"', async (ending) => {
   let path: string | undefined
   const url = await serve((request, response) => {
     path = request.url
@@ -142,6 +154,24 @@ test.each(['', '/', '/v1', '/v1/'])('a base URL may end in "%s"', async (ending)
   await startClient(`${url}/gate${ending}`).getVideoTask({ taskId: 'cgt-1', model: null }, call)
 
   expect(path).toBe('/gate/v1/video/tasks/cgt-1')
+})
+
+test('each call of a group or an asset gives what 0-0 says of it', async () => {
+  const url = await serve((_request, response) => {
+    answer(response, { code: 200, data: { id: 'x', name: 'Cast', status: 'Active' } })
+  })
+  const client = startClient(url)
+  const said = { name: 'Cast', status: 'ACTIVE', platform: 'BYTEPLUS' }
+  const group = { platform: 'BYTEPLUS', groupId: 'group-1' } as const
+  const asset = { platform: 'BYTEPLUS', assetId: 'Asset-1' } as const
+  const create = { platform: 'BYTEPLUS', name: 'Cast' } as const
+  const file = { ...group, url: 'https://example.com/a.png', type: 'IMAGE' } as const
+
+  // What is read is known by the id it was asked for with.
+  expect(await client.getAssetGroup(group, call)).toMatchObject({ ...said, groupId: 'group-1' })
+  expect(await client.getAsset(asset, call)).toMatchObject({ ...said, assetId: 'Asset-1' })
+  expect(await client.createAssetGroup(create, call)).toMatchObject({ ...said, groupId: 'x' })
+  expect(await client.createAsset(file, call)).toMatchObject({ ...said, assetId: 'x' })
 })
 
 test.each(['a', 'x'.repeat(128), 'Asset_1-b'])('the id %j can be one of 0-0', async (id) => {
@@ -286,11 +316,16 @@ test('every attempt is reported when it has ended', async () => {
   })
   const reports: UpstreamCallReport[] = []
   const client = startClient(url, { onCall: (report) => reports.push(report) })
+  const startedMs = performance.now()
 
   await client.getAsset(assetRef, call)
   await client.getVideoTask({ taskId: 'cgt-1', model: null }, call).catch(() => {})
 
   const common = { method: 'GET', requestId: 'request-1', durationMs: expect.any(Number) }
+  for (const { durationMs } of reports) {
+    expect(durationMs).toBeGreaterThan(0)
+    expect(durationMs).toBeLessThanOrEqual(performance.now() - startedMs)
+  }
   expect(reports).toEqual([
     {
       ...common,
