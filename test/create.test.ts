@@ -473,6 +473,11 @@ test.for<[string, Data, Data]>([
     { model: 'seedance-2-0-fast', duration: -1, resolution: '480p', ratio: '9:16' },
     { duration: -1, resolution: '480p', ratio: '9:16' },
   ],
+  [
+    'the fast model',
+    { model: 'seedance-2-0-fast' },
+    { duration: 5, resolution: '720p', ratio: 'adaptive' },
+  ],
   ['another model', { model: 'sora-2' }, { duration: null, resolution: null, ratio: null }],
 ])('a task with %s shows what was sent to 0-0', async ([, options, expected]) => {
   const upstream = await scriptUpstream()

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { expect, test } from 'vitest'
 import { createSingleFlight } from '../src/resolvers/single-flight.ts'
 
@@ -113,4 +114,17 @@ test('who has left before asking starts nothing', async () => {
   await expect(share('a', AbortSignal.abort(new Error('gone')), work)).rejects.toThrow('gone')
 
   expect(starts).toEqual([])
+})
+
+test('nothing is left listening to a caller that has its answer', async () => {
+  const { share } = createSingleFlight()
+  const { starts, work } = startable()
+  const { signal } = new AbortController()
+  const asked = share('a', signal, work)
+  expect(getEventListeners(signal, 'abort')).toHaveLength(1)
+
+  starts[0]?.end('one')
+  await asked
+
+  expect(getEventListeners(signal, 'abort')).toEqual([])
 })
