@@ -62,10 +62,7 @@ test.for<[what: string, query: string, variables?: Data]>([
 })
 
 test('a subscription to 500 assets is within the default bounds', async () => {
-  const upstream = await scriptUpstream()
-  for (let index = 0; index < 500; index += 1)
-    upstream.assets.set(`Asset-${index}`, { status: 'Active' })
-  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const app = await startApp(NOWHERE)
 
   const first = await app
     .subscribe(
@@ -74,7 +71,7 @@ test('a subscription to 500 assets is within the default bounds', async () => {
     )
     .next()
 
-  expect(first.errors).toBeUndefined()
+  expect(first.errors?.map(({ extensions }) => extensions?.code)).toEqual(['UPSTREAM_UNAVAILABLE'])
 })
 
 /** Documents that can cause 501 reads from 0-0 and select next to nothing. */
@@ -180,7 +177,26 @@ test.for<[what: string, query: string, cost: number, variables?: Data]>([
     10 + 20 + 3,
     { n: null },
   ],
-  ['no ids', '{ nodes(ids: []) { __typename } }', 1],
+  [
+    'no ids, ten times',
+    `{ ${[...Array(10).keys()].map((n) => `a${n}: nodes(ids: []) { __typename }`).join(' ')} }`,
+    2,
+  ],
+  [
+    'a page of less than none lowers nothing',
+    '{ assets(first: -100) { nodes { group { id } } } asset(id: "A") { id } }',
+    51,
+  ],
+  [
+    'fragments on types that exclude each other',
+    `{ node(id: "x") { ... on Asset { ${[...Array(10).keys()].map((n) => `a${n}: name`).join(' ')} } ... on AssetGroup { ${[...Array(10).keys()].map((n) => `b${n}: name`).join(' ')} } } }`,
+    21,
+  ],
+  [
+    'fragments that double without adding a field',
+    `{ ...F0 } ${[...Array(30).keys()].map((n) => `fragment F${n} on Query { ...F${n + 1} ...F${n + 1} }`).join(' ')} fragment F30 on Query { __typename }`,
+    1,
+  ],
   ['one id in place of a list', '{ nodes(ids: "x") { id } }', 21],
   ['links of a task: two files', '{ videoTask(id: "x") { resources { asset { id } } } }', 20 + 41],
 ])('%s', async ([, query, cost, variables]) => {
@@ -189,6 +205,15 @@ test.for<[what: string, query: string, cost: number, variables?: Data]>([
   const { extensions } = await askForCost(app, query, variables)
 
   expect(extensions).toEqual({ cost: { requested: cost, limit: 10_000 } })
+})
+
+test('what costs as much as is allowed is executed, one point more is not', async () => {
+  const query = '{ asset(id: "A") { id } }'
+  const allowed = await startApp({ ...NOWHERE, MAX_COMPLEXITY: '21' })
+  const refused = await startApp({ ...NOWHERE, MAX_COMPLEXITY: '20' })
+
+  expect(boundsOf(await allowed.query(query))).toEqual([undefined])
+  expect(boundsOf(await refused.query(query))).toEqual(['complexity'])
 })
 
 test('creates, subscribed ids and the reads of a create cost what they are', async () => {
@@ -333,12 +358,40 @@ test('introspection has its price', async () => {
 })
 
 test('what tasks with more files than usual read is bounded while the operation runs', async () => {
-  const upstream = await scriptUpstream()
-  const app = await startApp({
-    UPSTREAM_URL: upstream.url,
-    MAX_COMPLEXITY: '300',
-    TERMINAL_TTL_SECONDS: '0.001',
+  const { app, reads } = await startWithTwoTasks({ TERMINAL_TTL_SECONDS: '0.001' })
+  const before = reads()
+
+  const { data, errors } = await app.query(
+    '{ videoTasks(first: 2) { nodes { resources { asset { assetId } } } } }',
+  )
+
+  const files = data?.videoTasks.nodes.flatMap(({ resources }: Data) => resources)
+  expect(files.filter(({ asset }: Data) => asset !== null)).toHaveLength(15)
+  expect(reads()).toBe(before + 15)
+  expect(errors).toHaveLength(3)
+  expect(errors?.[0]).toMatchObject({
+    message: expect.stringContaining('more than 15 reads'),
+    extensions: { code: 'INVALID_INPUT' },
   })
+})
+
+test('what is answered from memory does not count as a read', async () => {
+  const { app, reads } = await startWithTwoTasks({})
+  const before = reads()
+
+  const { data, errors } = await app.query(
+    '{ videoTasks(first: 2) { nodes { resources { asset { assetId } } } } }',
+  )
+
+  expect(errors).toBeUndefined()
+  expect(data?.videoTasks.nodes.map(({ resources }: Data) => resources.length)).toEqual([9, 9])
+  expect(reads()).toBe(before)
+})
+
+/** Tasks of nine files each, all different, where an operation may read 15 things. */
+async function startWithTwoTasks(settings: Record<string, string>) {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url, MAX_COMPLEXITY: '300', ...settings })
   for (const task of ['A', 'B']) {
     const assets = ids(9, `Asset-${task}`)
     for (const asset of assets) upstream.assets.set(asset, { status: 'Active' })
@@ -348,21 +401,8 @@ test('what tasks with more files than usual read is bounded while the operation 
     )
     expect(data?.createVideoTask.__typename).toBe('VideoTask')
   }
-  const before = upstream.callsTo('GET /v1/assets/').length
-
-  const { data, errors } = await app.query(
-    '{ videoTasks(first: 2) { nodes { resources { asset { assetId } } } } }',
-  )
-
-  const assets = data?.videoTasks.nodes.flatMap(({ resources }: Data) => resources)
-  expect(assets.filter(({ asset }: Data) => asset !== null)).toHaveLength(15)
-  expect(upstream.callsTo('GET /v1/assets/')).toHaveLength(before + 15)
-  expect(errors).toHaveLength(3)
-  expect(errors?.[0]).toMatchObject({
-    message: expect.stringContaining('more than 15 reads'),
-    extensions: { code: 'INVALID_INPUT' },
-  })
-})
+  return { app, reads: () => upstream.callsTo('GET /v1/assets/').length }
+}
 
 test('no document that is executed costs more than it is said to cost, or than the bound', {
   timeout: 120_000,

@@ -114,9 +114,7 @@ function createMeasure(
   ): Cost {
     const objects = isAbstractType(type) ? schema.getPossibleTypes(type) : [type]
     const costs = objects.map((object) =>
-      measured([`${object.name} ${listSize}`, ...sets], () =>
-        measureObject(object, sets, listSize),
-      ),
+      measured([object, ...sets], () => measureObject(object, sets, listSize)),
     )
     return {
       complexity: Math.max(0, ...costs.map(({ complexity }) => complexity)),
@@ -212,7 +210,10 @@ function createMeasure(
   return measure
 }
 
-/** Remembers a value by several things together: fragments lead to the same selections in many ways. */
+/**
+ * Remembers a value by several things together: fragments lead to the same selections in many ways. The selection sets
+ * belong to one field each, so they also tell the size of the list they are in.
+ */
 function createMemo<T>(): (names: readonly unknown[], make: () => T) => T {
   const ids = new Map<unknown, number>()
   const values = new Map<string, T>()
