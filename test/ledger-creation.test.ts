@@ -98,13 +98,16 @@ test('a sender at work is not taken for gone, and the creates beside it are', as
 test('one whose outcome is unknown leaves the creates beside it as they are', async () => {
   const clock = stopClock()
   const ledger = await openTestLedger()
-  await ledger.creations.begin(KEY_OF_CREATE, 'print')
-  clock.set(5_000)
   const states = neighbours(ledger)
+  await holderOf(ledger)
 
-  expect(await states()).toEqual(['UNKNOWN', 'OURS', 'OURS'])
+  clock.set(4_000)
+  const begun = await states()
+  clock.set(5_000)
+
+  expect(begun).toEqual(['SENDING', 'OURS', 'OURS'])
+  expect(await states()).toEqual(['UNKNOWN', 'SENDING', 'SENDING'])
   clock.set(6_000)
-  expect(await ledger.creations.begin(KEY_OF_CREATE, 'print')).toEqual({ state: 'UNKNOWN' })
   expect(await states()).toEqual(['UNKNOWN', 'SENDING', 'SENDING'])
 })
 
