@@ -11,6 +11,7 @@ export const ROOMS: Record<string, string[]> = {
     'subscription',
     'storage*',
     'node-sqlite',
+    'file-watch',
     'database-file',
   ],
   resolvers: [

@@ -1,4 +1,4 @@
-import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { type Generated, Kysely, sql } from 'kysely'
@@ -73,6 +73,17 @@ test('what a transaction wrote before it failed is not kept', async () => {
   await expect(failing).rejects.toThrow('on purpose')
   await write('b')
   expect(await texts()).toEqual(['b'])
+})
+
+test('what a transaction wrote is there for other processes once it has ended', async () => {
+  const { path, database } = await open()
+  await database.transaction().execute(async (trx) => {
+    await trx.insertInto('note').values({ text: 'a' }).execute()
+  })
+
+  const other = new DatabaseSync(path)
+  onTestFinished(() => other.close())
+  expect(other.prepare('select text from note').all()).toEqual([{ text: 'a' }])
 })
 
 test('a full disk within a transaction is the error that the caller gets', async () => {
@@ -218,6 +229,7 @@ test('a file that is no database is closed again', async () => {
   const database = new Kysely<Tables>({ dialect: createSqliteDialect({ path }) })
 
   await expect(sql`select 1`.execute(database)).rejects.toMatchObject({ errcode: 26 })
+  expect(openFiles()).not.toContain(path)
   rmSync(path)
   expect((await sql`select 1`.execute(database)).rows).toHaveLength(1)
   await database.destroy()
@@ -292,6 +304,18 @@ test('a file that is back where it was is used again', async () => {
   await write('b')
   expect(await texts()).toEqual(['a', 'b'])
 })
+
+/** The files this process has open, where the system tells. */
+function openFiles(): string[] {
+  if (process.platform !== 'linux') return []
+  return readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/self/fd/${fd}`)]
+    } catch {
+      return []
+    }
+  })
+}
 
 const yes = () => true
 const no = () => false

@@ -64,13 +64,12 @@ function createDriver({
   lockTimeoutMs = LOCK_TIMEOUT_MS,
   checkFileMs = CHECK_FILE_MS,
 }: SqliteOptions): Driver {
-  let file: SqliteFile | undefined
-  let watch: FileWatch | undefined
+  let file: SqliteFile
+  let watch: FileWatch
   let transaction: OpenTransaction | null = null
 
   function opened(): SqliteFile {
-    if (!file) throw new LedgerUnavailable('AWAY')
-    if (watch?.hasMoved()) throw new LedgerUnavailable('GONE')
+    if (watch.hasMoved()) throw new LedgerUnavailable('GONE')
     return file
   }
 
@@ -126,16 +125,15 @@ function createDriver({
     },
     async rollbackTransaction() {
       try {
-        if (file?.isTransaction()) file.run('rollback')
+        if (file.isTransaction()) file.run('rollback')
       } finally {
         endTransaction()
       }
     },
 
     async destroy() {
-      watch?.stop()
-      file?.close()
-      file = undefined
+      watch.stop()
+      file.close()
     },
   }
 
