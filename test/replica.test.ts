@@ -283,7 +283,8 @@ test('a waiting task whose sender was killed before the answer is FAILED, and ne
   expect(last.current).toBe('FAILED')
   expect(last.videoTask.failureReason).toMatch(/outcome is unknown/)
   expect(upstream.callsTo('POST')).toHaveLength(1)
-})
+  // Another process leaves the sender 20 s to record what came of it.
+}, 60_000)
 
 test('a rolling restart under load loses no transition and no create', async () => {
   const upstream = await scriptUpstream()
