@@ -16,7 +16,8 @@ export const ROOMS: Record<string, string[]> = {
   ],
   resolvers: [
     'batching',
-    'create*',
+    'create',
+    'create-once',
     'error-mapping',
     'idempotency',
     'identity',

@@ -1,0 +1,357 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import type { Ledger } from '../src/ledger/ledger.ts'
+import { LedgerUnavailable } from '../src/ledger/unavailable.ts'
+import type { Context } from '../src/resolvers/context.ts'
+import { type Create, createOnce } from '../src/resolvers/create-once.ts'
+import { Refusal } from '../src/resolvers/failure.ts'
+import { UpstreamError } from '../src/upstream/errors.ts'
+import { KEY, until } from './support/app.ts'
+import { stopClock } from './support/clock.ts'
+import { openTestLedger, taskAddress, taskSeen } from './support/ledger.ts'
+
+type TaskCreate = Create<'videoTask'>
+
+const CREATED = { key: 'cgt-1', snapshot: taskSeen('QUEUED') }
+const ORIGIN = { model: 'seedance-2-0', request: null }
+
+/** A create of a task, under the key `k` unless told otherwise. */
+function taskCreate(send: TaskCreate['send'], more: Partial<TaskCreate> = {}): TaskCreate {
+  return {
+    kind: 'videoTask',
+    request: { prompt: 'A cat' },
+    idempotencyKey: 'k',
+    origin: ORIGIN,
+    send,
+    ...more,
+  }
+}
+
+/** A create that leaves and then ends so. */
+const sent =
+  (end: () => typeof CREATED): TaskCreate['send'] =>
+  async ({ onSent }) => {
+    onSent?.()
+    return end()
+  }
+
+const succeed = sent(() => CREATED)
+const fail = (error: unknown) =>
+  sent(() => {
+    throw error
+  })
+
+/** What creates are given, with the ledger as it is or with some of its calls replaced. */
+function contextOf(ledger: Ledger, replaced: Partial<Ledger> = {}, signal?: AbortSignal) {
+  const errors: unknown[] = []
+  const background: Promise<unknown>[] = []
+  const context = {
+    caller: () => ({
+      tenant: ledger.tenantOf(KEY),
+      credential: KEY,
+      requestId: 'r',
+      isShared: false,
+      signal,
+    }),
+    ledger: { ...ledger, ...replaced },
+    onError: (error: unknown) => errors.push(error),
+    seeThrough<T>(work: Promise<T>) {
+      background.push(work)
+      return work
+    },
+  } as unknown as Context
+  return { context, errors, background }
+}
+
+const away = () => Promise.reject(new LedgerUnavailable('AWAY'))
+
+async function failureOf(creating: Promise<unknown>) {
+  const error = await creating.then(
+    () => null,
+    (error) => error,
+  )
+  return error instanceof Refusal ? error.failure : error
+}
+
+test('what was created is given at once when the ledger is away, and recorded later', async () => {
+  const ledger = await openTestLedger()
+  const persisted: unknown[] = []
+  const back = Promise.withResolvers<void>()
+  let attempts = 0
+  const register: Ledger['register'] = (address, registration) => {
+    attempts += 1
+    return attempts === 1 ? away() : ledger.register(address, registration)
+  }
+  const { context, errors, background } = contextOf(ledger, {
+    register,
+    async persist(created, write) {
+      persisted.push(created)
+      await back.promise
+      return write()
+    },
+  })
+
+  const created = await createOnce(taskCreate(succeed), context)
+  const before = await ledger.find(taskAddress(ledger))
+  back.resolve()
+  await Promise.all(background)
+
+  expect(created).toEqual({
+    ...CREATED,
+    origin: ORIGIN,
+    note: null,
+    settled: false,
+    seq: 0,
+    observedAt: expect.any(Date),
+  })
+  expect(before).toBeNull()
+  expect(persisted).toEqual([{ kind: 'videoTask', key: 'cgt-1' }])
+  expect(await ledger.find(taskAddress(ledger))).toMatchObject({ key: 'cgt-1', settled: false })
+  expect(errors).toEqual([])
+  expect(await createOnce(taskCreate(succeed), context)).toMatchObject({ key: 'cgt-1', seq: 1 })
+})
+
+test('a ledger that does not answer keeps nobody waiting for more than 2 seconds', async () => {
+  const ledger = await openTestLedger()
+  const answer = Promise.withResolvers<never>()
+  const { context, errors } = contextOf(ledger, { register: () => answer.promise })
+  const startedAt = performance.now()
+
+  const created = await createOnce(taskCreate(succeed), context)
+
+  expect(created).toMatchObject({ key: 'cgt-1', seq: 0 })
+  expect(performance.now() - startedAt).toBeGreaterThan(1_900)
+  answer.reject(new TypeError('broken'))
+  await until(() => errors.length === 1)
+})
+
+test.for<[string, TaskCreate['send'], object]>([
+  ['was not sent', () => Promise.reject(new TypeError('x')), { failed: 'INTERNAL' }],
+  [
+    'was refused for the balance',
+    fail(new UpstreamError('PAYMENT_REQUIRED')),
+    { failed: 'PAYMENT_REQUIRED' },
+  ],
+  ['was refused for good', fail(new UpstreamError('NOT_FOUND')), { failed: 'NOT_FOUND' }],
+  ['is unknown', fail(new UpstreamError('OUTCOME_UNKNOWN')), { failed: 'OUTCOME_UNKNOWN' }],
+])('what %s is written later when the ledger is away', async ([, send, expected]) => {
+  const ledger = await openTestLedger()
+  const persisted: unknown[] = []
+  const { creations } = ledger
+  const { context, background } = contextOf(ledger, {
+    creations: { ...creations, release: away, finish: away },
+    async persist<T>(created: unknown): Promise<T> {
+      persisted.push(created)
+      return undefined as T
+    },
+  })
+
+  await createOnce(taskCreate(send), context).catch(() => {})
+  await Promise.allSettled(background)
+
+  expect(persisted).toEqual([{ kind: 'videoTask', ...expected }])
+})
+
+test('the caller gets its error also when writing the outcome breaks, which is reported', async () => {
+  const ledger = await openTestLedger()
+  const fault = new TypeError('broken')
+  const broken = () => Promise.reject(fault)
+  const { creations } = ledger
+  const { context, errors } = contextOf(ledger, {
+    creations: { ...creations, release: broken, finish: broken },
+  })
+  const unpaid = new UpstreamError('PAYMENT_REQUIRED')
+
+  expect(await failureOf(createOnce(taskCreate(fail(unpaid)), context))).toBe(unpaid)
+  expect(
+    await failureOf(
+      createOnce(
+        taskCreate(fail(new UpstreamError('NOT_FOUND')), { idempotencyKey: 'other' }),
+        context,
+      ),
+    ),
+  ).toMatchObject({ code: 'NOT_FOUND' })
+  expect(errors).toContain(fault)
+})
+
+test('a fault of ours after sending is told as such, and leaves the outcome unknown', async () => {
+  const ledger = await openTestLedger()
+  const { context } = contextOf(ledger)
+  const fault = new TypeError('broken')
+
+  const first = await failureOf(createOnce(taskCreate(fail(fault)), context))
+  const again = await failureOf(createOnce(taskCreate(succeed), context))
+
+  expect(first).toBe(fault)
+  expect(again).toEqual({
+    code: 'OUTCOME_UNKNOWN',
+    message: 'It is not known whether 0-0 did this; it is not sent again.',
+    retryable: false,
+  })
+})
+
+test('a fault of ours while recording leaves the outcome unknown', async () => {
+  const ledger = await openTestLedger()
+  const fault = new TypeError('broken')
+  const { context } = contextOf(ledger, { register: () => Promise.reject(fault) })
+
+  const first = await failureOf(createOnce(taskCreate(succeed), context))
+  const again = await failureOf(createOnce(taskCreate(succeed), contextOf(ledger).context))
+
+  expect(first).toBe(fault)
+  expect(again).toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+})
+
+test('an unknown outcome keeps the message it came with', async () => {
+  const ledger = await openTestLedger()
+  const { context } = contextOf(ledger)
+  const unknown = new UpstreamError('OUTCOME_UNKNOWN', { reason: 'a provider answered HTTP 401' })
+
+  const first = await failureOf(createOnce(taskCreate(fail(unknown)), context))
+
+  expect(first).toEqual({ code: 'OUTCOME_UNKNOWN', message: unknown.message, retryable: false })
+})
+
+test('another answer that proves nothing is told in the message', async () => {
+  const ledger = await openTestLedger()
+  const { context } = contextOf(ledger)
+  const limited = new UpstreamError('RATE_LIMITED', { mayBeDone: true })
+
+  const first = await failureOf(createOnce(taskCreate(fail(limited)), context))
+
+  expect(first).toEqual({
+    code: 'OUTCOME_UNKNOWN',
+    message:
+      'It is not known whether 0-0 did this; it is not sent again. The answer was: 0-0 asks for fewer requests.',
+    retryable: false,
+  })
+})
+
+test('a refusal of ours, also after sending, gives the key back', async () => {
+  const ledger = await openTestLedger()
+  const { context } = contextOf(ledger)
+  const refusal = new Refusal({ code: 'SERVICE_UNAVAILABLE', message: 'x', retryable: true })
+
+  const first = await failureOf(createOnce(taskCreate(fail(refusal)), context))
+  const again = await createOnce(taskCreate(succeed), context)
+
+  expect(first).toBe(refusal.failure)
+  expect(again.key).toBe('cgt-1')
+})
+
+test('a sender that has gone leaves the outcome unknown', async () => {
+  const clock = stopClock()
+  const ledger = await openTestLedger()
+  const { context } = contextOf(ledger)
+  const never = Promise.withResolvers<typeof CREATED>()
+  const gone = contextOf(ledger, {
+    creations: { ...ledger.creations, extend: async () => {} },
+  })
+  const begun = Promise.withResolvers<void>()
+  const first = createOnce(
+    taskCreate(() => {
+      begun.resolve()
+      return never.promise
+    }),
+    gone.context,
+  )
+  await begun.promise
+
+  clock.set(5_001)
+
+  expect(await failureOf(createOnce(taskCreate(succeed), context))).toEqual({
+    code: 'OUTCOME_UNKNOWN',
+    message: 'It is not known whether 0-0 did this; it is not sent again.',
+    retryable: false,
+  })
+  never.resolve(CREATED)
+  await first
+})
+
+test('what was created and is not in the ledger is a fault', async () => {
+  const ledger = await openTestLedger()
+  const { context } = contextOf(ledger)
+  await createOnce(taskCreate(succeed), context)
+  const { context: without } = contextOf(ledger, { find: async () => null })
+
+  const again = await failureOf(createOnce(taskCreate(succeed), without))
+
+  expect(again).toEqual(new Error('What k created is not in the ledger.'))
+})
+
+test('a repeat that waits ends when its caller leaves, and looks ever less often', async () => {
+  const ledger = await openTestLedger()
+  const gate = Promise.withResolvers<typeof CREATED>()
+  const begun = Promise.withResolvers<void>()
+  const first = createOnce(
+    taskCreate(() => {
+      begun.resolve()
+      return gate.promise
+    }),
+    contextOf(ledger).context,
+  )
+  await begun.promise
+  let looks = 0
+  const leaving = new AbortController()
+  const begin: Ledger['creations']['begin'] = (key, fingerprint) => {
+    looks += 1
+    return ledger.creations.begin(key, fingerprint)
+  }
+  const { context } = contextOf(
+    ledger,
+    { creations: { ...ledger.creations, begin } },
+    leaving.signal,
+  )
+
+  const repeat = failureOf(createOnce(taskCreate(succeed), context))
+  await pause(600)
+  leaving.abort()
+
+  // At 0, 25, 75, 175, 375 and 775 ms.
+  expect(await repeat).toMatchObject({ name: 'AbortError' })
+  expect(looks).toBeLessThanOrEqual(6)
+  gate.resolve(CREATED)
+  await first
+})
+
+test('a create that is over keeps no timer', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const ledger = await openTestLedger()
+  const { context, background } = contextOf(ledger)
+  const before = vi.getTimerCount()
+
+  await createOnce(taskCreate(succeed), context)
+  await createOnce(
+    taskCreate(fail(new UpstreamError('PAYMENT_REQUIRED')), { idempotencyKey: 'b' }),
+    context,
+  ).catch(() => {})
+  await createOnce(
+    taskCreate(fail(new UpstreamError('NOT_FOUND')), { idempotencyKey: 'c' }),
+    context,
+  ).catch(() => {})
+  await Promise.allSettled(background)
+
+  expect(vi.getTimerCount()).toBe(before)
+})
+
+test('the order of fields makes no other request, the order of a list does', async () => {
+  const ledger = await openTestLedger()
+  const { context } = contextOf(ledger)
+  const withOptions = (providerOptions: unknown) =>
+    createOnce(taskCreate(succeed, { request: { prompt: 'A cat', providerOptions } }), context)
+
+  await withOptions({ lingjing: { a: 1, b: [1, 2] }, other: null })
+  const same = await withOptions({ other: null, lingjing: { b: [1, 2], a: 1 } })
+  const other = await failureOf(withOptions({ lingjing: { a: 1, b: [2, 1] }, other: null }))
+  const less = await failureOf(withOptions({ lingjing: { a: 1, b: [1, 2] } }))
+
+  expect(same.key).toBe('cgt-1')
+  for (const failure of [other, less]) {
+    expect(failure).toEqual({
+      code: 'IDEMPOTENCY_CONFLICT',
+      message: 'This idempotency key was used with another input. Nothing was sent to 0-0.',
+      retryable: false,
+    })
+  }
+})
