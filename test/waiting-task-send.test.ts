@@ -98,6 +98,17 @@ test('a refused key of the service is reported to the service, and named as its 
   expect(upstream.callsTo(POST)[0]?.headers.authorization).toBe('Bearer sk-held')
 })
 
+test('an empty balance of the service is not a failure of the service', async () => {
+  const upstream = await scriptUpstream()
+  answerCreates(upstream, { status: 402, body: { detail: 'insufficient balance' } })
+  const ledger = await openTestLedger()
+  const address = await registerWaitingTask(ledger, 'zg-1')
+  const tracker = startTestTracker(ledger, upstream, { heldKey: 'sk-held' })
+
+  expect(await failureOf(ledger, address)).toMatch(/balance/)
+  expect(tracker.errors).toEqual([])
+})
+
 test.for<[string, Answer]>([
   ["the gateway's own 429", TOO_MANY],
   ['no channel', { status: 503, body: { detail: 'no channel configured' } }],
@@ -251,13 +262,30 @@ test('an asset that the ledger does not have is waited for until the deadline', 
   const request = requestNaming('Asset-9')
   const address = await registerWaitingTask(ledger, 'zg-1', { model: null, request })
   const registeredAt = Date.now()
-  startTestTracker(ledger, upstream)
+  const tracker = startTestTracker(ledger, upstream)
 
   expect(await failureOf(ledger, address)).toMatch(
     /^An asset it names was not known at .*Z\. Nothing was sent to 0-0\.$/,
   )
   expect(Date.now() - registeredAt).toBeGreaterThanOrEqual(190)
   expect(upstream.callsTo(POST)).toEqual([])
+  expect(tracker.errors).toEqual([])
+})
+
+test('a task whose assets are all ACTIVE is sent also at its deadline', async () => {
+  const upstream = await scriptUpstream()
+  const { ledger, database } = await openTestLedgerWithDatabase()
+  const address = await registerWaiting(ledger, 'zg-1', 'Asset-1')
+  await ledger.observe(assetAddress(ledger), assetSeen('ACTIVE'))
+  await database.updateTable('watch').set({ deadline_at: Date.now() }).execute()
+  const unrecorded: unknown[] = []
+  const onUnrecorded = (task: unknown) => unrecorded.push(task)
+  const tracker = startTestTracker(ledger, upstream, { onUnrecorded })
+
+  await until(async () => (await stateOf(ledger, address)).status === 'QUEUED')
+  await tracker.stop()
+
+  expect(unrecorded).toEqual([])
 })
 
 test('resources that are URLs are not waited for', async () => {
