@@ -17,7 +17,7 @@ const WATCH = `subscription ($ids: [ID!]!, $model: String) {
 async function createTask(app: TestApp, input: Data = {}): Promise<Data> {
   const { data } = await app.query(
     `mutation ($input: CreateVideoTaskInput!) { createVideoTask(input: $input) {
-      ... on VideoTask { id taskId } ... on Error { code message } ... on InvalidInputError { issues { path message } }
+      ... on VideoTask { id taskId } ... on Error { code message retryable } ... on InvalidInputError { issues { path message } }
     } }`,
     { input: { prompt: 'A cat', ...input } },
   )
@@ -207,6 +207,7 @@ test('an unknown asset is named with its platform', async () => {
   expect(await createTask(app, { resources })).toMatchObject({
     code: 'NOT_FOUND',
     message: '0-0 knows no asset Asset-9 on BYTEPLUS.',
+    retryable: false,
   })
 })
 
@@ -253,4 +254,27 @@ test('a preview reads as many assets as a video takes, and none beyond that', as
 
   expect(await preview(12)).toBe(12)
   expect(await preview(13)).toBe(0)
+})
+
+test('a preview with as many issues as pending assets is not submittable', async () => {
+  const upstream = await scriptUpstream()
+  upstream.assets.set('Asset-1', { status: 'Processing' })
+  const app = await startApp({ UPSTREAM_URL: upstream.url, ...QUIET })
+  const resources = [
+    { role: 'REFERENCE', assetId: 'Asset-1' },
+    { role: 'REFERENCE', assetId: 'Asset-9' },
+  ]
+
+  const { data } = await app.query(
+    `query ($input: CreateVideoTaskInput!) { previewVideoTask(input: $input) {
+      submittable issues { message } pendingAssets { assetId }
+    } }`,
+    { input: { prompt: 'A cat', resources } },
+  )
+
+  expect(data?.previewVideoTask).toEqual({
+    submittable: false,
+    issues: [{ message: '0-0 knows no asset Asset-9 on JIMENG.' }],
+    pendingAssets: [{ assetId: 'Asset-1' }],
+  })
 })
