@@ -53,6 +53,7 @@ test.for(FORMS)(
       UPSTREAM_URL: 'http://127.0.0.1:1',
       MAX_TOKENS: '10000',
       MAX_ALIASES: '1000',
+      MAX_COMPLEXITY: '100000000',
     })
     const answer = await post(app, LONG, { accept })
 
