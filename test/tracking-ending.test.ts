@@ -73,10 +73,15 @@ test('an asset that is unknown for a moment after it was created is polled to it
 
 test('refused polls are counted over a restart', async () => {
   const upstream = await scriptUpstream()
-  const ledger = await openTestLedger()
+  const { ledger, database } = await openTestLedgerWithDatabase()
   const address = await registerAsset(ledger)
-  const first = startTestTracker(ledger, upstream, { refusedPolls: QUICK_REFUSALS })
-  await until(() => upstream.callsTo(GET).length === 2)
+  const refusedPolls = { ...QUICK_REFUSALS, pauseMs: 500 }
+  const first = startTestTracker(ledger, upstream, { refusedPolls })
+  // Recorded, not only answered: a poll that is cut by the stop is made again.
+  await until(async () => {
+    const row = await database.selectFrom('watch').select('refused_polls').executeTakeFirst()
+    return row?.refused_polls === 2
+  })
   await first.stop()
 
   startTestTracker(ledger, upstream, { refusedPolls: QUICK_REFUSALS })

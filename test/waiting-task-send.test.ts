@@ -319,7 +319,7 @@ test('the gap between two looks at the assets grows to the longest gap of assets
       .where('kind', '=', 'videoTask')
       .executeTakeFirstOrThrow()
 
-  await until(async () => (await row()).gap_ms > 0)
+  await until(async () => (await row()).gap_ms > 0 && (await row()).lease_until === 0)
 
   expect(await row()).toMatchObject({ gap_ms: 40_000, submission: 'WAITING', lease_until: 0 })
   expect((await row()).next_poll_at).toBeGreaterThanOrEqual(before + 40_000)
