@@ -32,8 +32,6 @@ const testFile = (name: string) => `test/${name}.test.ts`
 export default defineConfig({
   test: {
     testTimeout: 20_000,
-    // Most tests wait for sockets and timers, so two files at once are faster on two cores too.
-    maxWorkers: 2,
     coverage: { include: ['src/**'], reporter: ['text-summary'] },
     projects: [
       {

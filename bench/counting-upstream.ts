@@ -39,7 +39,7 @@ export interface CountingUpstream {
   url: string
   /** What the provider did; a gateway that repeats may have had one create carried out twice. */
   made: Made[]
-  /** How many create requests of the client reached the gateway, by prompt. */
+  /** How many create requests of the client the gateway took on, by prompt; those that it refused itself did nothing. */
   requests: Map<string, number>
   fault: Fault
   /** The share of attempts that the provider carries out and whose answer does not reach the gateway. */
@@ -102,9 +102,9 @@ async function serve(
 
 function create(upstream: CountingUpstream, text: string, client: ServerResponse): Answer {
   const { prompt } = JSON.parse(text)
-  upstream.requests.set(prompt, (upstream.requests.get(prompt) ?? 0) + 1)
   const refusal = refusalOf(upstream.fault)
   if (refusal) return refusal
+  upstream.requests.set(prompt, (upstream.requests.get(prompt) ?? 0) + 1)
   let last: Answer = LOST
   // The gateway stops repeating when its client has left.
   for (let attempt = 1; attempt <= MAX_ATTEMPTS && !client.destroyed; attempt += 1) {
