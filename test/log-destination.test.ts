@@ -91,7 +91,8 @@ function openFile(path: string): number {
 }
 
 function linesOf(path: string): string[] {
-  return readFileSync(path, 'utf8').split('\n').filter(Boolean)
+  // What follows the last line break is still being written.
+  return readFileSync(path, 'utf8').split('\n').slice(0, -1)
 }
 
 async function freePort(): Promise<number> {
