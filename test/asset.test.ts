@@ -177,3 +177,56 @@ test('a create by nobody known is refused before its input is looked at', async 
     expect(errors?.[0]?.extensions?.code).toBe('UNAUTHENTICATED')
   }
 })
+
+test('every issue of a group is named at once, and nothing is sent', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+
+  const { data } = await app.query(
+    `mutation ($description: String) { createAssetGroup(
+      input: { name: " ", description: $description, idempotencyKey: "" }
+    ) { ... on InvalidInputError { issues { path message } } } }`,
+    { description: 'x'.repeat(301) },
+  )
+
+  expect(data?.createAssetGroup.issues).toEqual([
+    { path: ['name'], message: 'The name is blank.' },
+    { path: ['description'], message: 'The description is longer than 300 characters.' },
+    {
+      path: ['idempotencyKey'],
+      message:
+        'The key is blank, longer than 255 characters, has control characters or is not well-formed Unicode.',
+    },
+  ])
+  expect(upstream.calls).toEqual([])
+})
+
+test('a group is kept under its own id, beside others', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const create = 'mutation { createAssetGroup(input: { name: "G" }) { ... on AssetGroup { id } } }'
+
+  const ids = [await app.query(create), await app.query(create)].map(
+    ({ data }) => data?.createAssetGroup.id,
+  )
+  const { data } = await app.query('{ assetGroups { nodes { id } } }')
+
+  expect(data?.assetGroups.nodes.map(({ id }: { id: string }) => id)).toEqual(ids.toReversed())
+  expect(new Set(ids).size).toBe(2)
+})
+
+test('what is no id of a group is the only issue of an asset that is otherwise good', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+
+  const { data } = await app.query(`mutation { createAsset(
+    input: { groupId: "Asset:JIMENG:Asset-1", url: "https://example.com/a.png" }
+  ) { ... on InvalidInputError { issues { path message } } } }`)
+
+  expect(data?.createAsset.issues).toEqual([
+    {
+      path: ['groupId'],
+      message: expect.stringMatching(/^Not an id of type AssetGroup\. Give "AssetGroup:JIMENG:…"/),
+    },
+  ])
+})

@@ -111,6 +111,14 @@ test('what was created is given at once when the ledger is away, and recorded la
   expect(await createOnce(taskCreate(succeed), context)).toMatchObject({ key: 'cgt-1', seq: 1 })
 })
 
+test('what was created is given as the ledger has recorded it', async () => {
+  const ledger = await openTestLedger()
+
+  const created = await createOnce(taskCreate(succeed), contextOf(ledger).context)
+
+  expect(created).toEqual(await ledger.find(taskAddress(ledger)))
+})
+
 test('a ledger that does not answer keeps nobody waiting for more than 2 seconds', async () => {
   const ledger = await openTestLedger()
   const answer = Promise.withResolvers<never>()
@@ -193,12 +201,20 @@ test('a fault of ours after sending is told as such, and leaves the outcome unkn
 test('a fault of ours while recording leaves the outcome unknown', async () => {
   const ledger = await openTestLedger()
   const fault = new TypeError('broken')
-  const { context } = contextOf(ledger, { register: () => Promise.reject(fault) })
+  let persisted = 0
+  const { context } = contextOf(ledger, {
+    register: () => Promise.reject(fault),
+    async persist(_created, write) {
+      persisted += 1
+      return write()
+    },
+  })
 
   const first = await failureOf(createOnce(taskCreate(succeed), context))
   const again = await failureOf(createOnce(taskCreate(succeed), contextOf(ledger).context))
 
   expect(first).toBe(fault)
+  expect(persisted).toBe(0)
   expect(again).toMatchObject({ code: 'OUTCOME_UNKNOWN' })
 })
 
