@@ -66,6 +66,19 @@ test.for([
   expect((await app.query('{ assets { totalCount } }')).data?.assets.totalCount).toBe(0)
 })
 
+test('an answer that says nothing about the key leaves it refused', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  upstream.intercept = () => BAD_KEY
+  await app.query(READ)
+
+  upstream.intercept = () => ({ status: 413, body: '<html>' })
+  await app.query(READ)
+
+  const { errors } = await app.query('{ assets { totalCount } }')
+  expect(errors?.[0]?.extensions?.code).toBe('UNAUTHENTICATED')
+})
+
 test('a poll that the key is refused for counts too', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -134,6 +147,17 @@ test("a refused key of the service is the operator's business, for reads and cre
   expect(list.data?.assets.totalCount).toBe(0)
   expect(keyLines(app.log)).toHaveLength(answers.length)
   expect(keyLines(app.log)[0]?.err.code).toBe('UNAUTHENTICATED')
+})
+
+test('what 0-0 says of anything but the key of the service is told as it is', async () => {
+  const upstream = await scriptUpstream()
+  upstream.intercept = () => ({ status: 402, body: { detail: 'insufficient balance' } })
+  const app = await startApp({ UPSTREAM_URL: upstream.url, ...HELD })
+
+  const { errors } = await app.query(READ)
+
+  expect(errors?.[0]?.extensions?.code).toBe('PAYMENT_REQUIRED')
+  expect(keyLines(app.log)).toEqual([])
 })
 
 test('the key of the service, refused between two assets, is SERVICE_UNAVAILABLE and logged', async () => {
