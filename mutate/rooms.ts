@@ -37,5 +37,5 @@ export const ROOMS: Record<string, string[]> = {
   ],
   tracking: ['tracking*', 'waiting-task*'],
   upstream: ['upstream-*'],
-  websocket: ['websocket*', 'identity'],
+  websocket: ['websocket*', 'identity', 'persisted-documents'],
 }

@@ -1,12 +1,21 @@
 import { once } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import WebSocket from 'ws'
 import type { Identity } from '../src/auth/identity.ts'
 import type { Services } from '../src/execution/operation-context.ts'
 import { Refusal } from '../src/resolvers/failure.ts'
 import { type Data, KEY, startApp, until } from './support/app.ts'
 import { scriptUpstream } from './support/upstream.ts'
-import { dial, INIT, initiate, type Message, open, startEndpoint } from './support/websocket.ts'
+import {
+  dial,
+  INIT,
+  initiate,
+  type Message,
+  open,
+  PROTOCOL,
+  startEndpoint,
+} from './support/websocket.ts'
 
 const NOWHERE = { UPSTREAM_URL: 'http://127.0.0.1:1' }
 
@@ -182,6 +191,44 @@ test.for([[null], ['graphql-ws'], ['graphql-transport-ws2, soap']] as const)(
 
     expect([wire.received()[0], wire.received().readUInt16BE(2)]).toEqual([0x88, 4406])
     expect(String(wire.received().subarray(4))).toBe(reason)
+  },
+)
+
+test('the answer to an upgrade has a request id: the one that came with it, or a new one', async () => {
+  const endpoint = await startEndpoint()
+  const requestIdOf = async (headers: Record<string, string>) => {
+    const socket = new WebSocket(`${endpoint.url.replace('http', 'ws')}/graphql`, PROTOCOL, {
+      headers,
+    })
+    onTestFinished(() => socket.terminate())
+    const [response] = await once(socket, 'upgrade')
+    return response.headers['x-request-id']
+  }
+
+  expect(await requestIdOf({ 'x-request-id': 'mine' })).toBe('mine')
+  expect(await requestIdOf({})).toMatch(/^[\w-]{8,}$/)
+})
+
+test.for(['documentId', 'doc_id', 'id', 'extensions'])(
+  'a document may be named by %s without a text, and a text beside it is kept',
+  async (name) => {
+    const endpoint = await startEndpoint()
+    const peer = await initiate(endpoint.url)
+    const payload =
+      name === 'extensions'
+        ? { extensions: { persistedQuery: { version: 1, sha256Hash: 'a' } } }
+        : { [name]: 'a' }
+
+    peer.send({ type: 'subscribe', id: '1', payload })
+    const named = await peer.next({ id: '1' })
+    peer.send({ type: 'subscribe', id: '2', payload: { ...payload, ...TYPENAME } })
+    const withText = await peer.next({ id: '2' })
+
+    expect(named).toMatchObject({
+      type: 'error',
+      payload: [{ message: 'PersistedQueryNotSupported' }],
+    })
+    expect(withText).toMatchObject({ payload: { data: { __typename: 'Query' } } })
   },
 )
 
@@ -556,6 +603,24 @@ test('a client that sends without reading is not listened to, and then reaped', 
   expect(end?.bytesRead).toBeLessThan(30_000_000)
 })
 
+test('a client that reads again is listened to again, and gets every answer', async () => {
+  const endpoint = await startEndpoint()
+  const peer = await open(endpoint.url)
+  const [end] = endpoint.connections
+  const filler = 'x'.repeat(60_000)
+  peer.socket.pause()
+
+  for (let sent = 0; sent < 300; sent += 1) peer.send({ type: 'ping', payload: { sent, filler } })
+  await until(() => (end?.writableLength ?? 0) > 256 * 1024)
+  peer.socket.resume()
+  const pongs: number[] = []
+  while (pongs.length < 300) pongs.push((await peer.next({ type: 'pong' })).payload.sent)
+  peer.send(INIT)
+
+  expect(pongs).toEqual(Array.from({ length: 300 }, (_, index) => index))
+  expect(await peer.next({ type: 'connection_ack' })).toEqual({ type: 'connection_ack' })
+})
+
 test('more operations at once than the bound are refused, by name and without a call; the socket stays', async () => {
   const upstream = await scriptUpstream()
   for (const id of ['Asset-1', 'Asset-2']) upstream.assets.set(id, { status: 'Processing' })
@@ -661,6 +726,19 @@ test('at the bound one subscription can be exchanged for another in one packet',
   await peer.inTurn({ type: 'complete', id: '1' }, watch(['Asset-2'], '2'))
 
   expect(await peer.next({ id: '2' })).toMatchObject({ type: 'next' })
+})
+
+test('an operation that is completed before it is refused is not refused', async () => {
+  const endpoint = await startEndpoint({ environment: { MAX_SOCKET_OPERATIONS: '1' } })
+  endpoint.upstream.assets.set('Asset-1', { status: 'Processing' })
+  const peer = await initiate(endpoint.url)
+  peer.send(watch(['Asset-1'], '1'))
+  await peer.next({ id: '1' })
+
+  await peer.inTurn(read('Asset-2', '2'), { type: 'complete', id: '2' })
+  await peer.run('{ __typename }')
+
+  expect(peer.messages.filter(({ id }) => id === '2')).toEqual([])
 })
 
 test('an id that was refused may be used again', async () => {
@@ -776,6 +854,19 @@ test('a credential that expires while the machine sleeps closes its socket at th
   onTestFinished(() => void vi.useRealTimers())
 
   expect((await peer.closed).code).toBe(4403)
+})
+
+test('an operation that comes after the expiry is not executed, although no timer has noticed it', async () => {
+  const endpoint = await startEndpoint({ authenticate: expiring(60_000) })
+  const peer = await initiate(endpoint.url)
+
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 60_000 })
+  onTestFinished(() => void vi.useRealTimers())
+  peer.send(read('Asset-1', '1'))
+
+  expect((await peer.closed).code).toBe(4403)
+  expect(endpoint.upstream.calls).toEqual([])
+  expect(endpoint.log).toEqual([])
 })
 
 test('a result that is ready when its credential has expired closes the socket instead of being sent', async () => {

@@ -245,11 +245,12 @@ function tooMany(limit: number): GraphQLError {
   })
 }
 
-/** A document that is named by its id alone has no text, which the parser insists on. */
+/** Returns null when it is no message of the protocol. */
 function messageOf(text: string): Message | null {
   try {
     const message = JSON.parse(text)
-    if (message?.type === MessageType.Subscribe && namesDocument(message.payload)) {
+    // The parser insists on a text, which a document that is named by its id does not have.
+    if (message.type === MessageType.Subscribe && namesDocument(message.payload)) {
       message.payload.query ??= ''
     }
     return parseMessage(message)
@@ -258,8 +259,8 @@ function messageOf(text: string): Message | null {
   }
 }
 
-function namesDocument(payload: unknown): boolean {
-  if (typeof payload !== 'object' || payload === null) return false
+/** Throws when the payload is no object. */
+function namesDocument(payload: object): boolean {
   return [...DOCUMENT_ID_PARAMS, 'extensions'].some((name) => name in payload)
 }
 
