@@ -22,7 +22,7 @@ let stopping = false
 
 try {
   const creators = Array.from({ length: CREATORS }, (_, index) => createSteadily(index))
-  const faults = await failInTurn(Date.now() + SECONDS * 1_000)
+  const faults = await failWithTenantLock(Date.now() + SECONDS * 1_000)
   stopping = true
   const outcomes = (await Promise.all(creators)).flat()
   const streams = await Promise.all(outcomes.flatMap(({ streams }) => streams))
@@ -96,7 +96,7 @@ async function follow(id: string, firstPort: number): Promise<string[]> {
 }
 
 /** One fault after another, with quiet between them; gives how often each happened. */
-async function failInTurn(until: number): Promise<Record<string, number>> {
+async function failWithTenantLock(until: number): Promise<Record<string, number>> {
   const faults: [string, (port: number) => Promise<void>][] = [
     ['kill -9', (port) => rig.restart(port, 'SIGKILL')],
     ['SIGTERM', (port) => rig.restart(port, 'SIGTERM')],
@@ -160,8 +160,10 @@ async function report(
 
 /** A subscriber that was away may have missed a status in between, but none may come twice or after a later one. */
 function isInOrder(seen: string[]): boolean {
-  const places = seen.map((status) => ORDER.indexOf(status))
-  return places.every((place, index) => index === 0 || place > (places[index - 1] ?? -1))
+  const connectionLimit = seen.map((status) => ORDER.indexOf(status))
+  return connectionLimit.every(
+    (place, index) => index === 0 || place > (connectionLimit[index - 1] ?? -1),
+  )
 }
 
 async function listedIds(): Promise<string[]> {

@@ -31,7 +31,7 @@ export const ROOMS: Record<string, string[]> = {
     'feed*',
     'failure',
     'global-id',
-    'in-turn',
+    'tenant-lock',
     'key-refusal',
     'single-flight',
   ],

@@ -9,9 +9,9 @@ import { exampleHeaders, tabs } from './http/graphiql-tabs.ts'
 import { createGraphQLHandler } from './http/graphql-handler.ts'
 import { createServer } from './http/server.ts'
 import { openLedger } from './ledger/ledger.ts'
-import { createInTurn } from './resolvers/in-turn.ts'
 import { guardCallersKeys, guardHeldKey } from './resolvers/key-refusal.ts'
 import { createReads } from './resolvers/reads.ts'
+import { createTenantLock } from './resolvers/tenant-lock.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { logOperations } from './telemetry/operation-log.ts'
 import { createOperations } from './telemetry/operation-observer.ts'
@@ -62,8 +62,8 @@ export async function startApp(
     const onError = (err: unknown) => log.error({ err }, 'something failed on our side')
 
     const metrics = createMetrics({
-      watches: () => ledger.countWatches(),
-      subscribers: () => ledger.nudges.size,
+      pollJobs: () => ledger.countPollJobs(),
+      subscribers: () => ledger.notifier.size,
       sockets: () => server.sockets(),
       breakers: () => upstream.breakers(),
     })
@@ -85,7 +85,7 @@ export async function startApp(
         log.error({ created, err }, 'sent to 0-0 and not recorded yet; tried until it is'),
       onRecorded: (created) => log.info({ created }, 'recorded after all'),
       onCall: metrics.onLedgerCall,
-      watch: {
+      polling: {
         firstPollMs: { asset: config.pace.asset.minMs, videoTask: config.pace.videoTask.minMs },
         deadlineMs: config.watchDeadlineMs,
       },
@@ -138,7 +138,7 @@ export async function startApp(
     const backgroundEnded = async () => {
       while (background.size > 0) await Promise.allSettled(background)
     }
-    const seeThrough = <T>(work: Promise<T>) => {
+    const waitUntil = <T>(work: Promise<T>) => {
       background.add(work)
       const ended = () => background.delete(work)
       work.then(ended, ended)
@@ -175,8 +175,8 @@ export async function startApp(
           upstream: guard.upstream,
           isKeyRefused: guard.isRefused,
           reads,
-          inTurn: createInTurn(ledger.turns),
-          seeThrough,
+          withTenantLock: createTenantLock(ledger.tenantLocks),
+          waitUntil,
           onError,
         },
         log,
@@ -208,7 +208,7 @@ export async function startApp(
     return {
       url: `http://${hostInUrl(config.host)}:${port}`,
       sandboxUrl,
-      listeners: () => ledger.nudges.size,
+      listeners: () => ledger.notifier.size,
       stop,
     }
   } catch (error) {

@@ -55,7 +55,7 @@ function contextOf(ledger: Ledger, replaced: Partial<Ledger> = {}, signal?: Abor
     }),
     ledger: { ...ledger, ...replaced },
     onError: (error: unknown) => errors.push(error),
-    seeThrough<T>(work: Promise<T>) {
+    waitUntil<T>(work: Promise<T>) {
       background.push(work)
       return work
     },
@@ -145,9 +145,9 @@ test.for<[string, TaskCreate['send'], object]>([
 ])('what %s is written later when the ledger is away', async ([, send, expected]) => {
   const ledger = await openTestLedger()
   const persisted: unknown[] = []
-  const { creations } = ledger
+  const { idempotencyRecords } = ledger
   const { context, background } = contextOf(ledger, {
-    creations: { ...creations, release: away, finish: away },
+    idempotencyRecords: { ...idempotencyRecords, release: away, finish: away },
     async persist<T>(created: unknown): Promise<T> {
       persisted.push(created)
       return undefined as T
@@ -164,9 +164,9 @@ test('the caller gets its error also when writing the outcome breaks, which is r
   const ledger = await openTestLedger()
   const fault = new TypeError('broken')
   const broken = () => Promise.reject(fault)
-  const { creations } = ledger
+  const { idempotencyRecords } = ledger
   const { context, errors } = contextOf(ledger, {
-    creations: { ...creations, release: broken, finish: broken },
+    idempotencyRecords: { ...idempotencyRecords, release: broken, finish: broken },
   })
   const unpaid = new UpstreamError('PAYMENT_REQUIRED')
 
@@ -261,7 +261,7 @@ test('a sender that has gone leaves the outcome unknown', async () => {
   const { context } = contextOf(ledger)
   const never = Promise.withResolvers<typeof CREATED>()
   const gone = contextOf(ledger, {
-    creations: { ...ledger.creations, extend: async () => {} },
+    idempotencyRecords: { ...ledger.idempotencyRecords, extend: async () => {} },
   })
   const begun = Promise.withResolvers<void>()
   const first = createOnce(
@@ -309,13 +309,13 @@ test('a repeat that waits ends when its caller leaves, and looks ever less often
   await begun.promise
   let looks = 0
   const leaving = new AbortController()
-  const begin: Ledger['creations']['begin'] = (key, fingerprint) => {
+  const begin: Ledger['idempotencyRecords']['begin'] = (key, fingerprint) => {
     looks += 1
-    return ledger.creations.begin(key, fingerprint)
+    return ledger.idempotencyRecords.begin(key, fingerprint)
   }
   const { context } = contextOf(
     ledger,
-    { creations: { ...ledger.creations, begin } },
+    { idempotencyRecords: { ...ledger.idempotencyRecords, begin } },
     leaving.signal,
   )
 

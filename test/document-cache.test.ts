@@ -111,7 +111,7 @@ test('1,500 different documents of anonymous callers do not exhaust a heap of 38
     NODE_OPTIONS: '--max-old-space-size=384',
   })
   let sent = 0
-  async function sendInTurn(): Promise<void> {
+  async function sendWithTenantLock(): Promise<void> {
     while (sent < REQUESTS) {
       sent += 1
       const padding = sent % 3 === 0 ? PADDING : ''
@@ -125,7 +125,7 @@ test('1,500 different documents of anonymous callers do not exhaust a heap of 38
     }
   }
 
-  await Promise.all(Array.from({ length: CONCURRENCY }, sendInTurn))
+  await Promise.all(Array.from({ length: CONCURRENCY }, sendWithTenantLock))
 
   expect((await fetch(`${service.url}/health`)).status).toBe(200)
 })

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { createNudges } from '../src/ledger/nudges.ts'
+import { createChangeNotifier } from '../src/ledger/change-notifier.ts'
 import type { Address, Resource, Transition } from '../src/ledger/resource.ts'
 import { LedgerUnavailable } from '../src/ledger/unavailable.ts'
 import { type FeedOptions, openFeed } from '../src/resolvers/feed.ts'
@@ -192,7 +192,7 @@ test('a feed whose reading throws fails, and listens no longer', async () => {
 })
 
 test('after an interruption every key is looked at again, and those that are asked for then', async () => {
-  const { open, set, nudges, reads } = scene()
+  const { open, set, notifier, reads } = scene()
   for (const key of ['a', 'b']) set(key, 'PROCESSING')
   const feed = await open(['a', 'b'], { keys: async () => ['b', 'a'] })
   await feed.next()
@@ -201,7 +201,7 @@ test('after an interruption every key is looked at again, and those that are ask
   set('b', 'ACTIVE', false)
 
   const waiting = feed.next()
-  nudges.sendAll()
+  notifier.sendAll()
   const events = [await waiting, await feed.next(), await feed.next()]
 
   expect(events.map(({ value }) => value?.resource.key)).toEqual(['b', 'a', undefined])
@@ -209,19 +209,19 @@ test('after an interruption every key is looked at again, and those that are ask
 })
 
 test('an interruption during the look at the keys is followed by another look', async () => {
-  const { open, set, nudges } = scene()
+  const { open, set, notifier } = scene()
   set('a', 'PROCESSING')
   let looks = 0
   const feed = await open(['a'], {
     async keys() {
       looks += 1
-      if (looks === 1) nudges.sendAll()
+      if (looks === 1) notifier.sendAll()
       if (looks === 2) set('a', 'ACTIVE', false)
       return ['a']
     },
   })
   await feed.next()
-  nudges.sendAll()
+  notifier.sendAll()
 
   expect((await feed.next()).value?.current).toBe('ACTIVE')
   expect(looks).toBe(2)
@@ -232,7 +232,7 @@ test.for(['transitions', 'keys'] as const)(
   async (what) => {
     vi.useFakeTimers()
     onTestFinished(() => void vi.useRealTimers())
-    const { open, set, nudges, transitionsAfter } = scene()
+    const { open, set, notifier, transitionsAfter } = scene()
     set('a', 'PROCESSING')
     let away = 2
     let attempts = 0
@@ -249,7 +249,7 @@ test.for(['transitions', 'keys'] as const)(
     )
     await feed.next()
     set('a', 'ACTIVE', what === 'transitions')
-    if (what === 'keys') nudges.sendAll()
+    if (what === 'keys') notifier.sendAll()
 
     const waiting = feed.next()
     await vi.advanceTimersByTimeAsync(499)
@@ -315,9 +315,9 @@ test.for([
 
 type Status = 'UNKNOWN' | 'PROCESSING' | 'ACTIVE' | 'FAILED'
 
-/** Assets of one group in memory, each change of which sends a nudge unless told otherwise. */
+/** Assets of one group in memory, each change of which sends a notification unless told otherwise. */
 function scene() {
-  const nudges = createNudges()
+  const notifier = createChangeNotifier()
   const history: Transition<'asset'>[] = []
   /** What was asked for: a key, and the `seq` after which. */
   const reads: [key: string, seq: number][] = []
@@ -330,11 +330,11 @@ function scene() {
   }
 
   return {
-    nudges,
+    notifier,
     reads,
     transitionsAfter,
-    listeners: () => nudges.size,
-    set(key: string, current: Status, nudge = true) {
+    listeners: () => notifier.size,
+    set(key: string, current: Status, notification = true) {
       const resource = {
         key,
         seq: history.length + 1,
@@ -342,12 +342,12 @@ function scene() {
         snapshot: { status: current },
       } as Resource<'asset'>
       history.push({ previous: last(key)?.current ?? null, current, resource })
-      if (nudge) nudges.send({ ...addressOf(key), parent: 'g' })
+      if (notification) notifier.send({ ...addressOf(key), parent: 'g' })
     },
     open(keys: string[], options: Partial<FeedOptions<'asset'>> = {}) {
       const group = { tenant: 't', kind: 'assetGroup', key: 'g' } as const
       return openFeed<'asset'>({
-        nudges,
+        notifier,
         targets: options.finite === false ? [group] : keys.map(addressOf),
         present: async () => keys.flatMap((key) => last(key)?.resource ?? []),
         keys: async () => keys,

@@ -272,7 +272,7 @@ test('a create that is under way keeps its key for as long as it takes', async (
   const gate = Promise.withResolvers<undefined>()
   upstream.intercept = ({ method }) => (method === 'POST' ? gate.promise : undefined)
   const app = await startApp({ UPSTREAM_URL: upstream.url })
-  const extensions = () => ledgerCalls(app, 'creations.extend')
+  const extensions = () => ledgerCalls(app, 'idempotencyRecords.extend')
   vi.useFakeTimers({ toFake: ['Date'] })
   onTestFinished(() => void vi.useRealTimers())
   const sent = upstream.nextCall('POST')
@@ -285,7 +285,7 @@ test('a create that is under way keeps its key for as long as it takes', async (
   await until(async () => (await extensions()) > before)
   vi.setSystemTime(Date.now() + 4_000)
   const again = create(app, { idempotencyKey: 'k1' })
-  await until(async () => (await ledgerCalls(app, 'creations.begin')) >= 3)
+  await until(async () => (await ledgerCalls(app, 'idempotencyRecords.begin')) >= 3)
   gate.resolve(undefined)
 
   expect(await first).toMatchObject({ id: 'VideoTask:cgt-1' })

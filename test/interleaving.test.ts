@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { expect, onTestFinished, test } from 'vitest'
 import { type Ledger, openLedger } from '../src/ledger/ledger.ts'
+import type { ClaimedPollJob } from '../src/ledger/poll-jobs.ts'
 import { isStale, type Transition } from '../src/ledger/resource.ts'
-import type { ClaimedWatch } from '../src/ledger/watches.ts'
 import type { VideoTaskSnapshot, VideoTaskStatus } from '../src/model.ts'
 import { type Feed, openFeed } from '../src/resolvers/feed.ts'
 import { temporaryFolder } from './support/app.ts'
@@ -63,7 +63,7 @@ async function createWorld(ledger: Ledger, key: string) {
   })
   /** Every status the task was ever in, in order, and how many of them each subscriber came after. */
   const history: VideoTaskStatus[] = ['QUEUED']
-  const claims: ClaimedWatch[] = []
+  const claims: ClaimedPollJob[] = []
   const subscribers: { feed: Feed<'videoTask'>; from: number; given: string[] }[] = []
   let fence = 0
 
@@ -80,7 +80,7 @@ async function createWorld(ledger: Ledger, key: string) {
       case 'claim': {
         // Far enough ahead that whatever lease there is has run out.
         clock.now += 10_000
-        const claimed = await ledger.watches.claim({
+        const claimed = await ledger.pollJobs.claim({
           now: new Date(clock.now),
           limit: 100,
           leaseMs: 1_000,
@@ -97,7 +97,7 @@ async function createWorld(ledger: Ledger, key: string) {
         const claim = claims[one.claim % Math.max(1, claims.length)]
         if (!claim) return
         const then = { nextPollAt: new Date(0), gapMs: 1 }
-        const held = await ledger.watches.conclude(claim, seen(key, one.status), then)
+        const held = await ledger.pollJobs.conclude(claim, seen(key, one.status), then)
         if (held) {
           expect(claim.fence).toBe(fence)
           record(one.status)
@@ -106,7 +106,7 @@ async function createWorld(ledger: Ledger, key: string) {
       }
       case 'subscribe': {
         const feed = await openFeed<'videoTask'>({
-          nudges: ledger.nudges,
+          notifier: ledger.notifier,
           targets: [address],
           present: async () => [(await ledger.find(address)) ?? first],
           keys: async () => [key],
@@ -131,7 +131,7 @@ async function createWorld(ledger: Ledger, key: string) {
         return
       }
       case 'interrupt':
-        return ledger.nudges.sendAll()
+        return ledger.notifier.sendAll()
     }
   }
 
@@ -141,7 +141,7 @@ async function createWorld(ledger: Ledger, key: string) {
       for await (const { current } of feed) given.push(current)
       expect(given).toEqual(history.slice(from))
     }
-    expect(ledger.nudges.size).toBe(0)
+    expect(ledger.notifier.size).toBe(0)
   }
 
   return { take, check }
@@ -153,7 +153,7 @@ async function open(): Promise<Ledger> {
   const ledger = await openLedger({
     dataDir,
     databaseUrl,
-    watch: { firstPollMs: { asset: 0, videoTask: 0 }, deadlineMs: 3_600_000_000 },
+    polling: { firstPollMs: { asset: 0, videoTask: 0 }, deadlineMs: 3_600_000_000 },
     onError() {},
   })
   onTestFinished(() => ledger.close())

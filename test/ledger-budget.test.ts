@@ -77,17 +77,17 @@ test('a rate is halved at each 429 down to a poll in ten seconds, and raised by 
     return rows.find((row) => row.tenant === of)?.rate
   }
 
-  await ledger.watches.speedUp(tenant, 10)
+  await ledger.pollJobs.speedUp(tenant, 10)
   const untouched = await rate(tenant)
   const falling: unknown[] = []
   for (let step = 0; step < 8; step += 1) {
-    await ledger.watches.slowDown(tenant, 10)
+    await ledger.pollJobs.slowDown(tenant, 10)
     falling.push(await rate(tenant))
   }
-  await ledger.watches.slowDown(ledger.tenantOf('sk-other'), 0.4)
-  await ledger.watches.speedUp(tenant, 0.3)
+  await ledger.pollJobs.slowDown(ledger.tenantOf('sk-other'), 0.4)
+  await ledger.pollJobs.speedUp(tenant, 0.3)
   const raised = await rate(tenant)
-  await ledger.watches.speedUp(tenant, 0.3)
+  await ledger.pollJobs.speedUp(tenant, 0.3)
 
   expect(untouched).toBeNull()
   expect(falling).toEqual([5, 2.5, 1.25, 0.625, 0.3125, 0.15625, 0.1, 0.1])
@@ -102,7 +102,7 @@ test('a halved rate refills a budget slowly, and fills it with no more than one 
   const { tenant } = await registerAsset(ledger)
   await registerMany(ledger, 4)
   await claim(ledger, { maxRps: 4, leaseMs: 1 })
-  for (let step = 0; step < 3; step += 1) await ledger.watches.slowDown(tenant, 4)
+  for (let step = 0; step < 3; step += 1) await ledger.pollJobs.slowDown(tenant, 4)
 
   // Half a poll a second.
   const counts: number[] = []
@@ -119,7 +119,7 @@ test('a rate from before POLL_MAX_RPS was lowered is not kept above it', async (
   const { tenant } = await registerAsset(ledger)
   await registerMany(ledger, 12)
   await claim(ledger, { maxRps: 10, leaseMs: 1 })
-  await ledger.watches.slowDown(tenant, 10)
+  await ledger.pollJobs.slowDown(tenant, 10)
 
   expect(await claim(ledger, { maxRps: 2, inMs: 1_000, leaseMs: 1 })).toHaveLength(2)
 })

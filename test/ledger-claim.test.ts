@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Ledger } from '../src/ledger/ledger.ts'
+import type { ClaimedPollJob } from '../src/ledger/poll-jobs.ts'
 import type { Address } from '../src/ledger/resource.ts'
-import type { ClaimedWatch } from '../src/ledger/watches.ts'
 import { KEY, temporaryFolder } from './support/app.ts'
 import { stopClock } from './support/clock.ts'
 import {
@@ -17,9 +17,9 @@ import {
   taskSeen,
 } from './support/ledger.ts'
 
-const keys = (claimed: ClaimedWatch[]) => claimed.map(({ key }) => key)
+const keys = (claimed: ClaimedPollJob[]) => claimed.map(({ key }) => key)
 
-/** Four watches that differ from the first in one part of their name each, all claimed. */
+/** Four poll jobs that differ from the first in one part of their name each, all claimed. */
 async function claimNeighbours(ledger: Ledger, options: Parameters<typeof claim>[1] = {}) {
   await registerTask(ledger, 'same', 'WAITING_FOR_ASSETS')
   await registerTask(ledger, 'another', 'WAITING_FOR_ASSETS')
@@ -56,7 +56,7 @@ test('a claim that is extended lasts from then on, and no other does', async () 
   const { mine, others } = await claimNeighbours(ledger, { leaseMs: 1_000 })
 
   clock.set(900)
-  await ledger.watches.extend([mine], 1_000)
+  await ledger.pollJobs.extend([mine], 1_000)
 
   expect(names(await claim(ledger, { inMs: 100, leaseMs: 60_000 }))).toEqual(names(others))
   expect(await claim(ledger, { inMs: 999 })).toEqual([])
@@ -70,7 +70,7 @@ test('a claim that was taken over is not extended by who lost it', async () => {
   const lost = await claimOne(ledger, { leaseMs: 1_000 })
   await claimOne(ledger, { inMs: 1_000, leaseMs: 1_000 })
 
-  await ledger.watches.extend([lost], 60_000)
+  await ledger.pollJobs.extend([lost], 60_000)
 
   clock.set(2_000)
   expect(await claimOne(ledger)).toMatchObject({ fence: 3 })
@@ -80,8 +80,8 @@ test('a task is marked sent once, and no other with it', async () => {
   const ledger = await openTestLedger()
   const { mine, others } = await claimNeighbours(ledger)
 
-  expect(await ledger.watches.markSent(mine)).toBe(true)
-  expect(await ledger.watches.markSent(mine)).toBe(false)
+  expect(await ledger.pollJobs.markSent(mine)).toBe(true)
+  expect(await ledger.pollJobs.markSent(mine)).toBe(false)
 
   const later = await claim(ledger, { inMs: 2_000 })
   const sent = later.filter(({ submission }) => submission === 'SENT')
@@ -98,9 +98,9 @@ test('a task is not marked sent by who lost the claim, nor when it does not wait
   await registerTask(ledger, 'cgt-2')
   const accepted = await claimOne(ledger, { inMs: 1_000 })
 
-  expect(await ledger.watches.markSent(lost)).toBe(false)
-  expect(await ledger.watches.markSent(accepted)).toBe(false)
-  expect(await ledger.watches.markSent(holder)).toBe(true)
+  expect(await ledger.pollJobs.markSent(lost)).toBe(false)
+  expect(await ledger.pollJobs.markSent(accepted)).toBe(false)
+  expect(await ledger.pollJobs.markSent(holder)).toBe(true)
 })
 
 test('the end of one claim leaves the others as they are', async () => {
@@ -110,7 +110,7 @@ test('the end of one claim leaves the others as they are', async () => {
   const deadlineAt = new Date(start + 90_000)
 
   const then = { ...nextPoll(500), deadlineAt, submission: 'WAITING' } as const
-  expect(await ledger.watches.conclude(mine, null, then)).toBe(true)
+  expect(await ledger.pollJobs.conclude(mine, null, then)).toBe(true)
 
   expect(names(await claim(ledger, { inMs: 500, leaseMs: 60_000 }))).toEqual(names([mine]))
   const rest = await claim(ledger, { inMs: 1_000 })
@@ -124,12 +124,12 @@ test('what settled while it was polled is concluded by nobody', async () => {
   const polled = await claimOne(ledger)
   const active = await ledger.observe(address, assetSeen('ACTIVE'))
 
-  expect(await ledger.watches.conclude(polled, assetSeen('FAILED'), nextPoll())).toBe(false)
-  expect(await ledger.watches.conclude(polled, null, { endedBecause: 'late' })).toBe(false)
+  expect(await ledger.pollJobs.conclude(polled, assetSeen('FAILED'), nextPoll())).toBe(false)
+  expect(await ledger.pollJobs.conclude(polled, null, { endedBecause: 'late' })).toBe(false)
   expect(await ledger.find(address)).toEqual(active)
 })
 
-test('a watch whose resource is gone is passed over, and its end records nothing', async () => {
+test('a poll job whose resource is gone is passed over, and its end records nothing', async () => {
   const dataDir = temporaryFolder()
   const ledger = await openTestLedger(dataDir)
   const database = await openTestDatabase(dataDir)
@@ -137,9 +137,9 @@ test('a watch whose resource is gone is passed over, and its end records nothing
   await registerAsset(ledger, 'Asset-2')
   const claimed = await claim(ledger)
   await database.deleteFrom('resource').where('key', '=', 'JIMENG:Asset-1').execute()
-  const orphan = claimed.find(({ key }) => key === 'JIMENG:Asset-1') as ClaimedWatch
+  const orphan = claimed.find(({ key }) => key === 'JIMENG:Asset-1') as ClaimedPollJob
 
-  expect(await ledger.watches.conclude(orphan, assetSeen('ACTIVE'), nextPoll())).toBe(false)
+  expect(await ledger.pollJobs.conclude(orphan, assetSeen('ACTIVE'), nextPoll())).toBe(false)
   expect(keys(await claim(ledger, { inMs: 2_000 }))).toEqual(['JIMENG:Asset-2'])
 })
 
@@ -150,9 +150,9 @@ test('a task that waits and was not woken is due when it was told', async () => 
   const looked = await claimOne(ledger)
 
   const then = { ...nextPoll(5_000), submission: 'WAITING' } as const
-  await ledger.watches.conclude(looked, null, then)
+  await ledger.pollJobs.conclude(looked, null, then)
 
-  expect(await ledger.watches.nextDueAt()).toEqual(new Date(start + 5_000))
+  expect(await ledger.pollJobs.nextDueAt()).toEqual(new Date(start + 5_000))
   expect(await claimOne(ledger, { inMs: 5_000 })).toMatchObject({ submission: 'WAITING' })
 })
 
@@ -160,9 +160,9 @@ test('a task that was taken by 0-0 waits no more', async () => {
   const ledger = await openTestLedger()
   const address = await registerTask(ledger, 'zg-1', 'WAITING_FOR_ASSETS')
   const sending = await claimOne(ledger)
-  await ledger.watches.markSent(sending)
+  await ledger.pollJobs.markSent(sending)
 
-  await ledger.watches.conclude(sending, taskSeen('QUEUED'), nextPoll(0))
+  await ledger.pollJobs.conclude(sending, taskSeen('QUEUED'), nextPoll(0))
 
   expect(await claimOne(ledger)).toMatchObject({ key: 'zg-1', submission: null })
   expect(await ledger.find({ ...address, key: 'cgt-1' })).toMatchObject({ key: 'zg-1' })

@@ -60,8 +60,8 @@ test('observedAt stays while answers say the same, and moves with any change', a
   await database.updateTable('resource').set({ observed_at }).execute()
 
   const same = await ledger.observe(address, assetSeen('PROCESSING'))
-  const watch = await claimOne(ledger)
-  await ledger.watches.conclude(watch, assetSeen('PROCESSING'), nextPoll())
+  const job = await claimOne(ledger)
+  await ledger.pollJobs.conclude(job, assetSeen('PROCESSING'), nextPoll())
   const polled = await ledger.find(address)
   const renamed = await ledger.observe(address, assetSeen('PROCESSING', { name: 'Front' }))
 
@@ -127,10 +127,10 @@ test('those who register the same at the same moment register it once', async ()
   const [address] = addresses
   if (!address) throw new Error('unreachable')
   expect(await ledger.transitionsAfter(address, 0)).toHaveLength(1)
-  expect(await ledger.countWatches()).toBe(1)
+  expect(await ledger.countPollJobs()).toBe(1)
 })
 
-test('what has settled is registered without being watched, and stays as it is when registered again', async () => {
+test('what has settled is registered without being polled, and stays as it is when registered again', async () => {
   const ledger = await openTestLedger()
   const address = await registerAsset(ledger, 'Asset-1', { status: 'ACTIVE' })
   const settled = await ledger.find(address)
@@ -139,7 +139,7 @@ test('what has settled is registered without being watched, and stays as it is w
 
   expect(settled).toMatchObject({ settled: true, note: null })
   expect(await ledger.find(address)).toEqual(settled)
-  expect(await ledger.countWatches()).toBe(0)
+  expect(await ledger.countPollJobs()).toBe(0)
 })
 
 test('registering again observes, with a transition when the status changed', async () => {
@@ -154,14 +154,14 @@ test('registering again observes, with a transition when the status changed', as
 
   expect(again).toMatchObject({ settled: true, snapshot: { status: 'SUCCEEDED' } })
   expect(await ledger.transitionsAfter(address, 0)).toHaveLength(2)
-  expect(await ledger.countWatches()).toBe(0)
+  expect(await ledger.countPollJobs()).toBe(0)
 })
 
 test('listeners are told when something is registered, and when an observation changes its status', async () => {
   const ledger = await openTestLedger()
   const group = { ...assetAddress(ledger), kind: 'assetGroup', key: 'JIMENG:group-1' } as const
   const heard: (string | null)[] = []
-  onTestFinished(ledger.nudges.listen(group, (key) => void heard.push(key)))
+  onTestFinished(ledger.notifier.listen(group, (key) => void heard.push(key)))
 
   const address = await registerAsset(ledger)
   const registered = heard.includes(address.key)
@@ -177,12 +177,12 @@ test.skipIf(isPostgres)(
   async () => {
     const ledger = await openTestLedger()
     const address = await registerAsset(ledger)
-    const before = ledger.nudges.count
+    const before = ledger.notifier.count
 
     await ledger.observe(address, assetSeen('PROCESSING'))
     await ledger.observe(address, assetSeen('PROCESSING', { name: 'Front' }))
 
-    expect(ledger.nudges.count).toBe(before)
+    expect(ledger.notifier.count).toBe(before)
   },
 )
 
@@ -197,15 +197,15 @@ test('pruning forgets what is older than the time given, and nothing else', asyn
   ] as const) {
     clock.set(ms)
     const { tenant } = await registerAsset(ledger, id, { key })
-    await ledger.creations.begin({ tenant, idempotencyKey: id }, 'print')
+    await ledger.idempotencyRecords.begin({ tenant, idempotencyKey: id }, 'print')
     await claim(ledger, { leaseMs: 60_000 })
   }
   const left = async () => [
     await database.selectFrom('transition').select('key').execute(),
     await database.selectFrom('poll_budget').select('tenant').execute(),
-    await database.selectFrom('creation').select('idempotency_key').execute(),
+    await database.selectFrom('idempotency_record').select('idempotency_key').execute(),
     await database.selectFrom('resource').select('key').execute(),
-    await database.selectFrom('watch').select('key').execute(),
+    await database.selectFrom('poll_job').select('key').execute(),
   ]
 
   await ledger.prune(new Date(clock.start))
@@ -213,10 +213,10 @@ test('pruning forgets what is older than the time given, and nothing else', asyn
   await ledger.prune(new Date(clock.start + 1_000))
 
   expect(before.map(({ length }) => length)).toEqual([2, 2, 2, 2, 2])
-  const [transitions, budgets, creations, ...rest] = await left()
+  const [transitions, budgets, idempotencyRecords, ...rest] = await left()
   expect(transitions).toEqual([{ key: 'JIMENG:new' }])
   expect(budgets).toEqual([{ tenant: ledger.tenantOf('sk-new') }])
-  expect(creations).toEqual([{ idempotency_key: 'new' }])
+  expect(idempotencyRecords).toEqual([{ idempotency_key: 'new' }])
   expect(rest.map(({ length }) => length)).toEqual([2, 2])
 })
 

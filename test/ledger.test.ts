@@ -28,7 +28,7 @@ async function open(
     dataDir,
     databaseUrl: settings.DATABASE_URL,
     secret,
-    watch: { firstPollMs: { asset: 0, videoTask: 0 }, deadlineMs: 60_000 },
+    polling: { firstPollMs: { asset: 0, videoTask: 0 }, deadlineMs: 60_000 },
     onError() {},
     ...more,
   })
@@ -141,7 +141,7 @@ test('a reason given in one status is not carried into the next', async () => {
   expect((await ledger.find(address))?.snapshot.failureReason).toBeNull()
 })
 
-test('a tenant with ten thousand watches does not delay another', async () => {
+test('a tenant with ten thousand poll jobs does not delay another', async () => {
   const dataDir = temporaryFolder()
   const ledger = await open(dataDir)
   await ledger.register(assetIn(ledger), registration(seen('PROCESSING')))
@@ -150,7 +150,7 @@ test('a tenant with ten thousand watches does not delay another', async () => {
   await ledger.register(other, { ...registration(seen('PROCESSING')), credential: 'sk-other' })
 
   const startedAt = performance.now()
-  const claimed = await ledger.watches.claim({
+  const claimed = await ledger.pollJobs.claim({
     now: new Date(Date.now() + 1_000),
     limit: 32,
     leaseMs: 60_000,
@@ -163,11 +163,11 @@ test('a tenant with ten thousand watches does not delay another', async () => {
   expect(performance.now() - startedAt).toBeLessThan(1_000)
 }, 60_000)
 
-/** Adds `count` more watched resources like the first one, under other keys. */
+/** Adds `count` more polled resources like the first one, under other keys. */
 async function copyFirst(database: Kysely<Tables>, count: number): Promise<void> {
   const first = await database.selectFrom('resource').selectAll().executeTakeFirstOrThrow()
   const { position, ...resource } = first
-  const watch = await database.selectFrom('watch').selectAll().executeTakeFirstOrThrow()
+  const job = await database.selectFrom('poll_job').selectAll().executeTakeFirstOrThrow()
   for (let done = 0; done < count; done += 1_000) {
     const length = Math.min(1_000, count - done)
     const keys = Array.from({ length }, (_, index) => `JIMENG:copy-${done + index}`)
@@ -176,8 +176,8 @@ async function copyFirst(database: Kysely<Tables>, count: number): Promise<void>
       .values(keys.map((key) => ({ ...resource, key })))
       .execute()
     await database
-      .insertInto('watch')
-      .values(keys.map((key) => ({ ...watch, key })))
+      .insertInto('poll_job')
+      .values(keys.map((key) => ({ ...job, key })))
       .execute()
   }
 }
@@ -188,11 +188,11 @@ test('a tenant that has spent its budget does not take the place of one that has
   await ledger.register(assetIn(ledger, 'Asset-2'), registration(seen('PROCESSING')))
   const now = new Date(Date.now() + 1_000)
   const one = { now, limit: 1, leaseMs: 60_000, maxRps: 1 }
-  await ledger.watches.claim(one)
+  await ledger.pollJobs.claim(one)
   const other = assetIn(ledger, 'Asset-1', 'sk-other')
   await ledger.register(other, { ...registration(seen('PROCESSING')), credential: 'sk-other' })
 
-  const claimed = await ledger.watches.claim(one)
+  const claimed = await ledger.pollJobs.claim(one)
 
   expect(claimed.map(({ tenant }) => tenant)).toEqual([other.tenant])
 })
@@ -208,15 +208,15 @@ test('a tenant that 0-0 asks for fewer calls is polled half as often, and then e
   const claimedASecondLater = async () => {
     now += 1_000
     const claim = { now: new Date(now), limit: 100, leaseMs: 1, maxRps: 10 }
-    return (await ledger.watches.claim(claim)).length
+    return (await ledger.pollJobs.claim(claim)).length
   }
 
   const usual = await claimedASecondLater()
-  await ledger.watches.slowDown(tenant, 10)
+  await ledger.pollJobs.slowDown(tenant, 10)
   const halved = await claimedASecondLater()
-  await ledger.watches.slowDown(tenant, 10)
+  await ledger.pollJobs.slowDown(tenant, 10)
   const quartered = await claimedASecondLater()
-  for (let step = 0; step < 100; step += 1) await ledger.watches.speedUp(tenant, 10)
+  for (let step = 0; step < 100; step += 1) await ledger.pollJobs.speedUp(tenant, 10)
   const recovered = await claimedASecondLater()
 
   expect([usual, halved, quartered, recovered]).toEqual([10, 5, 2, 10])
@@ -225,9 +225,9 @@ test('a tenant that 0-0 asks for fewer calls is polled half as often, and then e
 test('a key that named a create is free again once that is forgotten', async () => {
   const ledger = await open()
   const key = { tenant: ledger.tenantOf(KEY), idempotencyKey: 'k' }
-  const states = async () => (await ledger.creations.begin(key, 'print')).state
+  const states = async () => (await ledger.idempotencyRecords.begin(key, 'print')).state
   const first = await states()
-  await ledger.creations.finish(key, { key: 'Asset-1' })
+  await ledger.idempotencyRecords.finish(key, { key: 'Asset-1' })
 
   await ledger.prune(new Date(Date.now() - 1_000))
   const kept = await states()
@@ -261,14 +261,14 @@ test.for<[VideoTaskStatus, VideoTaskStatus, boolean]>([
   expect(isStale('videoTask', previous, next)).toBe(stale)
 })
 
-test('a watch is claimed by one at a time, and again when its lease has run out', async () => {
+test('a poll job is claimed by one at a time, and again when its lease has run out', async () => {
   const ledger = await open()
   await ledger.register(assetIn(ledger), registration(seen('PROCESSING')))
   const now = new Date()
 
-  const first = await ledger.watches.claim({ ...claimAll, now })
-  const second = await ledger.watches.claim({ ...claimAll, now })
-  const takenOver = await ledger.watches.claim({
+  const first = await ledger.pollJobs.claim({ ...claimAll, now })
+  const second = await ledger.pollJobs.claim({ ...claimAll, now })
+  const takenOver = await ledger.pollJobs.claim({
     ...claimAll,
     now: new Date(now.getTime() + 1_001),
   })
@@ -282,13 +282,13 @@ test('a holder whose claim was taken over writes nothing', async () => {
   const ledger = await open()
   const address = assetIn(ledger)
   await ledger.register(address, registration(seen('PROCESSING')))
-  const [stopped] = await ledger.watches.claim({ ...claimAll, now: new Date() })
-  const [holder] = await ledger.watches.claim({ ...claimAll, now: new Date(Date.now() + 2_000) })
+  const [stopped] = await ledger.pollJobs.claim({ ...claimAll, now: new Date() })
+  const [holder] = await ledger.pollJobs.claim({ ...claimAll, now: new Date(Date.now() + 2_000) })
   if (!stopped || !holder) throw new Error('nothing was claimed')
 
-  expect(await ledger.watches.conclude(stopped, seen('FAILED'), later)).toBe(false)
+  expect(await ledger.pollJobs.conclude(stopped, seen('FAILED'), later)).toBe(false)
   expect((await ledger.find(address))?.snapshot.status).toBe('PROCESSING')
-  expect(await ledger.watches.conclude(holder, seen('ACTIVE'), later)).toBe(true)
+  expect(await ledger.pollJobs.conclude(holder, seen('ACTIVE'), later)).toBe(true)
   expect((await ledger.find(address))?.snapshot.status).toBe('ACTIVE')
 })
 
@@ -309,14 +309,14 @@ test('a task that waits looks again at once when an asset settled while it was l
     origin: { model: 'seedance-2-0', request },
     credential: KEY,
   })
-  const claimed = await ledger.watches.claim({ ...claimAll, now: new Date() })
+  const claimed = await ledger.pollJobs.claim({ ...claimAll, now: new Date() })
   const looking = claimed.find(({ kind }) => kind === 'videoTask')
   if (!looking) throw new Error('the task was not claimed')
 
   await ledger.observe(asset, seen('ACTIVE'))
-  await ledger.watches.conclude(looking, null, { ...later, submission: 'WAITING' })
+  await ledger.pollJobs.conclude(looking, null, { ...later, submission: 'WAITING' })
 
-  const again = await ledger.watches.claim({ ...claimAll, now: new Date(Date.now() + 10) })
+  const again = await ledger.pollJobs.claim({ ...claimAll, now: new Date(Date.now() + 10) })
   expect(again).toMatchObject([{ key: 'zg-1', submission: 'WAITING' }])
 })
 
@@ -329,9 +329,9 @@ test('room is shared between tenants, and a budget that is spent is refilled wit
   await ledger.register(other, { ...registration(seen('PROCESSING')), credential: 'sk-other' })
   const now = new Date()
 
-  const shared = await ledger.watches.claim({ now, limit: 4, leaseMs: 60_000, maxRps: 3 })
-  const spent = await ledger.watches.claim({ now, limit: 4, leaseMs: 60_000, maxRps: 3 })
-  const refilled = await ledger.watches.claim({
+  const shared = await ledger.pollJobs.claim({ now, limit: 4, leaseMs: 60_000, maxRps: 3 })
+  const spent = await ledger.pollJobs.claim({ now, limit: 4, leaseMs: 60_000, maxRps: 3 })
+  const refilled = await ledger.pollJobs.claim({
     now: new Date(now.getTime() + 1_000),
     limit: 10,
     leaseMs: 60_000,
@@ -352,7 +352,7 @@ test('the key to poll with is kept sealed, and forgotten when nothing is left to
   if (!first || !second) throw new Error('unreachable')
   await ledger.register(first, marked)
   await ledger.register(second, marked)
-  const [claimed] = await ledger.watches.claim({ ...claimAll, now: new Date() })
+  const [claimed] = await ledger.pollJobs.claim({ ...claimAll, now: new Date() })
 
   const whileBoth = await storedCredentials(dataDir)
   await ledger.observe(first, seen('ACTIVE'))
@@ -384,7 +384,7 @@ test('the secret is made once, for its owner alone, and a ledger opened with ano
 
   const mode = statSync(join(dataDir, 'secret')).mode & 0o777
   const other = await open(dataDir, Buffer.alloc(32, 1))
-  const [claimed] = await other.watches.claim({ ...claimAll, now: new Date() })
+  const [claimed] = await other.pollJobs.claim({ ...claimAll, now: new Date() })
 
   expect(mode).toBe(0o600)
   expect(again.tenantOf(KEY)).toBe(first.tenantOf(KEY))
@@ -411,22 +411,22 @@ test('every call of the ledger is reported under a name of its own, also when it
   const creation = { tenant: address.tenant, idempotencyKey: 'k' }
 
   await ledger.register(address, registration(seen('PROCESSING')))
-  await ledger.creations.begin(creation, 'print')
-  await ledger.creations.extend(creation)
-  await ledger.turns.take(address.tenant, 'holder')
-  await ledger.turns.extend(address.tenant, 'holder')
-  await ledger.watches.extend([], 1_000)
-  ledger.watches.added()
+  await ledger.idempotencyRecords.begin(creation, 'print')
+  await ledger.idempotencyRecords.extend(creation)
+  await ledger.tenantLocks.take(address.tenant, 'holder')
+  await ledger.tenantLocks.extend(address.tenant, 'holder')
+  await ledger.pollJobs.extend([], 1_000)
+  ledger.pollJobs.added()
   const wrong = ledger.list(address.tenant, 'asset', {}, { first: -1 }, 10)
   await expect(wrong).rejects.toThrow('first')
 
   expect(reported.map(({ name }) => name)).toEqual([
     'register',
-    'creations.begin',
-    'creations.extend',
-    'turns.take',
-    'turns.extend',
-    'watches.extend',
+    'idempotencyRecords.begin',
+    'idempotencyRecords.extend',
+    'tenantLocks.take',
+    'tenantLocks.extend',
+    'pollJobs.extend',
     'list',
   ])
   for (const { durationMs } of reported) {

@@ -95,7 +95,7 @@ test('polls tell their lag; watches, subscribers and sockets are counted when as
   await until(async () => (await scrape(app.url))('zerograph_sockets') === 0)
   const after = await scrape(app.url)
 
-  const gauges = ['zerograph_watches', 'zerograph_subscribers', 'zerograph_sockets']
+  const gauges = ['zerograph_poll_jobs', 'zerograph_subscribers', 'zerograph_sockets']
   expect(gauges.map((name) => during(name))).toEqual([1, 1, 1])
   expect(gauges.map((name) => after(name))).toEqual([0, 0, 0])
   const polls = Number(after('zerograph_poll_lag_seconds_count', { kind: 'asset' }))
@@ -113,8 +113,8 @@ test('the calls of the ledger are timed by name', async () => {
   const value = await scrape(app.url)
   const calls = (call: string) => value('zerograph_ledger_call_duration_seconds_count', { call })
   expect(calls('register')).toBe(1)
-  expect(calls('creations.begin')).toBe(1)
-  expect(calls('watches.claim')).toBeGreaterThan(0)
+  expect(calls('idempotencyRecords.begin')).toBe(1)
+  expect(calls('pollJobs.claim')).toBeGreaterThan(0)
   const sum = value('zerograph_ledger_call_duration_seconds_sum', { call: 'register' })
   expect(sum).toBeGreaterThan(0)
   expect(sum).toBeLessThan(5)
@@ -158,22 +158,22 @@ test('the process tells its memory and how late its event loop is', async () => 
   expect(late('0.5')).toBeLessThan(0.1)
 })
 
-test.for<[string, MetricsSources['watches']]>([
+test.for<[string, MetricsSources['pollJobs']]>([
   ['fails', () => Promise.reject(new Error('away'))],
   ['hangs', () => new Promise(() => {})],
-])('metrics are there when the database %s, but for what only it knows', async ([, watches]) => {
+])('metrics are there when the database %s, but for what only it knows', async ([, pollJobs]) => {
   let asked = 0
   const metrics = start({
-    watches() {
+    pollJobs() {
       asked += 1
-      return watches()
+      return pollJobs()
     },
   })
 
   const texts = await Promise.all([metrics.text(), metrics.text()])
 
   for (const text of texts) {
-    expect(read(text)('zerograph_watches')).toBeUndefined()
+    expect(read(text)('zerograph_poll_jobs')).toBeUndefined()
     expect(read(text)('zerograph_sockets')).toBe(3)
   }
   expect(asked).toBe(1)
@@ -225,7 +225,7 @@ function named(name: string): Operation {
 
 function start(sources: Partial<MetricsSources> = {}) {
   const metrics = createMetrics({
-    watches: async () => 1,
+    pollJobs: async () => 1,
     subscribers: () => 2,
     sockets: () => 3,
     breakers: () => [],

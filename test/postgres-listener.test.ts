@@ -1,7 +1,7 @@
 import { Client } from 'pg'
 import { expect, onTestFinished, test } from 'vitest'
-import { createNudges } from '../src/ledger/nudges.ts'
-import { listenForNudges } from '../src/ledger/postgres-listener.ts'
+import { createChangeNotifier } from '../src/ledger/change-notifier.ts'
+import { listenForNotifications } from '../src/ledger/postgres-listener.ts'
 import { temporaryFolder, until } from './support/app.ts'
 import { databaseFor } from './support/engine.ts'
 import { startRelay } from './support/relay.ts'
@@ -33,11 +33,11 @@ const LISTENERS = "where application_name = 'zerograph listener' and datname = c
 
 /** Listens at `url`; what was heard of `ADDRESS`, and which errors there were. */
 function listen(url: string) {
-  const nudges = createNudges()
+  const notifier = createChangeNotifier()
   const heard: (string | null)[] = []
   const errors: unknown[] = []
-  nudges.listen(ADDRESS, (key) => void heard.push(key))
-  const stop = listenForNudges(url, nudges, (error) => void errors.push(error))
+  notifier.listen(ADDRESS, (key) => void heard.push(key))
+  const stop = listenForNotifications(url, notifier, (error) => void errors.push(error))
   onTestFinished(stop)
   return { heard, errors, stop }
 }

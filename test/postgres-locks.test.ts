@@ -39,14 +39,14 @@ async function isSomebodyWaiting(database: Kysely<Tables>): Promise<boolean> {
   return rows.length > 0
 }
 
-test('a watch that another process is claiming is passed over', async () => {
+test('a poll job that another process is claiming is passed over', async () => {
   const { ledger, database } = await openBoth()
   await registerAsset(ledger, 'theirs')
   await registerAsset(ledger, 'ours')
 
   const claimed = await database.transaction().execute(async (trx) => {
     await trx
-      .selectFrom('watch')
+      .selectFrom('poll_job')
       .select('key')
       .where('key', '=', 'JIMENG:theirs')
       .forUpdate()
@@ -81,10 +81,10 @@ test('a claim that is taken over while it is concluded records nothing', async (
     database,
     (trx) =>
       trx
-        .updateTable('watch')
+        .updateTable('poll_job')
         .set({ fence: held.fence + 1 })
         .execute(),
-    () => ledger.watches.conclude(held, assetSeen('FAILED'), nextPoll()),
+    () => ledger.pollJobs.conclude(held, assetSeen('FAILED'), nextPoll()),
   )
 
   expect(concluded).toBe(false)
@@ -94,24 +94,24 @@ test('a claim that is taken over while it is concluded records nothing', async (
 test('a sender that says it is at work while somebody asks has not gone', async () => {
   const { ledger, database } = await openBoth()
   const key = { tenant: ledger.tenantOf(KEY), idempotencyKey: 'k' }
-  await ledger.creations.begin(key, 'print')
-  await database.updateTable('creation').set({ lease_until: 0 }).execute()
+  await ledger.idempotencyRecords.begin(key, 'print')
+  await database.updateTable('idempotency_record').set({ lease_until: 0 }).execute()
 
   const lease_until = Date.now() + 60_000
   const asked = await committedWhileWaiting(
     database,
-    (trx) => trx.updateTable('creation').set({ lease_until }).execute(),
-    () => ledger.creations.begin(key, 'print'),
+    (trx) => trx.updateTable('idempotency_record').set({ lease_until }).execute(),
+    () => ledger.idempotencyRecords.begin(key, 'print'),
   )
 
   expect(asked).toEqual({ state: 'SENDING' })
 })
 
-test('the key stays when something is registered while the last that was watched settles', async () => {
+test('the key stays when something is registered while the last that was polled settles', async () => {
   const { ledger, database } = await openBoth()
   const address = await registerAsset(ledger)
-  const { kind, key, ...watch } = await database
-    .selectFrom('watch')
+  const { kind, key, ...job } = await database
+    .selectFrom('poll_job')
     .selectAll()
     .executeTakeFirstOrThrow()
   const { tenant, sealed } = await database
@@ -123,8 +123,8 @@ test('the key stays when something is registered while the last that was watched
     database,
     async (trx) => {
       await trx
-        .insertInto('watch')
-        .values({ ...watch, kind, key: assetAddress(ledger, 'Asset-2').key })
+        .insertInto('poll_job')
+        .values({ ...job, kind, key: assetAddress(ledger, 'Asset-2').key })
         .execute()
       await trx.updateTable('credential').set({ sealed }).where('tenant', '=', tenant).execute()
     },
@@ -141,9 +141,9 @@ test('a change is told to the listeners of every process at the database', async
   const address = await registerAsset(here)
   const group = { ...address, kind: 'assetGroup', key: 'JIMENG:group-1' } as const
   const heard: (string | null)[] = []
-  const leave = there.nudges.listen(group, (key) => void heard.push(key))
+  const leave = there.notifier.listen(group, (key) => void heard.push(key))
   // Its connection listens once everybody was told to look.
-  await until(() => there.nudges.count > 0)
+  await until(() => there.notifier.count > 0)
   heard.length = 0
 
   await here.observe(address, assetSeen('ACTIVE'))

@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg'
 import { expect, onTestFinished, test } from 'vitest'
-import { createNudges } from '../src/ledger/nudges.ts'
-import { listenForNudges } from '../src/ledger/postgres-listener.ts'
+import { createChangeNotifier } from '../src/ledger/change-notifier.ts'
+import { listenForNotifications } from '../src/ledger/postgres-listener.ts'
 import { createPool } from '../src/ledger/postgres-pool.ts'
 import { streamOf } from '../src/ledger/postgres-stream.ts'
 import { startApp, type TestApp, temporaryFolder, until } from './support/app.ts'
@@ -113,9 +113,9 @@ test('having no connection to give is LedgerUnavailable, with the cause', async 
 
 test('listening ends within seconds when PostgreSQL has gone silent', async () => {
   const { url, relay } = await silenceable()
-  const nudges = createNudges()
-  const stop = listenForNudges(url, nudges, () => {})
-  await until(() => nudges.count > 0)
+  const notifier = createChangeNotifier()
+  const stop = listenForNotifications(url, notifier, () => {})
+  await until(() => notifier.count > 0)
   relay.silence()
   const startedAt = performance.now()
   await stop()

@@ -46,7 +46,7 @@ test('ten that start at once bring an empty database to its newest shape once', 
     openLedger({
       dataDir: temporaryFolder(),
       databaseUrl,
-      watch: { firstPollMs: { asset: 0, videoTask: 0 }, deadlineMs: 60_000 },
+      polling: { firstPollMs: { asset: 0, videoTask: 0 }, deadlineMs: 60_000 },
       onError() {},
     })
 

@@ -122,15 +122,15 @@ test('no more polls are in flight than maxInFlight, and the next follows at once
 test('the gap between polls is shortened by up to a fifth at random', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })
-  const watch = { firstPollMs: { asset: 20_000, videoTask: 0 }, deadlineMs: 3_600_000 }
-  const { ledger, database } = await openTestLedgerWithDatabase({ watch })
+  const polling = { firstPollMs: { asset: 20_000, videoTask: 0 }, deadlineMs: 3_600_000 }
+  const { ledger, database } = await openTestLedgerWithDatabase({ polling })
   await registerAsset(ledger)
-  await database.updateTable('watch').set({ next_poll_at: 0 }).execute()
+  await database.updateTable('poll_job').set({ next_poll_at: 0 }).execute()
   const pace = { minMs: 10, maxMs: 1_000_000 }
   const before = Date.now()
   startTestTracker(ledger, upstream, { pace: { asset: pace, videoTask: pace }, random: () => 0.5 })
 
-  const row = () => database.selectFrom('watch').selectAll().executeTakeFirstOrThrow()
+  const row = () => database.selectFrom('poll_job').selectAll().executeTakeFirstOrThrow()
   await until(async () => (await row()).next_poll_at > 0)
 
   const { next_poll_at, gap_ms } = await row()
@@ -207,12 +207,12 @@ test('a failure of the database is reported, and polling goes on after it', asyn
   upstream.assets.set('Asset-1', { status: 'Active' })
   const { ledger, database } = await openTestLedgerWithDatabase()
   const address = await registerAsset(ledger)
-  await database.schema.alterTable('watch').renameTo('moved').execute()
+  await database.schema.alterTable('poll_job').renameTo('moved').execute()
   const tracker = startTestTracker(ledger, upstream)
   await until(() => tracker.errors.length > 0)
   const reported = tracker.errors.length
 
-  await database.schema.alterTable('moved').renameTo('watch').execute()
+  await database.schema.alterTable('moved').renameTo('poll_job').execute()
   await until(async () => (await ledger.find(address))?.snapshot.status === 'ACTIVE')
 
   // The pause after an error is a second: it is not tried again and again.

@@ -52,7 +52,7 @@ test.for([
   const [first = 0, second = 0] = gapsBetween(calls)
   expect(first).toBeGreaterThanOrEqual(58)
   expect(second).toBeGreaterThanOrEqual(118)
-  expect(await ledger.countWatches()).toBe(0)
+  expect(await ledger.countPollJobs()).toBe(0)
 })
 
 test('an asset that is unknown for a moment after it was created is polled to its end', async () => {
@@ -79,7 +79,7 @@ test('refused polls are counted over a restart', async () => {
   const first = startTestTracker(ledger, upstream, { refusedPolls })
   // Recorded, not only answered: a poll that is cut by the stop is made again.
   await until(async () => {
-    const row = await database.selectFrom('watch').select('refused_polls').executeTakeFirst()
+    const row = await database.selectFrom('poll_job').select('refused_polls').executeTakeFirst()
     return row?.refused_polls === 2
   })
   await first.stop()
@@ -93,12 +93,12 @@ test('refused polls are counted over a restart', async () => {
 test.for([
   ['minutes', '300'],
   ['14 digits', '99999999999999'],
-])('a watch ends by its deadline though 0-0 asks for a pause of %s', async ([, retryAfter]) => {
+])('a poll job ends by its deadline though 0-0 asks for a pause of %s', async ([, retryAfter]) => {
   const upstream = await scriptUpstream()
   const headers = { 'retry-after': retryAfter ?? '' }
   answerReads(upstream, { status: 429, headers, body: { error: 'Too many requests' } })
-  const watch = { firstPollMs: { asset: 0, videoTask: 0 }, deadlineMs: 400 }
-  const ledger = await openTestLedger(temporaryFolder(), { watch })
+  const polling = { firstPollMs: { asset: 0, videoTask: 0 }, deadlineMs: 400 }
+  const ledger = await openTestLedger(temporaryFolder(), { polling })
   const address = await registerAsset(ledger)
   const registeredAt = Date.now()
   const tracker = startTestTracker(ledger, upstream)
@@ -117,13 +117,13 @@ test('a provider that cools down is not asked for five minutes', async () => {
   const upstream = await scriptUpstream()
   const headers = { 'retry-after': '300' }
   answerReads(upstream, { status: 503, headers, body: { detail: 'upstream unavailable' } })
-  const watch = { firstPollMs: { asset: 0, videoTask: 0 }, deadlineMs: 3_600_000 }
-  const { ledger, database } = await openTestLedgerWithDatabase({ watch })
+  const polling = { firstPollMs: { asset: 0, videoTask: 0 }, deadlineMs: 3_600_000 }
+  const { ledger, database } = await openTestLedgerWithDatabase({ polling })
   await registerAsset(ledger)
   const before = Date.now()
   startTestTracker(ledger, upstream, { random: () => 0.5 })
 
-  const row = () => database.selectFrom('watch').selectAll().executeTakeFirstOrThrow()
+  const row = () => database.selectFrom('poll_job').selectAll().executeTakeFirstOrThrow()
   await until(async () => (await row()).not_before > 0)
 
   const { next_poll_at, not_before } = await row()
@@ -136,7 +136,7 @@ test.for<[string, Answer]>([
   ['429', { status: 429, body: { error: 'Too many requests' } }],
   ['500', { status: 500, body: { error: 'Internal server error: x' } }],
   ['a key that is refused', { status: 401, body: { detail: 'invalid api key' } }],
-])('%s lengthens the gap and does not end the watch', async ([, answer]) => {
+])('%s lengthens the gap and does not end the poll job', async ([, answer]) => {
   const upstream = await scriptUpstream()
   answerReads(upstream, answer)
   const ledger = await openTestLedger()
@@ -154,11 +154,11 @@ test.for<[string, Answer]>([
   await until(async () => (await ledger.find(address))?.snapshot.status === 'ACTIVE')
 })
 
-test('a watch whose every poll fails ends at its deadline', async () => {
+test('a poll job whose every poll fails ends at its deadline', async () => {
   const upstream = await scriptUpstream()
   answerReads(upstream, { status: 500, body: { error: 'Internal server error: x' } })
-  const watch = { firstPollMs: { asset: 0, videoTask: 0 }, deadlineMs: 200 }
-  const ledger = await openTestLedger(temporaryFolder(), { watch })
+  const polling = { firstPollMs: { asset: 0, videoTask: 0 }, deadlineMs: 200 }
+  const ledger = await openTestLedger(temporaryFolder(), { polling })
   const address = await registerAsset(ledger)
   startTestTracker(ledger, upstream)
 
@@ -168,7 +168,7 @@ test('a watch whose every poll fails ends at its deadline', async () => {
   expect((await ledger.find(address))?.snapshot.status).toBe('PROCESSING')
 })
 
-test('a watch whose stored key cannot be read ends without a poll', async () => {
+test('a poll job whose stored key cannot be read ends without a poll', async () => {
   const upstream = await scriptUpstream()
   const dataDir = temporaryFolder()
   const first = await openTestLedger(dataDir, { secret: Buffer.alloc(32, 1) })
@@ -195,11 +195,11 @@ test('with a key that the service holds, a stored one is not needed', async () =
 })
 
 test('the first poll is no later than the deadline', async () => {
-  const watch = { firstPollMs: { asset: LONG_MS, videoTask: LONG_MS }, deadlineMs: 50 }
-  const { ledger, database } = await openTestLedgerWithDatabase({ watch })
+  const polling = { firstPollMs: { asset: LONG_MS, videoTask: LONG_MS }, deadlineMs: 50 }
+  const { ledger, database } = await openTestLedgerWithDatabase({ polling })
   const address = await registerAsset(ledger)
 
-  const row = await database.selectFrom('watch').selectAll().executeTakeFirstOrThrow()
+  const row = await database.selectFrom('poll_job').selectAll().executeTakeFirstOrThrow()
 
   expect(row.next_poll_at).toBe(row.deadline_at)
   expect((await ledger.find(address))?.snapshot).toMatchObject(assetSeen('PROCESSING'))

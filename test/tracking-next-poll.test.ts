@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { ClaimedWatch } from '../src/ledger/watches.ts'
+import type { ClaimedPollJob } from '../src/ledger/poll-jobs.ts'
 import { createNextPoll, REFUSED_POLLS } from '../src/tracking/next-poll.ts'
 import { reasonOf } from '../src/tracking/reason.ts'
 import { after, lengthened } from '../src/tracking/schedule.ts'
@@ -14,7 +14,7 @@ const pace = {
 const options = { heldKey: null, pace, random: () => 0 }
 const REFUSED = new UpstreamError('NOT_FOUND')
 
-function watch(more: Partial<ClaimedWatch> = {}): ClaimedWatch {
+function watch(more: Partial<ClaimedPollJob> = {}): ClaimedPollJob {
   return {
     tenant: 'tenant',
     kind: 'asset',
@@ -69,7 +69,7 @@ describe('after an answer', () => {
     expect('nextPollAt' in next && inMs(next.nextPollAt)).toBe(13_500)
   })
 
-  test('the watch ends when its deadline has passed, with the last status', () => {
+  test('the poll job ends when its deadline has passed, with the last status', () => {
     expect(createNextPoll(options).afterAnswer(watch(overdue))).toEqual({
       endedBecause:
         'Not settled by 2026-01-01T00:00:00.000Z, when watching it ended; 0-0 last said "Processing".',
@@ -126,7 +126,7 @@ describe('after a failure', () => {
     expect('nextPollAt' in next && next.nextPollAt.getTime()).toBe(8.64e15)
   })
 
-  test('the watch ends when its deadline has passed, with the failure', () => {
+  test('the poll job ends when its deadline has passed, with the failure', () => {
     const { afterFailure } = createNextPoll(options)
 
     expect(afterFailure(watch(overdue), failed('UPSTREAM_UNAVAILABLE', 1_000))).toEqual({
@@ -168,7 +168,7 @@ describe('after NOT_FOUND or FORBIDDEN', () => {
     expect(REFUSED_POLLS.pauseMs).toBeGreaterThanOrEqual(2 * MINUTE_MS)
   })
 
-  test('the third in a row ends the watch, with the reason', () => {
+  test('the third in a row ends the poll job, with the reason', () => {
     const next = createNextPoll(options).afterFailure(watch({ refusedPolls: 2 }), REFUSED)
 
     expect(next).toEqual({
@@ -176,7 +176,7 @@ describe('after NOT_FOUND or FORBIDDEN', () => {
     })
   })
 
-  test('the deadline ends the watch before that', () => {
+  test('the deadline ends the poll job before that', () => {
     const next = createNextPoll(options).afterFailure(watch(overdue), REFUSED)
 
     expect(next).toEqual({ endedBecause: expect.stringMatching(/^Not settled by .* not know/) })

@@ -61,7 +61,7 @@ test.for<[string, Answer | 'reset', RegExp]>([
   expect(failureReason).toMatch(/^It is not known whether 0-0 did this; it is not sent again/)
   expect(failureReason).toMatch(reason)
   expect(upstream.callsTo(POST)).toHaveLength(1)
-  expect(await ledger.countWatches()).toBe(0)
+  expect(await ledger.countPollJobs()).toBe(0)
 })
 
 test.for<[string, Answer, RegExp]>([
@@ -161,7 +161,7 @@ test('while nothing is asked for, the gap between attempts doubles', async () =>
   expect(gaps[0]).toBeGreaterThanOrEqual(29)
   expect(gaps[1]).toBeGreaterThanOrEqual(59)
   expect(gaps[2]).toBeGreaterThanOrEqual(119)
-  const row = await database.selectFrom('watch').selectAll().executeTakeFirstOrThrow()
+  const row = await database.selectFrom('poll_job').selectAll().executeTakeFirstOrThrow()
   expect(row.gap_ms).toBeGreaterThanOrEqual(120)
 })
 
@@ -182,15 +182,15 @@ test.for([
 
 test('a task that is sent is polled by a deadline of its own', async () => {
   const upstream = await scriptUpstream()
-  const watch = { firstPollMs: { asset: 0, videoTask: 0 }, deadlineMs: 1_500 }
-  const { ledger, database } = await openTestLedgerWithDatabase({ watch })
+  const polling = { firstPollMs: { asset: 0, videoTask: 0 }, deadlineMs: 1_500 }
+  const { ledger, database } = await openTestLedgerWithDatabase({ polling })
   const address = await registerWaitingTask(ledger, 'zg-1')
   const before = Date.now()
   startTestTracker(ledger, upstream, { deadlineMs: LONG_MS })
 
   await until(async () => (await stateOf(ledger, address)).status === 'QUEUED')
 
-  const row = await database.selectFrom('watch').selectAll().executeTakeFirstOrThrow()
+  const row = await database.selectFrom('poll_job').selectAll().executeTakeFirstOrThrow()
   expect(row.deadline_at).toBeGreaterThanOrEqual(before + LONG_MS)
   expect(row.submission).toBeNull()
 })
@@ -205,7 +205,7 @@ test('a task that is sent is first polled after the shortest gap of tasks', asyn
 
   await until(async () => (await stateOf(ledger, address)).status === 'QUEUED')
 
-  const row = await database.selectFrom('watch').selectAll().executeTakeFirstOrThrow()
+  const row = await database.selectFrom('poll_job').selectAll().executeTakeFirstOrThrow()
   expect(row.gap_ms).toBe(20_000)
   expect(row.next_poll_at).toBeGreaterThanOrEqual(before + 20_000)
 })
@@ -216,7 +216,7 @@ test('an asset whose polling ended fails the task, which names it and the time',
   const address = await registerWaiting(ledger, 'zg-1', 'Asset-1', 'Asset-2')
   const asset = (await claim(ledger)).find(({ key }) => key === 'JIMENG:Asset-2')
   if (!asset) throw new Error('The asset was not claimed.')
-  await ledger.watches.conclude(asset, null, { endedBecause: 'nobody knows it' })
+  await ledger.pollJobs.conclude(asset, null, { endedBecause: 'nobody knows it' })
   const { observedAt } = (await ledger.find(assetAddress(ledger, 'Asset-2'))) ?? {}
   upstream.assets.set('Asset-1', { status: 'Processing' })
   startTestTracker(ledger, upstream)
@@ -246,7 +246,11 @@ test('a task waits no longer than its deadline for an asset that is still proces
   const { ledger, database } = await openTestLedgerWithDatabase()
   const address = await registerWaiting(ledger, 'zg-1', 'Asset-1')
   const deadline_at = Date.now() + 150
-  await database.updateTable('watch').set({ deadline_at }).where('kind', '=', 'videoTask').execute()
+  await database
+    .updateTable('poll_job')
+    .set({ deadline_at })
+    .where('kind', '=', 'videoTask')
+    .execute()
   startTestTracker(ledger, upstream)
 
   expect(await failureOf(ledger, address)).toBe(
@@ -257,8 +261,8 @@ test('a task waits no longer than its deadline for an asset that is still proces
 
 test('an asset that the ledger does not have is waited for until the deadline', async () => {
   const upstream = await scriptUpstream()
-  const watch = { firstPollMs: { asset: 0, videoTask: 0 }, deadlineMs: 200 }
-  const ledger = await openTestLedger(temporaryFolder(), { watch })
+  const polling = { firstPollMs: { asset: 0, videoTask: 0 }, deadlineMs: 200 }
+  const ledger = await openTestLedger(temporaryFolder(), { polling })
   const request = requestNaming('Asset-9')
   const address = await registerWaitingTask(ledger, 'zg-1', { model: null, request })
   const registeredAt = Date.now()
@@ -277,7 +281,7 @@ test('a task whose assets are all ACTIVE is sent also at its deadline', async ()
   const { ledger, database } = await openTestLedgerWithDatabase()
   const address = await registerWaiting(ledger, 'zg-1', 'Asset-1')
   await ledger.observe(assetAddress(ledger), assetSeen('ACTIVE'))
-  await database.updateTable('watch').set({ deadline_at: Date.now() }).execute()
+  await database.updateTable('poll_job').set({ deadline_at: Date.now() }).execute()
   const unrecorded: unknown[] = []
   const onUnrecorded = (task: unknown) => unrecorded.push(task)
   const tracker = startTestTracker(ledger, upstream, { onUnrecorded })
@@ -314,7 +318,7 @@ test('the gap between two looks at the assets grows to the longest gap of assets
   startTestTracker(ledger, upstream, { pace, random: () => 0 })
   const row = () =>
     database
-      .selectFrom('watch')
+      .selectFrom('poll_job')
       .selectAll()
       .where('kind', '=', 'videoTask')
       .executeTakeFirstOrThrow()
@@ -362,7 +366,7 @@ test('a task found sent without an answer is FAILED with an unknown outcome', as
   const upstream = await scriptUpstream()
   const ledger = await openTestLedger()
   const address = await registerWaitingTask(ledger, 'zg-1')
-  await ledger.watches.markSent(await claimOne(ledger, { leaseMs: 1 }))
+  await ledger.pollJobs.markSent(await claimOne(ledger, { leaseMs: 1 }))
   startTestTracker(ledger, upstream, { senderGraceMs: 50 })
 
   expect(await failureOf(ledger, address)).toBe(
@@ -376,17 +380,17 @@ test('a task found sent without an answer is left to its sender for a while', as
   const ledger = await openTestLedger()
   const address = await registerWaitingTask(ledger, 'zg-1')
   const sender = await claimOne(ledger, { leaseMs: 1 })
-  await ledger.watches.markSent(sender)
+  await ledger.pollJobs.markSent(sender)
   const { stop } = startTestTracker(ledger, upstream, { senderGraceMs: LONG_MS })
   await until(
-    async () => ((await ledger.watches.nextDueAt())?.getTime() ?? 0) > Date.now() + 20_000,
+    async () => ((await ledger.pollJobs.nextDueAt())?.getTime() ?? 0) > Date.now() + 20_000,
   )
   await stop()
   const whileLeft = await stateOf(ledger, address)
 
   const created = taskSeen('QUEUED', { taskId: 'cgt-9' })
   expect(whileLeft.status).toBe('WAITING_FOR_ASSETS')
-  expect(await ledger.watches.concludeSent(sender, created, nextPoll())).toBe(true)
+  expect(await ledger.pollJobs.concludeSent(sender, created, nextPoll())).toBe(true)
   expect(await stateOf(ledger, address)).toMatchObject({ status: 'QUEUED', taskId: 'cgt-9' })
 })
 
@@ -394,31 +398,31 @@ test('a sender records its task over the claim of another process, which then re
   const ledger = await openTestLedger()
   const address = await registerWaitingTask(ledger, 'zg-1')
   const sender = await claimOne(ledger, { leaseMs: 1 })
-  await ledger.watches.markSent(sender)
-  await until(async () => ((await ledger.watches.nextDueAt())?.getTime() ?? 0) < Date.now())
+  await ledger.pollJobs.markSent(sender)
+  await until(async () => ((await ledger.pollJobs.nextDueAt())?.getTime() ?? 0) < Date.now())
   const other = await claimOne(ledger)
   const created = taskSeen('QUEUED', { taskId: 'cgt-9' })
 
-  expect(await ledger.watches.conclude(sender, created, nextPoll())).toBe(false)
-  expect(await ledger.watches.concludeSent(sender, created, nextPoll())).toBe(true)
+  expect(await ledger.pollJobs.conclude(sender, created, nextPoll())).toBe(false)
+  expect(await ledger.pollJobs.concludeSent(sender, created, nextPoll())).toBe(true)
   const failed = taskSeen('FAILED', { taskId: null, failureReason: 'unknown' })
-  expect(await ledger.watches.conclude(other, failed, { endedBecause: 'unknown' })).toBe(false)
+  expect(await ledger.pollJobs.conclude(other, failed, { endedBecause: 'unknown' })).toBe(false)
   expect(await stateOf(ledger, address)).toMatchObject({ status: 'QUEUED', taskId: 'cgt-9' })
   // What is no longer being sent has no sender.
-  expect(await ledger.watches.concludeSent(sender, created, nextPoll())).toBe(false)
+  expect(await ledger.pollJobs.concludeSent(sender, created, nextPoll())).toBe(false)
 })
 
 test('a sender that was given up records nothing, and the task stays FAILED', async () => {
   const ledger = await openTestLedger()
   const address = await registerWaitingTask(ledger, 'zg-1')
   const sender = await claimOne(ledger, { leaseMs: 1 })
-  await ledger.watches.markSent(sender)
-  await until(async () => ((await ledger.watches.nextDueAt())?.getTime() ?? 0) < Date.now())
+  await ledger.pollJobs.markSent(sender)
+  await until(async () => ((await ledger.pollJobs.nextDueAt())?.getTime() ?? 0) < Date.now())
   const failed = taskSeen('FAILED', { taskId: null, failureReason: 'unknown' })
-  await ledger.watches.conclude(await claimOne(ledger), failed, { endedBecause: 'unknown' })
+  await ledger.pollJobs.conclude(await claimOne(ledger), failed, { endedBecause: 'unknown' })
 
   const created = taskSeen('QUEUED', { taskId: 'cgt-9' })
-  expect(await ledger.watches.concludeSent(sender, created, nextPoll())).toBe(false)
+  expect(await ledger.pollJobs.concludeSent(sender, created, nextPoll())).toBe(false)
   expect((await stateOf(ledger, address)).status).toBe('FAILED')
 })
 
@@ -458,7 +462,7 @@ test('what 0-0 took after another process had given the sender up is reported wi
 
   const other = await claimOne(ledger, { inMs: 2 * LONG_MS, leaseMs: LONG_MS })
   const failed = taskSeen('FAILED', { taskId: null, failureReason: 'unknown' })
-  await ledger.watches.conclude(other, failed, { endedBecause: 'unknown' })
+  await ledger.pollJobs.conclude(other, failed, { endedBecause: 'unknown' })
   held.resolve(undefined)
   await until(() => unrecorded.length === 1)
 

@@ -23,7 +23,7 @@ async function lookAtAll(ledger: Ledger) {
   const claimed = await claim(ledger)
   for (const watch of claimed) {
     const waits = watch.submission === 'WAITING' ? ({ submission: 'WAITING' } as const) : {}
-    await ledger.watches.conclude(watch, null, { ...nextPoll(MINUTE_MS), ...waits })
+    await ledger.pollJobs.conclude(watch, null, { ...nextPoll(MINUTE_MS), ...waits })
   }
 }
 
@@ -91,9 +91,9 @@ test('an asset whose polling ends wakes', async () => {
   const asset = claimed.find(({ kind }) => kind === 'asset')
   const task = claimed.find(({ kind }) => kind === 'videoTask')
   if (!asset || !task) throw new Error('Not both were claimed.')
-  await ledger.watches.conclude(task, null, { ...nextPoll(MINUTE_MS), submission: 'WAITING' })
+  await ledger.pollJobs.conclude(task, null, { ...nextPoll(MINUTE_MS), submission: 'WAITING' })
 
-  await ledger.watches.conclude(asset, null, { endedBecause: 'the deadline' })
+  await ledger.pollJobs.conclude(asset, null, { endedBecause: 'the deadline' })
 
   expect(await dueTasks(ledger)).toEqual(['zg-1'])
 })
@@ -104,7 +104,7 @@ test('a task that is being looked at keeps the wake', async () => {
   const looking = await claimTask(ledger, address)
 
   await ledger.observe(assetAddress(ledger), assetSeen('ACTIVE'))
-  await ledger.watches.conclude(looking, null, { ...nextPoll(MINUTE_MS), submission: 'WAITING' })
+  await ledger.pollJobs.conclude(looking, null, { ...nextPoll(MINUTE_MS), submission: 'WAITING' })
 
   expect(await dueTasks(ledger)).toEqual(['zg-1'])
 })
@@ -114,11 +114,11 @@ test('a wake while the task is sent does not shorten the pause that 0-0 asks for
   const address = await registerWaiting(ledger, 'zg-1', 'Asset-1')
   const looking = await claimTask(ledger, address)
   await ledger.observe(assetAddress(ledger), assetSeen('ACTIVE'))
-  await ledger.watches.markSent(looking)
+  await ledger.pollJobs.markSent(looking)
 
   const notBefore = new Date(Date.now() + 30_000)
   const then = { nextPollAt: notBefore, notBefore, gapMs: 100, submission: 'WAITING' } as const
-  await ledger.watches.conclude(looking, null, then)
+  await ledger.pollJobs.conclude(looking, null, then)
 
   expect(await dueTasks(ledger, 29_000)).toEqual([])
   expect(await dueTasks(ledger, 30_001)).toEqual(['zg-1'])
@@ -130,7 +130,7 @@ test('a wake after 0-0 asked for a pause does not shorten it', async () => {
   const looking = await claimTask(ledger, address)
   const notBefore = new Date(Date.now() + 30_000)
   const then = { nextPollAt: new Date(Date.now() + 40_000), notBefore, gapMs: 100 }
-  await ledger.watches.conclude(looking, null, { ...then, submission: 'WAITING' })
+  await ledger.pollJobs.conclude(looking, null, { ...then, submission: 'WAITING' })
 
   await ledger.observe(assetAddress(ledger), assetSeen('ACTIVE'))
 
@@ -142,8 +142,8 @@ test('a task that was sent is polled at its own time, whatever its assets do', a
   const ledger = await openTestLedger()
   const address = await registerWaiting(ledger, 'zg-1', 'Asset-1')
   const looking = await claimTask(ledger, address)
-  await ledger.watches.markSent(looking)
-  await ledger.watches.conclude(looking, taskSeen('QUEUED'), nextPoll(MINUTE_MS))
+  await ledger.pollJobs.markSent(looking)
+  await ledger.pollJobs.conclude(looking, taskSeen('QUEUED'), nextPoll(MINUTE_MS))
 
   await ledger.observe(assetAddress(ledger), assetSeen('ACTIVE'))
 

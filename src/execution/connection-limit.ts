@@ -3,12 +3,12 @@ import { isAsyncIterable, type Plugin, type YogaInitialContext } from 'graphql-y
 import { type Arrival, tenantOf } from './operation-context.ts'
 
 /** Gives each tenant so many places at most, for sockets and streams alike. */
-export interface Places {
+export interface ConnectionLimit {
   /** Gives the function that frees the place, or null when there is none left; null stands for whoever is not known. */
   take(tenant: string | null): (() => void) | null
 }
 
-export function createPlaces(maxEach: number): Places {
+export function createConnectionLimit(maxEach: number): ConnectionLimit {
   const taken = new Map<string | null, number>()
   return {
     take(tenant) {
@@ -50,8 +50,8 @@ function streamRefused(maxEach: number): GraphQLError {
 }
 
 /** Lets a stream of server-sent events take a place, as a socket does. */
-export function useStreamPlaces(
-  places: Places,
+export function useConnectionLimit(
+  connectionLimit: ConnectionLimit,
   maxEach: number,
 ): Plugin<{ arrival: Arrival } & Partial<YogaInitialContext>> {
   return {
@@ -59,7 +59,7 @@ export function useStreamPlaces(
       const { request, arrival } = args.contextValue
       // Over a WebSocket it is the socket that has the place.
       if (!request) return undefined
-      const free = places.take(tenantOf(arrival.identity))
+      const free = connectionLimit.take(tenantOf(arrival.identity))
       if (!free) {
         setResultAndStopExecution({ errors: [streamRefused(maxEach)] })
         return undefined

@@ -2,7 +2,7 @@ import { GraphQLError } from 'graphql'
 import { createYoga, type GraphQLParams, type YogaInitialContext } from 'graphql-yoga'
 import type { Logger } from 'pino'
 import type { Authenticate, Identity } from '../auth/identity.ts'
-import { createPlaces, useStreamPlaces } from '../execution/connection-limit.ts'
+import { createConnectionLimit, useConnectionLimit } from '../execution/connection-limit.ts'
 import { useDocumentCache } from '../execution/document-cache.ts'
 import { createErrorMapper } from '../execution/error-mapping.ts'
 import { useErrorRequestId } from '../execution/error-request-id.ts'
@@ -56,7 +56,7 @@ export function createGraphQLHandler(options: GraphQLHandlerOptions) {
   const maskError = createErrorMapper({
     onUnexpected: (err) => log.error({ err }, 'unexpected error'),
   })
-  const places = createPlaces(limits.tenantSockets)
+  const connectionLimit = createConnectionLimit(limits.tenantSockets)
   const subscriptionResponses = createSubscriptionResponses()
   const yoga = createYoga<Received, { arrival: Arrival }>({
     schema,
@@ -72,7 +72,7 @@ export function createGraphQLHandler(options: GraphQLHandlerOptions) {
       useGetForQueries(),
       useDocumentCache(),
       useLimits(limits),
-      useStreamPlaces(places, limits.tenantSockets),
+      useConnectionLimit(connectionLimit, limits.tenantSockets),
       ...(publicSchema ? [] : [useHiddenSchema()]),
       usePersistedDocuments(persisted),
       useRequestParser(),
@@ -103,7 +103,7 @@ export function createGraphQLHandler(options: GraphQLHandlerOptions) {
   }
 
   const isSubscription = subscriptionResponses.has
-  return { yoga, maskError, authenticate, admit, places, onRefused, isSubscription }
+  return { yoga, maskError, authenticate, admit, connectionLimit, onRefused, isSubscription }
 }
 export type GraphQLHandler = ReturnType<typeof createGraphQLHandler>
 

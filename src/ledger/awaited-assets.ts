@@ -6,7 +6,7 @@ import type { Tables } from './tables.ts'
 
 /**
  * Remembers which assets a waiting task names, so that a change of one of them wakes the task. Called in the transaction
- * that adds the watch of the task.
+ * that adds the poll job of the task.
  *
  * A change of an asset that commits meanwhile must not be missed. So PostgreSQL locks the assets first: the change is
  * either visible to the first look of the task, or begins after this transaction and finds these rows.
@@ -49,7 +49,7 @@ export async function wakeWaitingTasks(
 ): Promise<void> {
   const now = Date.now()
   await trx
-    .updateTable('watch')
+    .updateTable('poll_job')
     .set(({ eb, ref, val }) => ({
       next_poll_at: eb
         .case()
@@ -64,19 +64,19 @@ export async function wakeWaitingTasks(
     .where('kind', '=', 'videoTask')
     .where('submission', '=', 'WAITING')
     .where('key', 'in', ({ selectFrom }) =>
-      selectFrom('watch')
+      selectFrom('poll_job')
         .innerJoin('awaited_asset', (join) =>
           join
-            .onRef('awaited_asset.tenant', '=', 'watch.tenant')
-            .onRef('awaited_asset.kind', '=', 'watch.kind')
-            .onRef('awaited_asset.key', '=', 'watch.key'),
+            .onRef('awaited_asset.tenant', '=', 'poll_job.tenant')
+            .onRef('awaited_asset.kind', '=', 'poll_job.kind')
+            .onRef('awaited_asset.key', '=', 'poll_job.key'),
         )
-        .select('watch.key')
+        .select('poll_job.key')
         .where('awaited_asset.tenant', '=', tenant)
         .where('awaited_asset.asset_key', '=', assetKey)
         // In one order, so that two assets that settle at the same time do not wait for each other.
-        .orderBy('watch.key')
-        .$if(isPostgres(trx), (query) => query.forUpdate('watch')),
+        .orderBy('poll_job.key')
+        .$if(isPostgres(trx), (query) => query.forUpdate('poll_job')),
     )
     .execute()
 }

@@ -1,9 +1,21 @@
-import { type CreationKey, type Creations, createCreations, finishWithin } from './creations.ts'
+import { type ChangeNotifier, createChangeNotifier } from './change-notifier.ts'
 import { openDatabase } from './database.ts'
+import {
+  createIdempotencyRecords,
+  finishWithin,
+  type IdempotencyRecordKey,
+  type IdempotencyRecords,
+} from './idempotency-records.ts'
 import { migrate } from './migrations.ts'
-import { createNudges, type Nudges } from './nudges.ts'
 import { findRow, insert, nextSnapshot, type Row, reopen, resourceOf, update } from './observe.ts'
 import { type Page, type PageRequest, pageBounds } from './page.ts'
+import {
+  addPollJob,
+  createPollJobs,
+  type PolledKind,
+  type PollJobs,
+  type PollTiming,
+} from './poll-jobs.ts'
 import {
   type Address,
   isTerminal,
@@ -16,15 +28,8 @@ import {
 } from './resource.ts'
 import { createSecrets, loadOrMakeSecret } from './secrets.ts'
 import { createStorageHealth } from './storage-health.ts'
-import { createTurnsOf, type Turns } from './turns.ts'
+import { createTenantLocks, type TenantLocks } from './tenant-locks.ts'
 import { type LedgerUnavailable, persist, typedErrors as withTypedErrors } from './unavailable.ts'
-import {
-  addWatch,
-  createWatches,
-  type WatchedKind,
-  type Watches,
-  type WatchTiming,
-} from './watches.ts'
 
 export interface LedgerOptions {
   /** Folder of the SQLite file and of the generated secret; made when missing. */
@@ -33,14 +38,14 @@ export interface LedgerOptions {
   databaseUrl?: string | undefined
   /** 32 bytes; when absent, the secret kept in `dataDir`. */
   secret?: Buffer | undefined
-  watch: WatchTiming
+  polling: PollTiming
   /** Troubles with connections, which are made anew by themselves. */
   onError(error: unknown): void
   /** What was created at 0-0 cannot be recorded now; it is recorded as soon as the storage takes it. */
   onUnrecorded?: ((created: Unrecorded, error: LedgerUnavailable) => void) | undefined
   /** It is recorded at last. */
   onRecorded?: ((created: Unrecorded) => void) | undefined
-  /** Called when a call has ended, for metrics. Each call has a name of its own, e.g. `creations.begin`. */
+  /** Called when a call has ended, for metrics. Each call has a name of its own, e.g. `idempotencyRecords.begin`. */
   onCall?: ((name: string, durationMs: number) => void) | undefined
 }
 
@@ -50,7 +55,7 @@ export interface Registration<K extends Kind> {
   /** The bearer key to poll with. */
   credential: string
   /** The create that this is the outcome of. */
-  creation?: CreationKey | undefined
+  creation?: IdempotencyRecordKey | undefined
 }
 
 /** Names what must not be forgotten while the storage fails, for the log. */
@@ -74,10 +79,10 @@ export interface ResourceFilter {
 export interface Ledger {
   /** The owner of a bearer key. */
   tenantOf(credential: string): string
-  readonly nudges: Nudges
-  readonly watches: Watches
-  readonly creations: Creations
-  readonly turns: Turns
+  readonly notifier: ChangeNotifier
+  readonly pollJobs: PollJobs
+  readonly idempotencyRecords: IdempotencyRecords
+  readonly tenantLocks: TenantLocks
 
   /** Remembers a resource from now on and has it polled until it settles; a settled one is left at that. */
   register<K extends Kind>(address: Address<K>, registration: Registration<K>): Promise<Resource<K>>
@@ -101,7 +106,7 @@ export interface Ledger {
   /** The transitions of one resource later than `seq`, in order. They are kept until pruned. */
   transitionsAfter<K extends Kind>(address: Address<K>, seq: number): Promise<Transition<K>[]>
   /** How many resources are being polled, by all processes. */
-  countWatches(): Promise<number>
+  countPollJobs(): Promise<number>
   /** Forgets the transitions and creates from before `time`. */
   prune(time: Date): Promise<void>
   /**
@@ -118,30 +123,31 @@ export interface Ledger {
 
 /** Opens the ledger, bringing its database to the newest shape first. */
 export async function openLedger(options: LedgerOptions): Promise<Ledger> {
-  const { dataDir, databaseUrl, secret, watch, onError, onUnrecorded, onRecorded, onCall } = options
+  const { dataDir, databaseUrl, secret, polling, onError, onUnrecorded, onRecorded, onCall } =
+    options
   const database = await openDatabase({ dataDir, databaseUrl, onError })
   const secrets = createSecrets(secret ?? loadOrMakeSecret(dataDir))
   await migrate(database)
   const health = createStorageHealth(database)
   const stopping = new AbortController()
-  const nudges = createNudges()
-  const watches = createWatches({ database, secrets, nudges })
+  const notifier = createChangeNotifier()
+  const pollJobs = createPollJobs({ database, secrets, notifier })
   const stopListening = await listen()
 
   /** Only PostgreSQL has others to hear from; its driver is not even loaded for SQLite. */
   async function listen(): Promise<() => Promise<void>> {
     if (databaseUrl === undefined) return async () => {}
-    const { listenForNudges } = await import('./postgres-listener.ts')
-    return listenForNudges(databaseUrl, nudges, onError)
+    const { listenForNotifications } = await import('./postgres-listener.ts')
+    return listenForNotifications(databaseUrl, notifier, onError)
   }
 
   /** Tells this process at once; the other ones are told by the transaction itself. */
   function tell(row: Row): void {
     const { tenant, key, parent } = row
     const kind = row.kind as Kind
-    nudges.send({ tenant, kind, key, parent })
+    notifier.send({ tenant, kind, key, parent })
     // What waited for an asset may go on.
-    if (kind === 'asset' && row.settled === 1) watches.added()
+    if (kind === 'asset' && row.settled === 1) pollJobs.added()
   }
 
   const typedErrors = <Calls extends object>(calls: Calls) =>
@@ -165,13 +171,13 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
         const row = inserted ?? (await update(trx, known, snapshot))
         if (creation) await finishWithin(trx, creation, { key: row.key } satisfies Created)
         if (isTerminal(address.kind, row.status as Status)) return row
-        const watched = address as Address<WatchedKind>
-        const what = { snapshot: snapshot as Snapshot<WatchedKind>, origin, credential }
-        await addWatch(trx, secrets, watched, what, watch)
+        const polled = address as Address<PolledKind>
+        const what = { snapshot: snapshot as Snapshot<PolledKind>, origin, credential }
+        await addPollJob(trx, secrets, polled, what, polling)
         return reopen(trx, row)
       })
       tell(row)
-      if (row.settled === 0) watches.added()
+      if (row.settled === 0) pollJobs.added()
       return resourceOf<K>(row)
     },
 
@@ -275,9 +281,9 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
       }))
     },
 
-    async countWatches() {
+    async countPollJobs() {
       const { count } = await database
-        .selectFrom('watch')
+        .selectFrom('poll_job')
         .select(({ fn }) => fn.countAll().as('count'))
         .executeTakeFirstOrThrow()
       return Number(count)
@@ -287,20 +293,20 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
       const before = time.getTime()
       await database.deleteFrom('transition').where('observed_at', '<', before).execute()
       await database.deleteFrom('poll_budget').where('refilled_at', '<', before).execute()
-      await database.deleteFrom('creation').where('created_at', '<', before).execute()
+      await database.deleteFrom('idempotency_record').where('created_at', '<', before).execute()
     },
   }
 
-  const creations = createCreations(database)
-  const guardedCreations = { ...creations, begin: whenWritable(creations.begin) }
-  const guardedWatches = { ...watches, markSent: whenWritable(watches.markSent) }
+  const idempotencyRecords = createIdempotencyRecords(database)
+  const guardedRecords = { ...idempotencyRecords, begin: whenWritable(idempotencyRecords.begin) }
+  const guardedPollJobs = { ...pollJobs, markSent: whenWritable(pollJobs.markSent) }
   return {
     ...timed('', typedErrors(calls), onCall),
-    watches: timed('watches.', typedErrors(guardedWatches), onCall),
-    creations: timed('creations.', typedErrors(guardedCreations), onCall),
-    turns: timed('turns.', typedErrors(createTurnsOf(database)), onCall),
+    pollJobs: timed('pollJobs.', typedErrors(guardedPollJobs), onCall),
+    idempotencyRecords: timed('idempotencyRecords.', typedErrors(guardedRecords), onCall),
+    tenantLocks: timed('tenantLocks.', typedErrors(createTenantLocks(database)), onCall),
     tenantOf: secrets.tenantOf,
-    nudges,
+    notifier,
 
     persist: (created, write) =>
       persist(write, {

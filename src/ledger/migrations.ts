@@ -187,5 +187,14 @@ const migrations = (isPostgres: boolean): Record<string, Migration> => {
         await database.schema.alterTable('creation').addColumn('holder', 'text').execute()
       },
     },
+    // The tables have the names of the concepts in the code. SQLite and PostgreSQL follow foreign keys by themselves.
+    '0008-table-names': {
+      async up(database: Kysely<unknown>) {
+        const { schema } = database
+        await schema.alterTable('watch').renameTo('poll_job').execute()
+        await schema.alterTable('creation').renameTo('idempotency_record').execute()
+        await schema.alterTable('turn').renameTo('tenant_lock').execute()
+      },
+    },
   }
 }

@@ -1,8 +1,8 @@
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
 import { type AssetSnapshot, keyOf } from '../model.ts'
 import { wakeWaitingTasks } from './awaited-assets.ts'
+import { encodeNotification, NOTIFICATION_CHANNEL } from './change-notifier.ts'
 import { isPostgres } from './database.ts'
-import { encodeNudge, NUDGE_CHANNEL } from './nudges.ts'
 import {
   type Address,
   decodeOrigin,
@@ -99,7 +99,7 @@ export function nextSnapshot(row: Row, seen: Snapshot): Snapshot | null {
 
 /**
  * Records what was now seen of the resource in `row`, and returns the row as it is then. What changes nothing writes
- * nothing; a new status appends a transition, and a terminal one ends the watch.
+ * nothing; a new status appends a transition, and a terminal one ends the poll job.
  */
 export async function update(trx: Transaction<Tables>, row: Row, seen: Snapshot): Promise<Row> {
   const snapshot = nextSnapshot(row, seen)
@@ -113,20 +113,20 @@ export async function update(trx: Transaction<Tables>, row: Row, seen: Snapshot)
     observed_at: Date.now(),
   })
   const noted = after.status === row.status ? after : await appendTransition(trx, after, row.status)
-  // After the watches of waiting tasks: it locks the credential, which everyone locks last.
-  if (terminal) await deleteWatch(trx, row)
+  // After the poll jobs of waiting tasks: it locks the credential, which everyone locks last.
+  if (terminal) await deletePollJob(trx, row)
   return noted
 }
 
-/** Ends the watch of a resource that did not settle; its status stays, `note` says why. */
+/** Ends the poll job of a resource that did not settle; its status stays, `note` says why. */
 export async function giveUp(trx: Transaction<Tables>, row: Row, note: string): Promise<Row> {
   const after = await write(trx, row, { settled: 1, note, observed_at: Date.now() })
   const noted = await appendTransition(trx, after, row.status)
-  await deleteWatch(trx, row)
+  await deletePollJob(trx, row)
   return noted
 }
 
-/** Takes back that nothing more is expected of a resource: it is watched again. */
+/** Takes back that nothing more is expected of a resource: it is polled again. */
 export async function reopen(trx: Transaction<Tables>, row: Row): Promise<Row> {
   return row.settled === 0 ? row : write(trx, row, { settled: 0, note: null })
 }
@@ -164,22 +164,22 @@ async function appendTransition(
     .returning('seq')
     .executeTakeFirstOrThrow()
   if (isPostgres(trx)) {
-    await sql`select pg_notify(${NUDGE_CHANNEL}, ${encodeNudge(row)})`.execute(trx)
+    await sql`select pg_notify(${NOTIFICATION_CHANNEL}, ${encodeNotification(row)})`.execute(trx)
   }
   if (kind === 'asset' && settled === 1) await wakeWaitingTasks(trx, tenant, key)
   return write(trx, row, { seq })
 }
 
-/** Also forgets the tenant's key when nothing else of the tenant is watched. */
-async function deleteWatch(trx: Transaction<Tables>, { tenant, kind, key }: Row): Promise<void> {
+/** Also forgets the tenant's key when nothing else of the tenant is polled. */
+async function deletePollJob(trx: Transaction<Tables>, { tenant, kind, key }: Row): Promise<void> {
   const { numDeletedRows } = await trx
-    .deleteFrom('watch')
+    .deleteFrom('poll_job')
     .where('tenant', '=', tenant)
     .where('kind', '=', kind)
     .where('key', '=', key)
     .executeTakeFirst()
   if (numDeletedRows === 0n) return
-  // Locked first: whoever adds a watch writes this row too, and a statement begun after that sees the watch.
+  // Locked first: whoever adds a poll job writes this row too, and a statement begun after that sees the poll job.
   await trx
     .selectFrom('credential')
     .select('tenant')
@@ -190,7 +190,7 @@ async function deleteWatch(trx: Transaction<Tables>, { tenant, kind, key }: Row)
     .deleteFrom('credential')
     .where('tenant', '=', tenant)
     .where(({ not, exists, selectFrom }) =>
-      not(exists(selectFrom('watch').select('key').where('tenant', '=', tenant))),
+      not(exists(selectFrom('poll_job').select('key').where('tenant', '=', tenant))),
     )
     .execute()
 }

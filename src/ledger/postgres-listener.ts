@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { Client } from 'pg'
-import { decodeNudge, NUDGE_CHANNEL, type Nudges } from './nudges.ts'
+import { type ChangeNotifier, decodeNotification, NOTIFICATION_CHANNEL } from './change-notifier.ts'
 import { closeStreams, streamOf } from './postgres-stream.ts'
 
 const RECONNECT_MS = 250
@@ -9,13 +9,13 @@ const CONNECT_TIMEOUT_MS = 2_000
 const PROBE_MS = 5_000
 
 /**
- * Passes on the nudges of all processes, over a connection of its own that is replaced whenever it breaks. After each
+ * Passes on the notifications of all processes, over a connection of its own that is replaced whenever it breaks. After each
  * interruption, and for a notification that cannot be read, all listeners are told to look for themselves. Returns the
  * function that ends it.
  */
-export function listenForNudges(
+export function listenForNotifications(
   databaseUrl: string,
-  nudges: Nudges,
+  notifier: ChangeNotifier,
   onError: (error: unknown) => void,
 ): () => Promise<void> {
   const stopping = new AbortController()
@@ -44,8 +44,8 @@ export function listenForNudges(
     broken.promise.catch(() => {})
     try {
       await client.connect()
-      await client.query(`listen ${NUDGE_CHANNEL}`)
-      nudges.sendAll()
+      await client.query(`listen ${NOTIFICATION_CHANNEL}`)
+      notifier.sendAll()
       const probing = setInterval(() => client.query('select 1').catch(broken.reject), PROBE_MS)
       await broken.promise.finally(() => clearInterval(probing))
     } finally {
@@ -57,10 +57,10 @@ export function listenForNudges(
   /** Anyone who may connect to the database may notify; what is thrown here would end the process. */
   function passOn(payload: string): void {
     try {
-      nudges.send(decodeNudge(payload))
+      notifier.send(decodeNotification(payload))
     } catch (error) {
       onError(error)
-      nudges.sendAll()
+      notifier.sendAll()
     }
   }
 

@@ -35,7 +35,7 @@ export interface Resource<K extends Kind = Kind> {
   key: string
   snapshot: Snapshot<K>
   origin: Origin<K>
-  /** Why watching it ended before its time, or null. */
+  /** Why polling it ended before its time, or null. */
   note: string | null
   /** No further status is expected. */
   settled: boolean

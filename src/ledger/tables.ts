@@ -14,13 +14,13 @@ export interface ResourceTable {
   /** An asset's media type. */
   type: string | null
   status: string
-  /** 1 when no further status is expected: a terminal status, or a watch that ended. */
+  /** 1 when no further status is expected: a terminal status, or a poll job that ended. */
   settled: number
   /** What 0-0 last said, as JSON. */
   snapshot: string
   /** What only this service knows, from the moment of creation, as JSON. */
   origin: string | null
-  /** Why the watch ended before a terminal status. */
+  /** Why the poll job ended before a terminal status. */
   note: string | null
   /** The transition that led to `status`. */
   seq: number
@@ -43,7 +43,7 @@ export interface TransitionTable {
 }
 
 /** What is to be polled, and who is polling it now. */
-export interface WatchTable {
+export interface PollJobTable {
   tenant: string
   kind: string
   key: string
@@ -61,10 +61,10 @@ export interface WatchTable {
   refused_polls: Generated<number>
 }
 
-/** The assets that a waiting task names. A row goes with the watch of its task. */
+/** The assets that a waiting task names. A row goes with the poll job of its task. */
 export interface AwaitedAssetTable {
   tenant: string
-  /** `videoTask`: what the foreign key to the watch needs. */
+  /** `videoTask`: what the foreign key to the poll job needs. */
   kind: string
   /** The key of the task. */
   key: string
@@ -78,7 +78,7 @@ export interface CredentialTable {
 }
 
 /** A create under way or done, by the key that names it; written before anything is sent. */
-export interface CreationTable {
+export interface IdempotencyRecordTable {
   tenant: string
   idempotency_key: string
   /** Tells whether a repeat asks for the same. */
@@ -94,7 +94,7 @@ export interface CreationTable {
 }
 
 /** Who is creating an asset for a tenant. */
-export interface TurnTable {
+export interface TenantLockTable {
   tenant: string
   holder: string
   lease_until: number
@@ -118,11 +118,11 @@ export interface WriteProbeTable {
 export interface Tables {
   resource: ResourceTable
   transition: TransitionTable
-  watch: WatchTable
+  poll_job: PollJobTable
   awaited_asset: AwaitedAssetTable
   credential: CredentialTable
-  creation: CreationTable
+  idempotency_record: IdempotencyRecordTable
   poll_budget: PollBudgetTable
-  turn: TurnTable
+  tenant_lock: TenantLockTable
   write_probe: WriteProbeTable
 }

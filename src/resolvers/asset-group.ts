@@ -14,7 +14,7 @@ import { createOnce } from './create-once.ts'
 import { type CreateFailure, orFailure, refuseInput } from './failure.ts'
 import { checkIdempotencyKey } from './idempotency-key.ts'
 import { getPlatformId } from './ids.ts'
-import { orNull } from './or-null.ts'
+import { nullIfNotFound } from './null-if-not-found.ts'
 import { listOf } from './page.ts'
 
 export type AssetGroup = AssetGroupSnapshot
@@ -37,7 +37,7 @@ export async function findAssetGroupByRef(
   ref: PlatformRef,
   { loaders }: Context,
 ): Promise<AssetGroup | null> {
-  const resource = await orNull(loaders.assetGroup.load(ref))
+  const resource = await nullIfNotFound(loaders.assetGroup.load(ref))
   return resource && assetGroupOf(resource)
 }
 

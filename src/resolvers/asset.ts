@@ -23,7 +23,7 @@ import {
 } from './failure.ts'
 import { checkIdempotencyKey } from './idempotency-key.ts'
 import { getPlatformId, notAnId, parsePlatformId } from './ids.ts'
-import { orNull } from './or-null.ts'
+import { nullIfNotFound } from './null-if-not-found.ts'
 import { listOf } from './page.ts'
 
 export interface Asset extends AssetSnapshot {
@@ -68,7 +68,7 @@ export async function findAssetByRef(
   ref: PlatformRef,
   { loaders }: Context,
 ): Promise<Asset | null> {
-  const resource = await orNull(loaders.asset.load(ref))
+  const resource = await nullIfNotFound(loaders.asset.load(ref))
   return resource && assetOf(resource)
 }
 
@@ -120,7 +120,7 @@ export async function createAsset(
         idempotencyKey,
         origin: { sourceUrl: request.url },
         send: (call) =>
-          context.inTurn(tenant, async () => {
+          context.withTenantLock(tenant, async () => {
             if (isShared) await refuseForeignGroup(keyOf({ platform, id }), context)
             const said = await context.upstream.createAsset(request, call)
             const { groupId, type, url, name = null } = request

@@ -1,8 +1,8 @@
 import type { Ledger } from '../ledger/ledger.ts'
 import type { UpstreamClient } from '../upstream/client.ts'
-import type { InTurn } from './in-turn.ts'
 import type { Loaders } from './loaders.ts'
 import type { Reads } from './reads.ts'
+import type { WithTenantLock } from './tenant-lock.ts'
 
 /** Whoever brought a 0-0 key. */
 export interface Caller {
@@ -39,10 +39,10 @@ export interface Context {
   reads: Reads
   /** Whether 0-0 has refused the caller's own key lately. */
   isKeyRefused(credential: string): boolean
-  inTurn: InTurn
+  withTenantLock: WithTenantLock
   limits: RequestLimits
   /** Gives `work` back, and lets the service not end before it has. */
-  seeThrough<T>(work: Promise<T>): Promise<T>
+  waitUntil<T>(work: Promise<T>): Promise<T>
   /** Takes note of what went wrong on our side without failing the operation. */
   onError(error: unknown): void
 }

@@ -1,6 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
-import { type Creation, type CreationKey, EXTEND_EVERY_MS } from '../ledger/creations.ts'
+import {
+  EXTEND_EVERY_MS,
+  type IdempotencyRecord,
+  type IdempotencyRecordKey,
+} from '../ledger/idempotency-records.ts'
 import type { Created, Registration, Unrecorded } from '../ledger/ledger.ts'
 import type { Kind, Resource } from '../ledger/resource.ts'
 import { LedgerUnavailable } from '../ledger/unavailable.ts'
@@ -8,7 +12,7 @@ import type { UpstreamCall } from '../upstream/client.ts'
 import { UpstreamError, type UpstreamErrorCode } from '../upstream/errors.ts'
 import type { Context } from './context.ts'
 import { type Failure, failureOf, Refusal } from './failure.ts'
-import { unlessAway } from './or-null.ts'
+import { unlessAway } from './null-if-not-found.ts'
 
 /** A create that is asked for. */
 export interface Create<K extends Kind> {
@@ -45,7 +49,7 @@ export async function createOnce<K extends Kind>(
   const known = await begin(key, create, context)
   switch (known.state) {
     case 'OURS':
-      return context.seeThrough(sendAndRecord({ ...key, holder: known.holder }, create, context))
+      return context.waitUntil(sendAndRecord({ ...key, holder: known.holder }, create, context))
     case 'CONFLICT':
       throw new Refusal(CONFLICT)
     case 'UNKNOWN':
@@ -62,22 +66,22 @@ export async function createOnce<K extends Kind>(
 
 /** What is known of it, once nobody is sending it any more. */
 async function begin<K extends Kind>(
-  key: CreationKey,
+  key: IdempotencyRecordKey,
   { kind, request }: Create<K>,
   { ledger, caller }: Context,
-): Promise<Exclude<Creation<Outcome>, { state: 'SENDING' }>> {
+): Promise<Exclude<IdempotencyRecord<Outcome>, { state: 'SENDING' }>> {
   const fingerprint = createHash('sha256')
     .update(canonical([kind, request]))
     .digest('hex')
   for (let waitMs = FIRST_LOOK_MS; ; waitMs = Math.min(LAST_LOOK_MS, waitMs * 2)) {
-    const known = await ledger.creations.begin<Outcome>(key, fingerprint)
+    const known = await ledger.idempotencyRecords.begin<Outcome>(key, fingerprint)
     if (known.state !== 'SENDING') return known
     await pause(waitMs, undefined, { signal: caller().signal })
   }
 }
 
 /** A key that this call holds, until what came of it is written. */
-type Claim = CreationKey & { holder: string }
+type Claim = IdempotencyRecordKey & { holder: string }
 
 async function sendAndRecord<K extends Kind>(
   claim: Claim,
@@ -100,12 +104,12 @@ async function sendAndRecord<K extends Kind>(
     return { key, snapshot, origin, note: null, settled: false, seq: 0, observedAt: new Date() }
   } catch (error) {
     if (!sent || mayBeSentAgain(error)) {
-      const release = () => ledger.creations.release(claim, claim.holder)
+      const release = () => ledger.idempotencyRecords.release(claim, claim.holder)
       await record({ kind, failed: failureOf(error)?.code ?? 'INTERNAL' }, release).catch(onError)
       throw error
     }
     const failure = lastingFailureOf(error)
-    const finish = () => ledger.creations.finish(claim, { failure })
+    const finish = () => ledger.idempotencyRecords.finish(claim, { failure })
     await record({ kind, failed: failure.code }, finish).catch(onError)
     // Without a key nobody can ask again under it, so the error keeps its own type.
     if (idempotencyKey === undefined || failureOf(error) === null) throw error
@@ -120,9 +124,9 @@ const RECORD_PATIENCE_MS = 2_000
  * Keeps the claim until the returned function has written what came of it. That gives what `write` gives, or null when the
  * database is away: then the caller need not wait for it to come back, and the writing goes on until it has.
  */
-function keepLease(claim: Claim, { ledger, seeThrough, onError }: Context) {
+function keepLease(claim: Claim, { ledger, waitUntil, onError }: Context) {
   const extending = setInterval(() => {
-    ledger.creations.extend(claim).catch(() => {})
+    ledger.idempotencyRecords.extend(claim).catch(() => {})
   }, EXTEND_EVERY_MS)
   return <T>(created: Unrecorded, write: () => Promise<T>): Promise<T | null> => {
     const first = write()
@@ -132,7 +136,7 @@ function keepLease(claim: Claim, { ledger, seeThrough, onError }: Context) {
         throw error
       })
       .finally(() => clearInterval(extending))
-    seeThrough(written).catch(onError)
+    waitUntil(written).catch(onError)
     const patience = pause(RECORD_PATIENCE_MS, null, { ref: false })
     return Promise.race([first.catch(unlessAway), patience])
   }

@@ -1,16 +1,16 @@
-import type { Nudges } from '../ledger/nudges.ts'
+import type { ChangeNotifier } from '../ledger/change-notifier.ts'
 import type { Address, Kind, Resource, Transition } from '../ledger/resource.ts'
 import { LedgerUnavailable } from '../ledger/unavailable.ts'
 
 const RETRY_MS = 500
 
 export interface FeedOptions<K extends Kind> {
-  nudges: Nudges
+  notifier: ChangeNotifier
   /** What to listen to: the resources themselves, or the parent whose children are followed. */
   targets: Address[]
   /** The resources as they are, read after listening began. */
   present(): Promise<Resource<K>[]>
-  /** The keys of what is to be followed now: asked for when nudges may have been lost. */
+  /** The keys of what is to be followed now: asked for when notifications may have been lost. */
   keys(): Promise<string[]>
   transitionsAfter(key: string, seq: number): Promise<Transition<K>[]>
   /** True: ends when everything present has settled. False: goes on, and takes in what is added. */
@@ -36,27 +36,27 @@ export interface Feed<K extends Kind> extends AsyncIterableIterator<Transition<K
 /**
  * The present state of some resources, then every later transition of each, in order, none lost and none twice.
  *
- * It reads the ledger when asked for the next change, and a nudge only says where to look, so a consumer that pauses
+ * It reads the ledger when asked for the next change, and a notification only says where to look, so a consumer that pauses
  * costs the keys of what changed meanwhile and nothing else. It stops listening when it ends, whatever the reason.
  * `next` throws what reading throws, except that it waits while the database is unavailable.
  */
 export async function openFeed<K extends Kind>(options: FeedOptions<K>): Promise<Feed<K>> {
-  const { nudges, targets, present, keys, transitionsAfter, finite } = options
+  const { notifier, targets, present, keys, transitionsAfter, finite } = options
   const cursors = new Map<string, number>()
   const unsettled = new Set<string>()
-  /** Keys there may be something new to read of, in the order they were nudged. */
-  const nudged = new Set<string>()
+  /** Keys there may be something new to read of, in the order they were notified. */
+  const notified = new Set<string>()
   const ready: Transition<K>[] = []
   let interrupted = false
   let endReason: FeedEnd | null = null
   let wake = () => {}
 
-  const onNudge = (key: string | null) => {
+  const onNotification = (key: string | null) => {
     if (key === null) interrupted = true
-    else nudged.add(key)
+    else notified.add(key)
     wake()
   }
-  const leave = targets.map((target) => nudges.listen(target, onNudge))
+  const leave = targets.map((target) => notifier.listen(target, onNotification))
   function end(reason: FeedEnd) {
     if (endReason !== null) return
     endReason = reason
@@ -76,13 +76,13 @@ export async function openFeed<K extends Kind>(options: FeedOptions<K>): Promise
     throw error
   }
 
-  /** Each mark is taken off before its reading begins: a nudge during that sets it again. */
+  /** Each mark is taken off before its reading begins: a notification during that sets it again. */
   async function readNext(): Promise<void> {
     if (interrupted) {
       interrupted = false
       await unlessAway(
         async () => {
-          for (const key of await keys()) nudged.add(key)
+          for (const key of await keys()) notified.add(key)
         },
         () => {
           interrupted = true
@@ -90,12 +90,12 @@ export async function openFeed<K extends Kind>(options: FeedOptions<K>): Promise
       )
       return
     }
-    const [key] = nudged
+    const [key] = notified
     if (key === undefined) return
-    nudged.delete(key)
+    notified.delete(key)
     await unlessAway(
       () => read(key),
-      () => nudged.add(key),
+      () => notified.add(key),
     )
   }
 
@@ -130,7 +130,7 @@ export async function openFeed<K extends Kind>(options: FeedOptions<K>): Promise
     while (endReason === null) {
       const value = ready.shift()
       if (value) return { done: false, value }
-      if (nudged.size > 0 || interrupted) await readNext()
+      if (notified.size > 0 || interrupted) await readNext()
       else if (finite && unsettled.size === 0) end('settled')
       else await nextWake()
     }

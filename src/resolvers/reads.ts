@@ -13,7 +13,7 @@ import { keyOf, type PlatformRef } from '../model.ts'
 import type { UpstreamCall, UpstreamClient } from '../upstream/client.ts'
 import { UpstreamError } from '../upstream/errors.ts'
 import type { Caller } from './context.ts'
-import { unlessAway } from './or-null.ts'
+import { unlessAway } from './null-if-not-found.ts'
 import { createSingleFlight } from './single-flight.ts'
 
 /** Names a video task; `model` is what 0-0 routes by, null when nobody said. */
@@ -36,7 +36,7 @@ export interface Reads {
   videoTask(ref: TaskRef, caller: Caller): Promise<Resource<'videoTask'>>
   /**
    * What the ledger knows of a resource; `read` and registered first when it is not, or when watching it had ended.
-   * This and the next are asked by a thousand subscribers of one asset at the same moment: those between two nudges
+   * This and the next are asked by a thousand subscribers of one asset at the same moment: those between two notifications
    * share the answer, those after one get a newer.
    */
   registered<K extends Kind>(
@@ -97,7 +97,7 @@ export function createReads({ upstream, ledger, settledTtlMs }: ReadsOptions): R
       return read(address, caller, fetch, { model, request: null })
     },
     registered(address, { credential, signal }, read) {
-      const name = JSON.stringify(['registered', address, ledger.nudges.count])
+      const name = JSON.stringify(['registered', address, ledger.notifier.count])
       return inFlight.share(name, signal, async (signal) => {
         const known = await ledger.find(address)
         if (known && known.note === null) return known
@@ -106,7 +106,7 @@ export function createReads({ upstream, ledger, settledTtlMs }: ReadsOptions): R
       })
     },
     transitionsAfter(address, seq) {
-      const name = JSON.stringify(['transitions', address, seq, ledger.nudges.count])
+      const name = JSON.stringify(['transitions', address, seq, ledger.notifier.count])
       return inFlight.share(name, undefined, () => ledger.transitionsAfter(address, seq))
     },
   }

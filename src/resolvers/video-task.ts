@@ -22,7 +22,7 @@ import { createOnce } from './create-once.ts'
 import { type CreateFailure, orFailure, Refusal, refuseInput } from './failure.ts'
 import { checkIdempotencyKey } from './idempotency-key.ts'
 import { getVideoTaskId, notAnId, parsePlatformId } from './ids.ts'
-import { orNull, unlessAway } from './or-null.ts'
+import { nullIfNotFound, unlessAway } from './null-if-not-found.ts'
 import { listOf } from './page.ts'
 import { withDefaults } from './video-task-defaults.ts'
 
@@ -104,7 +104,7 @@ export async function findVideoTask(
     taskId: known?.snapshot.taskId ?? key,
     model: known?.origin?.model ?? model ?? known?.snapshot.model ?? null,
   }
-  const read = await orNull(loaders.videoTask.load(ref))
+  const read = await nullIfNotFound(loaders.videoTask.load(ref))
   const task = read ?? (known?.settled ? known : null)
   return task && videoTaskOf(task)
 }
@@ -308,7 +308,7 @@ async function readReferences(
     const ref = { platform, id: assetId }
     const known = await ledger.find({ tenant, kind: 'asset', key: keyOf(ref) })
     const asset =
-      known?.snapshot.status === 'ACTIVE' ? known : await orNull(loaders.asset.load(ref))
+      known?.snapshot.status === 'ACTIVE' ? known : await nullIfNotFound(loaders.asset.load(ref))
     return [{ path: ['resources', String(index)], type, ref, asset }]
   })
   return (await Promise.all(reading)).flat()

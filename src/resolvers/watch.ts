@@ -6,7 +6,7 @@ import { type Failure, Refusal, refuseInput } from './failure.ts'
 import { type Feed, openFeed } from './feed.ts'
 import { getPlatformId, getVideoTaskId } from './ids.ts'
 import { createLoaders } from './loaders.ts'
-import { orNull } from './or-null.ts'
+import { nullIfNotFound } from './null-if-not-found.ts'
 import { type VideoTask, videoTaskOf } from './video-task.ts'
 
 /** A change of status as subscribers get it; `previous` is null for the first one of each resource. */
@@ -78,7 +78,7 @@ export async function watchAssetGroup(
   const address = { tenant, kind: 'assetGroup', key } as const
   const read = (signal: AbortSignal) => context.reads.assetGroup(ref, { ...caller, signal })
   const feed = await openFeed<'asset'>({
-    nudges: context.ledger.nudges,
+    notifier: context.ledger.notifier,
     targets: [address],
     async present() {
       await context.reads.registered(address, caller, read)
@@ -112,7 +112,7 @@ async function watchEach<K extends Kind>(targets: Target<K>[], context: Context)
   }
   const once = [...byKey.values()]
   return openFeed<K>({
-    nudges: context.ledger.nudges,
+    notifier: context.ledger.notifier,
     targets: once.map(({ address }) => address),
     present: () => registerAll(once, context),
     keys: async () => [...byKey.keys()],
@@ -131,7 +131,9 @@ async function registerAll<K extends Kind>(
 ): Promise<Resource<K>[]> {
   const caller = context.caller()
   const found = await Promise.all(
-    targets.map(({ address, read }) => orNull(context.reads.registered(address, caller, read))),
+    targets.map(({ address, read }) =>
+      nullIfNotFound(context.reads.registered(address, caller, read)),
+    ),
   )
   const unknown = targets.filter((_, index) => found[index] === null).flatMap(({ ids }) => ids)
   const total = targets.flatMap(({ ids }) => ids).length

@@ -155,8 +155,11 @@ export class Store {
 
   #insert(table: string, row: Row): void {
     const columns = Object.keys(row)
-    const places = columns.map(() => '?').join(', ')
-    this.#run(`INSERT INTO ${table} (${columns.join(', ')}) VALUES (${places})`, Object.values(row))
+    const connectionLimit = columns.map(() => '?').join(', ')
+    this.#run(
+      `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${connectionLimit})`,
+      Object.values(row),
+    )
   }
 
   #run(sql: string, values: Array<string | number | null>): void {

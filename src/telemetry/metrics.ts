@@ -10,7 +10,7 @@ import type { RefusedRequest } from './refused-request.ts'
 /** What is looked up when it is asked for. */
 export interface MetricsSources {
   /** How many resources are being polled, by all processes; may take its time, or fail. */
-  watches(): Promise<number>
+  pollJobs(): Promise<number>
   /** How many resources are being listened to, once for each subscription. */
   subscribers(): number
   sockets(): number
@@ -51,7 +51,7 @@ const MORE_CODES = [
   'QUEUE_TIMEOUT',
 ]
 const BREAKER_STATES = ['CLOSED', 'HALF_OPEN', 'OPEN']
-/** How long an answer waits for the number of watches, which a database that is away cannot tell. */
+/** How long an answer waits for the number of poll jobs, which a database that is away cannot tell. */
 const PATIENCE_MS = 500
 const LOOP_RESOLUTION_MS = 20
 
@@ -108,13 +108,13 @@ export function createMetrics(sources: MetricsSources): Metrics {
     registers,
   })
 
-  const countWatches = createPatient(sources.watches, PATIENCE_MS)
+  const countPollJobs = createPatient(sources.pollJobs, PATIENCE_MS)
   new Gauge({
-    name: 'zerograph_watches',
+    name: 'zerograph_poll_jobs',
     help: 'Resources that are being polled, by all processes; absent while the database is away.',
     registers,
     async collect() {
-      const count = await countWatches()
+      const count = await countPollJobs()
       if (count === null) this.remove()
       else this.set(count)
     },

@@ -1,6 +1,6 @@
 import type { Ledger } from '../ledger/ledger.ts'
+import type { AfterPoll, ClaimedPollJob, PolledKind } from '../ledger/poll-jobs.ts'
 import type { Resource } from '../ledger/resource.ts'
-import type { AfterPoll, ClaimedWatch, WatchedKind } from '../ledger/watches.ts'
 import { type CreateVideoTaskRequest, keyOf, type VideoTaskSnapshot } from '../model.ts'
 import type { UpstreamClient } from '../upstream/client.ts'
 import { UpstreamError } from '../upstream/errors.ts'
@@ -12,7 +12,7 @@ export interface SubmissionOptions {
   upstream: UpstreamClient
   /** The key the service itself holds; null: each task has its own. */
   heldKey: string | null
-  pace: Record<WatchedKind, Pace>
+  pace: Record<PolledKind, Pace>
   /** How long a task is polled once it was sent. */
   deadlineMs: number
   /** How long the sender of a task may be kept from recording its outcome, e.g. by a database that was away. */
@@ -37,68 +37,68 @@ export function createSubmission(options: SubmissionOptions) {
   const senderGraceMs = options.senderGraceMs ?? SENDER_GRACE_MS
   const random = options.random ?? Math.random
 
-  /** Ends the claim of `watch`, one way or another. Nothing is sent once `stopping` is aborted. */
+  /** Ends the claim of `poll job`, one way or another. Nothing is sent once `stopping` is aborted. */
   return async (
-    watch: ClaimedWatch,
+    job: ClaimedPollJob,
     credential: string | null,
     stopping: AbortSignal,
   ): Promise<void> => {
-    if (watch.submission === 'SENT') return awaitSender(watch)
-    const request = requestOf(watch)
-    if (request === null) return fail(watch, NO_REQUEST)
-    if (credential === null) return fail(watch, NO_KEY)
-    const assets = await referencedAssets(watch, request)
-    const obstacle = obstacleOf(assets, watch)
-    if (obstacle !== null) return fail(watch, `${obstacle} Nothing was sent to 0-0.`)
+    if (job.submission === 'SENT') return awaitSender(job)
+    const request = requestOf(job)
+    if (request === null) return fail(job, NO_REQUEST)
+    if (credential === null) return fail(job, NO_KEY)
+    const assets = await referencedAssets(job, request)
+    const obstacle = obstacleOf(assets, job)
+    if (obstacle !== null) return fail(job, `${obstacle} Nothing was sent to 0-0.`)
     const isReady = assets.every((asset) => asset?.snapshot.status === 'ACTIVE')
     if (!isReady) {
-      const gapMs = growGap(watch.gapMs, pace.asset)
-      return lookAgain(watch, gapMs, after(jittered(gapMs, pace.asset, random())))
+      const gapMs = growGap(job.gapMs, pace.asset)
+      return lookAgain(job, gapMs, after(jittered(gapMs, pace.asset, random())))
     }
-    if (stopping.aborted) return lookAgain(watch, watch.gapMs, new Date())
-    await send(watch, request, credential)
+    if (stopping.aborted) return lookAgain(job, job.gapMs, new Date())
+    await send(job, request, credential)
   }
 
   async function send(
-    watch: ClaimedWatch,
+    job: ClaimedPollJob,
     request: CreateVideoTaskRequest,
     credential: string,
   ): Promise<void> {
-    if (!(await ledger.watches.markSent(watch))) return
+    if (!(await ledger.pollJobs.markSent(job))) return
     try {
       const call = { credential, requestId: crypto.randomUUID() }
       const created = await upstream.createVideoTask(request, call)
       const gapMs = pace.videoTask.minMs
       const deadlineAt = after(deadlineMs)
       const then = { gapMs, nextPollAt: after(gapMs), deadlineAt }
-      const task = { key: watch.key, taskId: created.taskId }
-      const conclude = () => ledger.watches.concludeSent(watch, created, then)
-      const recorded = await ledger.persist({ kind: watch.kind, ...task }, conclude)
+      const task = { key: job.key, taskId: created.taskId }
+      const conclude = () => ledger.pollJobs.concludeSent(job, created, then)
+      const recorded = await ledger.persist({ kind: job.kind, ...task }, conclude)
       if (!recorded) onUnrecorded(task)
     } catch (error) {
       if (!(error instanceof UpstreamError)) throw error
-      await afterFailure(watch, error)
+      await afterFailure(job, error)
     }
   }
 
-  async function afterFailure(watch: ClaimedWatch, error: UpstreamError): Promise<void> {
+  async function afterFailure(job: ClaimedPollJob, error: UpstreamError): Promise<void> {
     if (error.code === 'UNAUTHENTICATED' && heldKey !== null) onError(error)
-    const { seen, next } = outcomeOf(watch, error)
-    const conclude = () => ledger.watches.concludeSent(watch, seen, next)
-    await ledger.persist({ kind: watch.kind, key: watch.key, failed: error.code }, conclude)
+    const { seen, next } = outcomeOf(job, error)
+    const conclude = () => ledger.pollJobs.concludeSent(job, seen, next)
+    await ledger.persist({ kind: job.kind, key: job.key, failed: error.code }, conclude)
   }
 
   /** Only an answer which proves that nothing was done lets the task wait on (upstream-api 10.1). */
-  function outcomeOf(watch: ClaimedWatch, error: UpstreamError): Outcome {
-    if (error.mayBeDone) return failed(watch, error.message)
+  function outcomeOf(job: ClaimedPollJob, error: UpstreamError): Outcome {
+    if (error.mayBeDone) return failed(job, error.message)
     const reason = `0-0 did not take the task: ${reasonOf(error, heldKey)} Nothing was done.`
     if (error.code !== 'RATE_LIMITED' && error.code !== 'UPSTREAM_UNAVAILABLE') {
-      return failed(watch, reason)
+      return failed(job, reason)
     }
     const notBefore = after(lengthened(error.retryAfterMs ?? 0, random()))
     // By then it is too late to send it, and nothing that happens before can change that.
-    if (notBefore >= watch.deadlineAt) return failed(watch, reason)
-    const gapMs = stretchGap(watch.gapMs, pace.videoTask)
+    if (notBefore >= job.deadlineAt) return failed(job, reason)
+    const gapMs = stretchGap(job.gapMs, pace.videoTask)
     const gapEnds = after(jittered(gapMs, pace.videoTask, random()))
     const nextPollAt = notBefore > gapEnds ? notBefore : gapEnds
     return { seen: null, next: { gapMs, nextPollAt, notBefore, submission: 'WAITING' } }
@@ -106,7 +106,7 @@ export function createSubmission(options: SubmissionOptions) {
 
   /** The assets the task names, as the ledger has them; null for one that it does not have. */
   function referencedAssets(
-    { tenant }: ClaimedWatch,
+    { tenant }: ClaimedPollJob,
     { resources }: CreateVideoTaskRequest,
   ): Promise<(Resource<'asset'> | null)[]> {
     const keys = resources.flatMap(({ platform, assetId }) =>
@@ -116,26 +116,26 @@ export function createSubmission(options: SubmissionOptions) {
   }
 
   /** Whoever finds the task first says until when its sender may still answer. */
-  async function awaitSender(watch: ClaimedWatch): Promise<void> {
-    if (watch.notBefore.getTime() > 0) return fail(watch, UNANSWERED)
+  async function awaitSender(job: ClaimedPollJob): Promise<void> {
+    if (job.notBefore.getTime() > 0) return fail(job, UNANSWERED)
     const graceEnds = after(senderGraceMs)
-    await ledger.watches.conclude(watch, null, {
-      gapMs: watch.gapMs,
+    await ledger.pollJobs.conclude(job, null, {
+      gapMs: job.gapMs,
       nextPollAt: graceEnds,
       notBefore: graceEnds,
       submission: 'SENT',
       // The next look is never later than the deadline.
-      deadlineAt: watch.deadlineAt > graceEnds ? watch.deadlineAt : graceEnds,
+      deadlineAt: job.deadlineAt > graceEnds ? job.deadlineAt : graceEnds,
     })
   }
 
-  async function lookAgain(watch: ClaimedWatch, gapMs: number, nextPollAt: Date): Promise<void> {
-    await ledger.watches.conclude(watch, null, { gapMs, nextPollAt, submission: 'WAITING' })
+  async function lookAgain(job: ClaimedPollJob, gapMs: number, nextPollAt: Date): Promise<void> {
+    await ledger.pollJobs.conclude(job, null, { gapMs, nextPollAt, submission: 'WAITING' })
   }
 
-  async function fail(watch: ClaimedWatch, failureReason: string): Promise<void> {
-    const { seen, next } = failed(watch, failureReason)
-    await ledger.watches.conclude(watch, seen, next)
+  async function fail(job: ClaimedPollJob, failureReason: string): Promise<void> {
+    const { seen, next } = failed(job, failureReason)
+    await ledger.pollJobs.conclude(job, seen, next)
   }
 }
 
@@ -145,7 +145,7 @@ interface Outcome {
   next: AfterPoll
 }
 
-function failed({ snapshot }: ClaimedWatch, failureReason: string): Outcome {
+function failed({ snapshot }: ClaimedPollJob, failureReason: string): Outcome {
   const seen = { ...(snapshot as VideoTaskSnapshot), status: 'FAILED', failureReason } as const
   return { seen, next: { endedBecause: failureReason } }
 }
@@ -155,14 +155,14 @@ const UNANSWERED =
 const NO_REQUEST = 'What was to be sent to 0-0 is not known any more. Nothing was sent to 0-0.'
 const NO_KEY = 'The key it was registered with can no longer be read. Nothing was sent to 0-0.'
 
-function requestOf({ origin }: ClaimedWatch): CreateVideoTaskRequest | null {
+function requestOf({ origin }: ClaimedPollJob): CreateVideoTaskRequest | null {
   return origin && 'request' in origin ? origin.request : null
 }
 
 /** Why the task can never be sent, or null: an asset failed, or is not ACTIVE when its polling or the task's time ends. */
 function obstacleOf(
   assets: (Resource<'asset'> | null)[],
-  { deadlineAt }: ClaimedWatch,
+  { deadlineAt }: ClaimedPollJob,
 ): string | null {
   const known = assets.filter((asset) => asset !== null)
   const failed = known.find(({ snapshot }) => snapshot.status === 'FAILED')

@@ -1,6 +1,6 @@
 import type { Ledger } from '../ledger/ledger.ts'
+import type { AfterPoll, ClaimedPollJob, PolledKind } from '../ledger/poll-jobs.ts'
 import type { Snapshot } from '../ledger/resource.ts'
-import type { AfterPoll, ClaimedWatch, WatchedKind } from '../ledger/watches.ts'
 import type { AssetSnapshot, VideoTaskSnapshot } from '../model.ts'
 import type { UpstreamClient } from '../upstream/client.ts'
 import { UpstreamError } from '../upstream/errors.ts'
@@ -11,10 +11,10 @@ import { createSubmission } from './submission.ts'
 export interface TrackerOptions {
   ledger: Ledger
   upstream: UpstreamClient
-  /** The key the service itself holds; null: each watch has its own. */
+  /** The key the service itself holds; null: each poll job has its own. */
   heldKey: string | null
-  pace: Record<WatchedKind, Pace>
-  /** How long a watch lasts. */
+  pace: Record<PolledKind, Pace>
+  /** How long a poll job lasts. */
   deadlineMs: number
   /** How long the sender of a waiting task may be kept from recording its outcome; absent: 20 s. */
   senderGraceMs?: number | undefined
@@ -37,9 +37,9 @@ export interface TrackerOptions {
   /** 0-0 took a task whose claim was lost meanwhile, so that another process has declared its outcome unknown. */
   onUnrecorded(task: { key: string; taskId: string }): void
   /** A poll took longer than its claim, which another process has now; its answer was not recorded. */
-  onLeaseLost(watch: ClaimedWatch): void
+  onLeaseLost(job: ClaimedPollJob): void
   /** A poll begins, `lagMs` after it was due. */
-  onPoll?: ((poll: { kind: WatchedKind; lagMs: number }) => void) | undefined
+  onPoll?: ((poll: { kind: PolledKind; lagMs: number }) => void) | undefined
 }
 
 export interface Tracker {
@@ -49,7 +49,7 @@ export interface Tracker {
 
 const PAUSE_AFTER_ERROR_MS = 1_000
 
-/** Polls whatever the ledger has a watch for, until `stop`. The only poller of the house. */
+/** Polls whatever the ledger has a poll job for, until `stop`. The only poller of the house. */
 export function startTracker(options: TrackerOptions): Tracker {
   const {
     ledger,
@@ -67,10 +67,10 @@ export function startTracker(options: TrackerOptions): Tracker {
   const submit = createSubmission(options)
   const nextPoll = createNextPoll(options)
   const stopping = new AbortController()
-  const inFlight = new Map<ClaimedWatch, Promise<void>>()
+  const inFlight = new Map<ClaimedPollJob, Promise<void>>()
   let wake = () => {}
 
-  const stopListening = ledger.watches.onAdded(() => wake())
+  const stopListening = ledger.pollJobs.onAdded(() => wake())
   const pruning = setInterval(prune, pruneEveryMs)
   const extending = setInterval(extend, leaseMs / 3)
   prune()
@@ -97,73 +97,70 @@ export function startTracker(options: TrackerOptions): Tracker {
     const limit = maxInFlight - inFlight.size
     if (limit <= 0) return leaseMs
     // What this process works on is still its own, though it slept through its lease.
-    if (inFlight.size > 0) await ledger.watches.extend([...inFlight.keys()], leaseMs)
-    const claimed = await ledger.watches.claim({ now, limit, leaseMs, maxRps })
-    for (const watch of claimed) {
-      onPoll?.({ kind: watch.kind, lagMs: Date.now() - watch.dueAt.getTime() })
-      const polling = poll(watch)
+    if (inFlight.size > 0) await ledger.pollJobs.extend([...inFlight.keys()], leaseMs)
+    const claimed = await ledger.pollJobs.claim({ now, limit, leaseMs, maxRps })
+    for (const job of claimed) {
+      onPoll?.({ kind: job.kind, lagMs: Date.now() - job.dueAt.getTime() })
+      const polling = poll(job)
         .catch(onError)
         .finally(() => {
-          inFlight.delete(watch)
+          inFlight.delete(job)
           wake()
         })
-      inFlight.set(watch, polling)
+      inFlight.set(job, polling)
     }
-    const next = await ledger.watches.nextDueAt()
-    // Another process may add a watch and be gone before it polls: so look at least once a lease.
+    const next = await ledger.pollJobs.nextDueAt()
+    // Another process may add a poll job and be gone before it polls: so look at least once a lease.
     if (next === null) return leaseMs
     // What is due already waits for its tenant's budget.
     return Math.min(leaseMs, Math.max(next.getTime() - Date.now(), 1_000 / maxRps))
   }
 
-  async function poll(watch: ClaimedWatch): Promise<void> {
-    const credential = heldKey ?? watch.credential
-    if (watch.submission !== null) return submit(watch, credential, stopping.signal)
+  async function poll(job: ClaimedPollJob): Promise<void> {
+    const credential = heldKey ?? job.credential
+    if (job.submission !== null) return submit(job, credential, stopping.signal)
     if (credential === null) {
       const endedBecause = 'The key it was registered with can no longer be read.'
-      return conclude(watch, null, { endedBecause })
+      return conclude(job, null, { endedBecause })
     }
-    const endedBecause = nextPoll.endWithoutPoll(watch)
-    if (endedBecause !== null) return conclude(watch, null, { endedBecause })
-    let seen: Snapshot<WatchedKind>
+    const endedBecause = nextPoll.endWithoutPoll(job)
+    if (endedBecause !== null) return conclude(job, null, { endedBecause })
+    let seen: Snapshot<PolledKind>
     try {
-      seen = await read(watch, credential)
+      seen = await read(job, credential)
     } catch (error) {
-      return concludeFailure(watch, error)
+      return concludeFailure(job, error)
     }
-    await conclude(watch, seen, nextPoll.afterAnswer(watch))
-    await ledger.watches.speedUp(watch.tenant, maxRps)
+    await conclude(job, seen, nextPoll.afterAnswer(job))
+    await ledger.pollJobs.speedUp(job.tenant, maxRps)
   }
 
-  async function concludeFailure(watch: ClaimedWatch, error: unknown): Promise<void> {
+  async function concludeFailure(job: ClaimedPollJob, error: unknown): Promise<void> {
     if (stopping.signal.aborted) {
-      return conclude(watch, null, { nextPollAt: new Date(), gapMs: watch.gapMs })
+      return conclude(job, null, { nextPollAt: new Date(), gapMs: job.gapMs })
     }
     if (!(error instanceof UpstreamError)) throw error
-    await conclude(watch, null, nextPoll.afterFailure(watch, error))
-    if (error.code === 'RATE_LIMITED') await ledger.watches.slowDown(watch.tenant, maxRps)
+    await conclude(job, null, nextPoll.afterFailure(job, error))
+    if (error.code === 'RATE_LIMITED') await ledger.pollJobs.slowDown(job.tenant, maxRps)
   }
 
   async function conclude(
-    watch: ClaimedWatch,
-    seen: Snapshot<WatchedKind> | null,
+    job: ClaimedPollJob,
+    seen: Snapshot<PolledKind> | null,
     then: AfterPoll,
   ): Promise<void> {
-    if (!(await ledger.watches.conclude(watch, seen, then))) onLeaseLost(watch)
+    if (!(await ledger.pollJobs.conclude(job, seen, then))) onLeaseLost(job)
   }
 
-  function read(watch: ClaimedWatch, credential: string): Promise<Snapshot<WatchedKind>> {
+  function read(job: ClaimedPollJob, credential: string): Promise<Snapshot<PolledKind>> {
     const call = { credential, requestId: crypto.randomUUID(), signal: stopping.signal }
-    if (watch.kind === 'asset') return upstream.getAsset(watch.snapshot as AssetSnapshot, call)
-    const { taskId, model } = watch.snapshot as VideoTaskSnapshot
-    return upstream.getVideoTask(
-      { taskId: taskId ?? watch.key, model: modelOf(watch) ?? model },
-      call,
-    )
+    if (job.kind === 'asset') return upstream.getAsset(job.snapshot as AssetSnapshot, call)
+    const { taskId, model } = job.snapshot as VideoTaskSnapshot
+    return upstream.getVideoTask({ taskId: taskId ?? job.key, model: modelOf(job) ?? model }, call)
   }
 
   function extend(): void {
-    if (inFlight.size > 0) ledger.watches.extend([...inFlight.keys()], leaseMs).catch(onError)
+    if (inFlight.size > 0) ledger.pollJobs.extend([...inFlight.keys()], leaseMs).catch(onError)
   }
 
   function prune(): void {
@@ -183,6 +180,6 @@ export function startTracker(options: TrackerOptions): Tracker {
   }
 }
 
-function modelOf({ origin }: ClaimedWatch): string | null {
+function modelOf({ origin }: ClaimedPollJob): string | null {
   return origin && 'model' in origin ? origin.model : null
 }

@@ -31,7 +31,7 @@ export interface ConnectionOptions {
   initWaitMs: number
   keepAliveMs: number
   /** Gives the function that frees the tenant's place, or null when there is none left; null stands for whoever is not known. */
-  takePlace(tenant: string | null): (() => void) | null
+  acquireConnection(tenant: string | null): (() => void) | null
   isDraining(): boolean
   /** Called with each operation that draining waits for; it resolves when it is answered or found to be a subscription. */
   track(answered: Promise<void>): void
@@ -62,7 +62,7 @@ const MAX_REASON_BYTES = 123
  * of the next with that id and ends it; it also sends after a complete, takes binary messages, and closes with internal errors.
  */
 export function serveConnection(socket: WebSocket, options: ConnectionOptions): Connection {
-  const { graphql, limits, initWaitMs, keepAliveMs, takePlace, isDraining, track } = options
+  const { graphql, limits, initWaitMs, keepAliveMs, acquireConnection, isDraining, track } = options
   /** By id: operations that the client takes for under way. */
   const operations = new Map<string, Operation>()
   /** Operations whose work has not ended, also when the client has completed them. */
@@ -71,7 +71,7 @@ export function serveConnection(socket: WebSocket, options: ConnectionOptions): 
   let initiated = false
   /** Undefined before the connection is acknowledged. */
   let identity: Identity | Refusal | null | undefined
-  let freePlace: (() => void) | undefined
+  let releaseConnection: (() => void) | undefined
   let cancelExpiry = () => {}
   let alive = true
 
@@ -98,7 +98,7 @@ export function serveConnection(socket: WebSocket, options: ConnectionOptions): 
     clearInterval(keepAlive)
     cancelExpiry()
     abortAll()
-    freePlace?.()
+    releaseConnection?.()
   })
   if (socket.protocol !== GRAPHQL_TRANSPORT_WS_PROTOCOL) {
     close(CloseCode.SubprotocolNotAcceptable, 'Subprotocol not acceptable')
@@ -141,9 +141,9 @@ export function serveConnection(socket: WebSocket, options: ConnectionOptions): 
     if (found instanceof Refusal && found.failure.retryable) {
       return close(TRY_AGAIN_LATER, 'Try again later')
     }
-    const place = takePlace(tenantOf(found))
+    const place = acquireConnection(tenantOf(found))
     if (!place) return close(TRY_AGAIN_LATER, tooManyConnections(limits.tenantSockets))
-    freePlace = place
+    releaseConnection = place
     identity = found
     cancelExpiry = onExpiry(expiryOf(found), expire)
     await send({ type: MessageType.ConnectionAck })

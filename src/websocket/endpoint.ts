@@ -63,7 +63,7 @@ export function createWebSocketEndpoint(options: WebSocketOptions): WebSocketEnd
       limits,
       initWaitMs,
       keepAliveMs,
-      takePlace: graphql.places.take,
+      acquireConnection: graphql.connectionLimit.take,
       isDraining: () => draining,
       track(work) {
         answering.add(work)

@@ -1,13 +1,13 @@
 import { onTestFinished } from 'vitest'
 import { openDatabase } from '../../src/ledger/database.ts'
 import { type Ledger, type LedgerOptions, openLedger } from '../../src/ledger/ledger.ts'
+import type { ClaimedPollJob, ClaimOptions } from '../../src/ledger/poll-jobs.ts'
 import type { Address } from '../../src/ledger/resource.ts'
-import type { ClaimedWatch, ClaimOptions } from '../../src/ledger/watches.ts'
 import type { AssetSnapshot, AssetStatus, VideoTaskSnapshot } from '../../src/model.ts'
 import { KEY, temporaryFolder } from './app.ts'
 import { engineSettings } from './engine.ts'
 
-/** A ledger on the engine under test, whose watches are due at once; closed with the test. */
+/** A ledger on the engine under test, whose poll jobs are due at once; closed with the test. */
 export async function openTestLedger(
   dataDir = temporaryFolder(),
   more: Partial<LedgerOptions> = {},
@@ -16,7 +16,7 @@ export async function openTestLedger(
   const ledger = await openLedger({
     dataDir,
     databaseUrl,
-    watch: { firstPollMs: { asset: 0, videoTask: 0 }, deadlineMs: 60_000 },
+    polling: { firstPollMs: { asset: 0, videoTask: 0 }, deadlineMs: 60_000 },
     onError() {},
     ...more,
   })
@@ -106,20 +106,20 @@ export async function registerTask(
 export function claim(
   ledger: Ledger,
   { inMs = 0, ...more }: Partial<ClaimOptions> & { inMs?: number } = {},
-): Promise<ClaimedWatch[]> {
+): Promise<ClaimedPollJob[]> {
   const now = new Date(Date.now() + inMs)
-  return ledger.watches.claim({ now, limit: 100, leaseMs: 1_000, maxRps: 100, ...more })
+  return ledger.pollJobs.claim({ now, limit: 100, leaseMs: 1_000, maxRps: 100, ...more })
 }
 
-/** Claims the one watch that is due. */
+/** Claims the one poll job that is due. */
 export async function claimOne(
   ledger: Ledger,
   options: Parameters<typeof claim>[1] = {},
-): Promise<ClaimedWatch> {
+): Promise<ClaimedPollJob> {
   const claimed = await claim(ledger, options)
-  const [watch] = claimed
-  if (!watch || claimed.length > 1) throw new Error(`${claimed.length} watches were claimed.`)
-  return watch
+  const [job] = claimed
+  if (!job || claimed.length > 1) throw new Error(`${claimed.length} poll jobs were claimed.`)
+  return job
 }
 
 export function nextPoll(inMs = 60_000) {

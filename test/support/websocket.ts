@@ -9,8 +9,8 @@ import { readConfig } from '../../src/config.ts'
 import type { Services } from '../../src/execution/operation-context.ts'
 import { createGraphQLHandler, type GraphQLHandler } from '../../src/http/graphql-handler.ts'
 import { type Ledger, openLedger } from '../../src/ledger/ledger.ts'
-import { createInTurn } from '../../src/resolvers/in-turn.ts'
 import { createReads } from '../../src/resolvers/reads.ts'
+import { createTenantLock } from '../../src/resolvers/tenant-lock.ts'
 import { logOperations } from '../../src/telemetry/operation-log.ts'
 import { createOperations } from '../../src/telemetry/operation-observer.ts'
 import { createUpstreamClient } from '../../src/upstream/client.ts'
@@ -41,7 +41,7 @@ export interface Peer {
    * Sends these, and resolves when they have been taken in and what they caused at once has come. They leave in one
    * packet with a ping, so what they cause later comes after its pong.
    */
-  inTurn(...messages: unknown[]): Promise<void>
+  withTenantLock(...messages: unknown[]): Promise<void>
   /** Runs one operation to its end and gives its messages. */
   run(query: string, id?: string): Promise<Message[]>
   closed: Promise<{ code: number; reason: string }>
@@ -83,7 +83,7 @@ export async function open(url: string, options: ClientOptions = {}): Promise<Pe
         }
         look()
       }),
-    async inTurn(...last) {
+    async withTenantLock(...last) {
       const turn = ++pings
       const { _socket: tcp } = socket as unknown as { _socket: Socket }
       tcp.cork()
@@ -204,7 +204,7 @@ export async function startEndpoint(options: EndpointOptions = {}): Promise<Test
   const ledger = await openLedger({
     dataDir: temporaryFolder(),
     onError,
-    watch: { firstPollMs: { asset: 60_000, videoTask: 60_000 }, deadlineMs: 60_000 },
+    polling: { firstPollMs: { asset: 60_000, videoTask: 60_000 }, deadlineMs: 60_000 },
   })
   const client = createUpstreamClient({
     url: upstream.url,
@@ -219,8 +219,8 @@ export async function startEndpoint(options: EndpointOptions = {}): Promise<Test
     upstream: client,
     reads: createReads({ upstream: client, ledger, settledTtlMs: 1 }),
     isKeyRefused: () => false,
-    inTurn: createInTurn(ledger.turns),
-    seeThrough: (work) => work,
+    withTenantLock: createTenantLock(ledger.tenantLocks),
+    waitUntil: (work) => work,
     onError,
   }
   const log: Data[] = []
@@ -262,7 +262,7 @@ export async function startEndpoint(options: EndpointOptions = {}): Promise<Test
       if (!known) throw new Error(`${assetId} is not registered.`)
       await ledger.observe(address, { ...known.snapshot, status } as typeof known.snapshot)
     },
-    listeners: () => ledger.nudges.size,
+    listeners: () => ledger.notifier.size,
     sockets: endpoint.sockets,
     drain: endpoint.drain,
     graphql,

@@ -4,7 +4,7 @@ import { isPostgres } from './database.ts'
 import type { Tables } from './tables.ts'
 
 /** Names one create of a tenant. */
-export interface CreationKey {
+export interface IdempotencyRecordKey {
   tenant: string
   idempotencyKey: string
 }
@@ -13,7 +13,7 @@ export interface CreationKey {
  * What is known of a create that is asked for: it is ours to send now; somebody is sending it; it is over, with this
  * outcome; nobody can know what came of it; or the key named another create before. `holder` names whoever may send it.
  */
-export type Creation<Outcome> =
+export type IdempotencyRecord<Outcome> =
   | { state: 'OURS'; holder: string }
   | { state: 'SENDING' }
   | { state: 'DONE'; outcome: Outcome }
@@ -21,32 +21,35 @@ export type Creation<Outcome> =
   | { state: 'CONFLICT' }
 
 /** Sees to it that no create is sent twice. Keys are kept until pruned. */
-export interface Creations {
+export interface IdempotencyRecords {
   /** Takes the key for us to send, unless it was taken before. A sender that has gone leaves UNKNOWN, for good. */
-  begin<Outcome>(key: CreationKey, fingerprint: string): Promise<Creation<Outcome>>
+  begin<Outcome>(
+    key: IdempotencyRecordKey,
+    fingerprint: string,
+  ): Promise<IdempotencyRecord<Outcome>>
   /** Says that its sender is still at work. */
-  extend(key: CreationKey): Promise<void>
+  extend(key: IdempotencyRecordKey): Promise<void>
   /**
    * Gives the key back, because nothing was done under it. Safe to repeat when it is not known whether it succeeded: a key
    * that another holder has taken since is left alone.
    */
-  release(key: CreationKey, holder: string): Promise<void>
+  release(key: IdempotencyRecordKey, holder: string): Promise<void>
   /** Records the outcome, unless the create was declared UNKNOWN meanwhile. */
-  finish(key: CreationKey, outcome: unknown): Promise<void>
+  finish(key: IdempotencyRecordKey, outcome: unknown): Promise<void>
 }
 
 /** A sender that has not said so for this long has gone; it says so every `EXTEND_EVERY_MS`. */
 const LEASE_MS = 5_000
 export const EXTEND_EVERY_MS = 1_000
 
-export function createCreations(database: Kysely<Tables>): Creations {
+export function createIdempotencyRecords(database: Kysely<Tables>): IdempotencyRecords {
   return {
-    begin<Outcome>({ tenant, idempotencyKey }: CreationKey, fingerprint: string) {
-      return database.transaction().execute(async (trx): Promise<Creation<Outcome>> => {
+    begin<Outcome>({ tenant, idempotencyKey }: IdempotencyRecordKey, fingerprint: string) {
+      return database.transaction().execute(async (trx): Promise<IdempotencyRecord<Outcome>> => {
         const now = Date.now()
         const holder = randomUUID()
         const taken = await trx
-          .insertInto('creation')
+          .insertInto('idempotency_record')
           .values({
             tenant,
             idempotency_key: idempotencyKey,
@@ -63,7 +66,7 @@ export function createCreations(database: Kysely<Tables>): Creations {
         if (taken) return { state: 'OURS', holder }
 
         const row = await trx
-          .selectFrom('creation')
+          .selectFrom('idempotency_record')
           .selectAll()
           .where('tenant', '=', tenant)
           .where('idempotency_key', '=', idempotencyKey)
@@ -74,7 +77,7 @@ export function createCreations(database: Kysely<Tables>): Creations {
         if (row.state === 'UNKNOWN') return { state: 'UNKNOWN' }
         if (row.lease_until > now) return { state: 'SENDING' }
         await trx
-          .updateTable('creation')
+          .updateTable('idempotency_record')
           .set({ state: 'UNKNOWN' })
           .where('tenant', '=', tenant)
           .where('idempotency_key', '=', idempotencyKey)
@@ -85,7 +88,7 @@ export function createCreations(database: Kysely<Tables>): Creations {
 
     async extend({ tenant, idempotencyKey }) {
       await database
-        .updateTable('creation')
+        .updateTable('idempotency_record')
         .set({ lease_until: Date.now() + LEASE_MS })
         .where('tenant', '=', tenant)
         .where('idempotency_key', '=', idempotencyKey)
@@ -95,7 +98,7 @@ export function createCreations(database: Kysely<Tables>): Creations {
 
     async release({ tenant, idempotencyKey }, holder) {
       await database
-        .deleteFrom('creation')
+        .deleteFrom('idempotency_record')
         .where('tenant', '=', tenant)
         .where('idempotency_key', '=', idempotencyKey)
         .where('holder', '=', holder)
@@ -110,11 +113,11 @@ export function createCreations(database: Kysely<Tables>): Creations {
 /** Records the outcome of a create, within the transaction that records what was created. */
 export async function finishWithin(
   database: Kysely<Tables> | Transaction<Tables>,
-  { tenant, idempotencyKey }: CreationKey,
+  { tenant, idempotencyKey }: IdempotencyRecordKey,
   outcome: unknown,
 ): Promise<void> {
   await database
-    .updateTable('creation')
+    .updateTable('idempotency_record')
     .set({ state: 'DONE', outcome: JSON.stringify(outcome) })
     .where('tenant', '=', tenant)
     .where('idempotency_key', '=', idempotencyKey)

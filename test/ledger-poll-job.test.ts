@@ -15,11 +15,11 @@ import {
   taskSeen,
 } from './support/ledger.ts'
 
-const watch = { firstPollMs: { asset: 1_000, videoTask: 2_000 }, deadlineMs: 60_000 }
+const polling = { firstPollMs: { asset: 1_000, videoTask: 2_000 }, deadlineMs: 60_000 }
 
-test('each kind has its own first gap, and a watch is due from that moment on', async () => {
+test('each kind has its own first gap, and a poll job is due from that moment on', async () => {
   const { start } = stopClock()
-  const ledger = await openTestLedger(temporaryFolder(), { watch })
+  const ledger = await openTestLedger(temporaryFolder(), { polling })
   const asset = await registerAsset(ledger)
   const task = await registerTask(ledger)
 
@@ -53,7 +53,7 @@ test('each kind has its own first gap, and a watch is due from that moment on', 
 
 test('a task that waits for its assets is due at once', async () => {
   const { start } = stopClock()
-  const ledger = await openTestLedger(temporaryFolder(), { watch })
+  const ledger = await openTestLedger(temporaryFolder(), { polling })
   await registerTask(ledger, 'zg-1', 'WAITING_FOR_ASSETS')
 
   expect(await claimOne(ledger)).toMatchObject({
@@ -66,9 +66,9 @@ test('a task that waits for its assets is due at once', async () => {
 
 test('the next is due when its time has come and no lease is in the way', async () => {
   const { start } = stopClock()
-  const ledger = await openTestLedger(temporaryFolder(), { watch })
+  const ledger = await openTestLedger(temporaryFolder(), { polling })
   const nextDueMs = async () => {
-    const next = await ledger.watches.nextDueAt()
+    const next = await ledger.pollJobs.nextDueAt()
     return next && next.getTime() - start
   }
 
@@ -90,9 +90,9 @@ test('after a poll it is due at the time given, with the gap given, for whoever 
   const polled = await claimOne(ledger, { leaseMs: 10_000 })
   const then = { nextPollAt: new Date(start + 3_000), gapMs: 2_500 }
 
-  expect(await ledger.watches.conclude(polled, null, then)).toBe(true)
+  expect(await ledger.pollJobs.conclude(polled, null, then)).toBe(true)
 
-  expect(await ledger.watches.nextDueAt()).toEqual(then.nextPollAt)
+  expect(await ledger.pollJobs.nextDueAt()).toEqual(then.nextPollAt)
   expect(await claim(ledger, { inMs: 2_999 })).toEqual([])
   expect(await claimOne(ledger, { inMs: 3_000 })).toMatchObject({
     gapMs: 2_500,
@@ -108,14 +108,14 @@ test('a poll may give a new deadline', async () => {
   await registerTask(ledger)
   const deadlineAt = new Date(start + 90_000)
 
-  await ledger.watches.conclude(await claimOne(ledger), null, { ...nextPoll(1), deadlineAt })
+  await ledger.pollJobs.conclude(await claimOne(ledger), null, { ...nextPoll(1), deadlineAt })
 
   expect((await claimOne(ledger, { inMs: 1 })).deadlineAt).toEqual(deadlineAt)
 })
 
 test('registering again changes neither when it is due nor its deadline, but the key', async () => {
   const clock = stopClock()
-  const ledger = await openTestLedger(temporaryFolder(), { watch })
+  const ledger = await openTestLedger(temporaryFolder(), { polling })
   const address = await registerAsset(ledger)
 
   clock.set(500)
@@ -147,18 +147,18 @@ test('the longest overdue comes first, among tenants and within one', async () =
   expect(claimed.map(({ key }) => key)).toEqual(['JIMENG:early', 'JIMENG:other'])
 })
 
-test('a watch that is given up leaves the status and says why, as a transition and to listeners', async () => {
+test('a poll job that is given up leaves the status and says why, as a transition and to listeners', async () => {
   const clock = stopClock()
   const ledger = await openTestLedger()
   const address = await registerAsset(ledger)
   const { seq } = (await ledger.find(address)) ?? {}
   const heard: (string | null)[] = []
   const group = { ...address, kind: 'assetGroup', key: 'JIMENG:group-1' } as const
-  onTestFinished(ledger.nudges.listen(group, (key) => void heard.push(key)))
+  onTestFinished(ledger.notifier.listen(group, (key) => void heard.push(key)))
   const polled = await claimOne(ledger)
 
   clock.set(500)
-  expect(await ledger.watches.conclude(polled, null, { endedBecause: 'too late' })).toBe(true)
+  expect(await ledger.pollJobs.conclude(polled, null, { endedBecause: 'too late' })).toBe(true)
 
   const known = await ledger.find(address)
   expect(known).toMatchObject({
@@ -171,13 +171,13 @@ test('a watch that is given up leaves the status and says why, as a transition a
     { previous: 'PROCESSING', current: 'PROCESSING', resource: known },
   ])
   expect(heard).toContain(address.key)
-  expect(await ledger.countWatches()).toBe(0)
+  expect(await ledger.countPollJobs()).toBe(0)
 })
 
-test('what settles at last loses the note of the watch that was given up', async () => {
+test('what settles at last loses the note of the poll job that was given up', async () => {
   const ledger = await openTestLedger()
   const address = await registerAsset(ledger)
-  await ledger.watches.conclude(await claimOne(ledger), null, { endedBecause: 'too late' })
+  await ledger.pollJobs.conclude(await claimOne(ledger), null, { endedBecause: 'too late' })
 
   const active = await ledger.observe(address, assetSeen('ACTIVE'))
 
@@ -186,10 +186,10 @@ test('what settles at last loses the note of the watch that was given up', async
   expect((await ledger.transitionsAfter(address, 0)).at(-1)?.resource).toEqual(active)
 })
 
-test('what was given up and is registered again is watched again', async () => {
+test('what was given up and is registered again is polled again', async () => {
   const ledger = await openTestLedger()
   const address = await registerAsset(ledger)
-  await ledger.watches.conclude(await claimOne(ledger), null, { endedBecause: 'too late' })
+  await ledger.pollJobs.conclude(await claimOne(ledger), null, { endedBecause: 'too late' })
 
   await registerAsset(ledger)
 
@@ -197,19 +197,19 @@ test('what was given up and is registered again is watched again', async () => {
   expect(await claimOne(ledger)).toMatchObject({ key: address.key, fence: 1 })
 })
 
-test('a poll that sees the end ends the watch, whatever was to follow, and tells listeners', async () => {
+test('a poll that sees the end ends the poll job, whatever was to follow, and tells listeners', async () => {
   const ledger = await openTestLedger()
   const address = await registerAsset(ledger)
-  const before = ledger.nudges.count
+  const before = ledger.notifier.count
 
-  const ended = ledger.watches.conclude(await claimOne(ledger), assetSeen('ACTIVE'), {
+  const ended = ledger.pollJobs.conclude(await claimOne(ledger), assetSeen('ACTIVE'), {
     endedBecause: 'too late',
   })
 
   expect(await ended).toBe(true)
-  expect(ledger.nudges.count).toBeGreaterThan(before)
+  expect(ledger.notifier.count).toBeGreaterThan(before)
   expect(await ledger.find(address)).toMatchObject({ note: null, settled: true })
-  expect(await ledger.countWatches()).toBe(0)
+  expect(await ledger.countPollJobs()).toBe(0)
 })
 
 // With PostgreSQL the notification of the registration may arrive at any time in between.
@@ -219,19 +219,19 @@ test.skipIf(isPostgres)(
     const ledger = await openTestLedger()
     const address = await registerTask(ledger)
     const heard: (string | null)[] = []
-    onTestFinished(ledger.nudges.listen(address, (key) => void heard.push(key)))
+    onTestFinished(ledger.notifier.listen(address, (key) => void heard.push(key)))
 
-    await ledger.watches.conclude(await claimOne(ledger), taskSeen('QUEUED'), nextPoll(0))
-    await ledger.watches.conclude(await claimOne(ledger), null, nextPoll(0))
+    await ledger.pollJobs.conclude(await claimOne(ledger), taskSeen('QUEUED'), nextPoll(0))
+    await ledger.pollJobs.conclude(await claimOne(ledger), null, nextPoll(0))
     const before = [...heard]
-    await ledger.watches.conclude(await claimOne(ledger), taskSeen('RUNNING'), nextPoll(0))
+    await ledger.pollJobs.conclude(await claimOne(ledger), taskSeen('RUNNING'), nextPoll(0))
 
     expect(before).toEqual([])
     expect(heard).toEqual(['cgt-1'])
   },
 )
 
-test('only the watch of what settled ends, and the key stays while something is watched', async () => {
+test('only the poll job of what settled ends, and the key stays while something is polled', async () => {
   const dataDir = temporaryFolder()
   const ledger = await openTestLedger(dataDir)
   const database = await openTestDatabase(dataDir)
@@ -245,7 +245,7 @@ test('only the watch of what settled ends, and the key stays while something is 
   await ledger.register(other, { ...asset, credential: 'sk-other' })
 
   await ledger.observe(address, assetSeen('FAILED'))
-  const left = await database.selectFrom('watch').select(['tenant', 'kind', 'key']).execute()
+  const left = await database.selectFrom('poll_job').select(['tenant', 'kind', 'key']).execute()
   await ledger.observe(other, assetSeen('FAILED'))
   const credentials = await database.selectFrom('credential').select('tenant').execute()
 
@@ -257,7 +257,7 @@ test('only the watch of what settled ends, and the key stays while something is 
 test('they are told of each addition, and of nothing once they have left', async () => {
   const ledger = await openTestLedger()
   let told = 0
-  const leave = ledger.watches.onAdded(() => {
+  const leave = ledger.pollJobs.onAdded(() => {
     told += 1
   })
 
@@ -286,5 +286,5 @@ test('they are told of each addition, and of nothing once they have left', async
   await registerAsset(ledger, 'Asset-2')
 
   expect([afterAsset, afterGroup, afterSettled, told]).toEqual([1, 1, 2, 2])
-  expect(await ledger.countWatches()).toBe(1)
+  expect(await ledger.countPollJobs()).toBe(1)
 })

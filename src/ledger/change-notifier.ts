@@ -1,28 +1,28 @@
 import type { Address } from './resource.ts'
 
 /** Says that there may be something new to read about a resource; carries no news itself. */
-export interface Nudge extends Address {
+export interface Notification extends Address {
   /** The key of the group the resource belongs to, or null. */
   parent: string | null
 }
 
-/** Passes nudges from those who write the ledger to those who read it. */
-export interface Nudges {
-  send(nudge: Nudge): void
+/** Passes notifications from those who write the ledger to those who read it. */
+export interface ChangeNotifier {
+  send(notification: Notification): void
   /** After an interruption: whoever listens shall look for itself. */
   sendAll(): void
   /**
-   * Calls `listener` with the key of every nudged resource that is the target or has it as its parent; with null when
-   * nudges may have been lost. Gives the function that ends it.
+   * Calls `listener` with the key of every notified resource that is the target or has it as its parent; with null when
+   * notifications may have been lost. Gives the function that ends it.
    */
   listen(target: Address, listener: (key: string | null) => void): () => void
   /** How many listeners there are now. */
   readonly size: number
-  /** How many nudges there were: what was read while this stood still has not been overtaken by one. */
+  /** How many notifications there were: what was read while this stood still has not been overtaken by one. */
   readonly count: number
 }
 
-export function createNudges(): Nudges {
+export function createChangeNotifier(): ChangeNotifier {
   const listeners = new Map<string, Set<(key: string | null) => void>>()
   let size = 0
   let count = 0
@@ -61,19 +61,19 @@ export function createNudges(): Nudges {
   }
 }
 
-/** The channel on which processes nudge each other through PostgreSQL. */
-export const NUDGE_CHANNEL = 'zerograph_nudge'
+/** The channel on which processes notification each other through PostgreSQL. */
+export const NOTIFICATION_CHANNEL = 'zerograph_nudge'
 
-export function encodeNudge({
+export function encodeNotification({
   tenant,
   kind,
   key,
   parent,
-}: { [Name in keyof Nudge]: unknown }): string {
+}: { [Name in keyof Notification]: unknown }): string {
   return JSON.stringify([tenant, kind, key, parent])
 }
 
-export function decodeNudge(text: string): Nudge {
+export function decodeNotification(text: string): Notification {
   const [tenant, kind, key, parent] = JSON.parse(text)
   return { tenant, kind, key, parent }
 }

@@ -1,13 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import type { Turns } from '../src/ledger/turns.ts'
-import { createInTurn } from '../src/resolvers/in-turn.ts'
+import type { TenantLocks } from '../src/ledger/tenant-locks.ts'
+import { createTenantLock } from '../src/resolvers/tenant-lock.ts'
 
-/** Turns as processes that share a database have them, kept in memory. */
-function sharedTurns() {
+/** TenantLocks as processes that share a database have them, kept in memory. */
+function sharedLocks() {
   const holders = new Map<string, string>()
   const calls = { take: 0, extend: [] as string[] }
-  const turns: Turns = {
+  const locks: TenantLocks = {
     async take(tenant, holder) {
       calls.take += 1
       const free = !holders.has(tenant)
@@ -17,11 +17,11 @@ function sharedTurns() {
     async extend(tenant, holder) {
       if (holders.get(tenant) === holder) calls.extend.push(tenant)
     },
-    async give(tenant, holder) {
+    async release(tenant, holder) {
       if (holders.get(tenant) === holder) holders.delete(tenant)
     },
   }
-  return { turns, holders, calls }
+  return { locks, holders, calls }
 }
 
 /** Work that says when it began and ends when the test says so. */
@@ -36,14 +36,18 @@ function held(name: string, log: string[]) {
   return { work, begun: begun.promise, end: () => gate.resolve(name), fail: gate.reject }
 }
 
-test('the work of one tenant is done one after another, in order; that of another side by side', async () => {
-  const inTurn = createInTurn(sharedTurns().turns)
+test('the work of one tenant runs in order, that of another tenant at the same time', async () => {
+  const withTenantLock = createTenantLock(sharedLocks().locks)
   const log: string[] = []
   const [a, b, c, other] = ['a', 'b', 'c', 'other'].map((name) => held(name, log))
   if (!a || !b || !c || !other) throw new Error('Something is missing.')
 
-  const results = [inTurn('t', a.work), inTurn('t', b.work), inTurn('t', c.work)]
-  const otherResult = inTurn('u', other.work)
+  const results = [
+    withTenantLock('t', a.work),
+    withTenantLock('t', b.work),
+    withTenantLock('t', c.work),
+  ]
+  const otherResult = withTenantLock('u', other.work)
   await Promise.all([a.begun, other.begun])
   expect(log.toSorted()).toEqual(['a', 'other'])
   a.end()
@@ -58,14 +62,14 @@ test('the work of one tenant is done one after another, in order; that of anothe
   expect(await otherResult).toBe('other')
 })
 
-test('work that fails gives its turn to the next', async () => {
-  const { turns, holders } = sharedTurns()
-  const inTurn = createInTurn(turns)
+test('work that fails releases the lock for the next', async () => {
+  const { locks, holders } = sharedLocks()
+  const withTenantLock = createTenantLock(locks)
   const log: string[] = []
   const failing = held('failing', log)
 
-  const failed = inTurn('t', failing.work)
-  const next = inTurn('t', async () => 'next')
+  const failed = withTenantLock('t', failing.work)
+  const next = withTenantLock('t', async () => 'next')
   failing.fail(new Error('broken'))
 
   await expect(failed).rejects.toThrow('broken')
@@ -73,9 +77,9 @@ test('work that fails gives its turn to the next', async () => {
   expect(holders.size).toBe(0)
 })
 
-test('among processes too there is one at a time', async () => {
-  const { turns, calls } = sharedTurns()
-  const [here, there] = [createInTurn(turns), createInTurn(turns)]
+test('two processes run the work of one tenant one at a time', async () => {
+  const { locks, calls } = sharedLocks()
+  const [here, there] = [createTenantLock(locks), createTenantLock(locks)]
   const log: string[] = []
   const [first, second] = [held('first', log), held('second', log)]
 
@@ -90,16 +94,16 @@ test('among processes too there is one at a time', async () => {
   expect(await Promise.all([one, two])).toEqual(['first', 'second'])
 })
 
-test('a turn is kept for as long as its work takes, and not longer', async () => {
+test('a lock is renewed while its work runs, and not longer', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
   onTestFinished(() => void vi.useRealTimers())
-  const { turns, calls } = sharedTurns()
-  const inTurn = createInTurn(turns)
+  const { locks, calls } = sharedLocks()
+  const withTenantLock = createTenantLock(locks)
   const slow = held('slow', [])
-  const done = inTurn('t', slow.work)
+  const done = withTenantLock('t', slow.work)
   await slow.begun
 
-  // A turn outlives its holder by 5 seconds.
+  // A lock outlives its holder by 5 seconds.
   vi.advanceTimersByTime(4_900)
   expect(calls.extend.length).toBeGreaterThanOrEqual(4)
   slow.end()
@@ -108,14 +112,14 @@ test('a turn is kept for as long as its work takes, and not longer', async () =>
   expect(vi.getTimerCount()).toBe(0)
 })
 
-test('a turn that cannot be kept or given back fails no work', async () => {
+test('a lock that cannot be renewed or released does not fail the work', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
   onTestFinished(() => void vi.useRealTimers())
-  const { turns } = sharedTurns()
+  const { locks } = sharedLocks()
   const away = () => Promise.reject(new Error('away'))
-  const inTurn = createInTurn({ ...turns, extend: away, give: away })
+  const withTenantLock = createTenantLock({ ...locks, extend: away, release: away })
   const slow = held('slow', [])
-  const done = inTurn('t', slow.work)
+  const done = withTenantLock('t', slow.work)
   await slow.begun
 
   vi.advanceTimersByTime(2_000)
@@ -124,12 +128,15 @@ test('a turn that cannot be kept or given back fails no work', async () => {
   expect(await done).toBe('slow')
 })
 
-test('work does not begin when its turn cannot be asked for', async () => {
-  const { turns } = sharedTurns()
-  const inTurn = createInTurn({ ...turns, take: () => Promise.reject(new Error('away')) })
+test('work does not begin when its lock cannot be taken', async () => {
+  const { locks } = sharedLocks()
+  const withTenantLock = createTenantLock({
+    ...locks,
+    take: () => Promise.reject(new Error('away')),
+  })
   const log: string[] = []
 
-  await expect(inTurn('t', held('work', log).work)).rejects.toThrow('away')
+  await expect(withTenantLock('t', held('work', log).work)).rejects.toThrow('away')
 
   expect(log).toEqual([])
 })

@@ -2,7 +2,7 @@ import { LedgerUnavailable } from '../ledger/unavailable.ts'
 import { UpstreamError } from '../upstream/errors.ts'
 
 /** What was read, or null when 0-0 does not know it; any other failure throws. */
-export async function orNull<T>(reading: Promise<T>): Promise<T | null> {
+export async function nullIfNotFound<T>(reading: Promise<T>): Promise<T | null> {
   try {
     return await reading
   } catch (error) {

@@ -1,26 +1,26 @@
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
 import { rememberAwaitedAssets } from './awaited-assets.ts'
+import type { ChangeNotifier } from './change-notifier.ts'
 import { isPostgres } from './database.ts'
-import type { Nudges } from './nudges.ts'
 import { findRow, giveUp, resourceOf, update } from './observe.ts'
 import type { Address, Kind, Origin, Snapshot } from './resource.ts'
 import type { Secrets } from './secrets.ts'
-import type { Tables, WatchTable } from './tables.ts'
+import type { PollJobTable, Tables } from './tables.ts'
 
-export type WatchedKind = Exclude<Kind, 'assetGroup'>
+export type PolledKind = Exclude<Kind, 'assetGroup'>
 
-/** When a watch begins and when it is given up, in milliseconds after it was added. */
-export interface WatchTiming {
-  firstPollMs: Record<WatchedKind, number>
+/** When a poll job begins and when it is given up, in milliseconds after it was added. */
+export interface PollTiming {
+  firstPollMs: Record<PolledKind, number>
   deadlineMs: number
 }
 
-/** A watch claimed for one poll. */
-export interface ClaimedWatch extends Address<WatchedKind> {
+/** A poll job claimed for one poll. */
+export interface ClaimedPollJob extends Address<PolledKind> {
   /** Null when the sealed key cannot be opened any more. */
   credential: string | null
-  snapshot: Snapshot<WatchedKind>
-  origin: Origin<WatchedKind>
+  snapshot: Snapshot<PolledKind>
+  origin: Origin<PolledKind>
   /** The gap before this poll, without its jitter. */
   gapMs: number
   dueAt: Date
@@ -31,7 +31,7 @@ export interface ClaimedWatch extends Address<WatchedKind> {
   refusedPolls: number
   fence: number
   /** For a task that 0-0 does not have yet: WAITING, or SENT by someone who never told what came of it. */
-  submission: WatchTable['submission']
+  submission: PollJobTable['submission']
 }
 
 export interface ClaimOptions {
@@ -42,7 +42,7 @@ export interface ClaimOptions {
   maxRps: number
 }
 
-/** What follows a poll that did not settle its resource: another one, or the end of the watch with the reason. */
+/** What follows a poll that did not settle its resource: another one, or the end of the poll job with the reason. */
 export type AfterPoll = NextPoll | { endedBecause: string }
 
 export interface NextPoll {
@@ -59,20 +59,20 @@ export interface NextPoll {
 }
 
 /** What is to be polled, and by whom. */
-export interface Watches {
-  /** Claims due watches for `leaseMs`, longest overdue first, within each tenant's budget. */
-  claim(options: ClaimOptions): Promise<ClaimedWatch[]>
+export interface PollJobs {
+  /** Claims due poll jobs for `leaseMs`, longest overdue first, within each tenant's budget. */
+  claim(options: ClaimOptions): Promise<ClaimedPollJob[]>
   /** Makes claims last `leaseMs` from now, those that are still held. */
-  extend(watches: ClaimedWatch[], leaseMs: number): Promise<void>
+  extend(jobs: ClaimedPollJob[], leaseMs: number): Promise<void>
   /** Says that a task is being sent to 0-0. Gives false, and it must not be sent, when the claim was lost. */
-  markSent(watch: ClaimedWatch): Promise<boolean>
+  markSent(job: ClaimedPollJob): Promise<boolean>
   /**
-   * Ends what `markSent` began, as `conclude` does, also when another process has claimed the watch meanwhile: only the
+   * Ends what `markSent` began, as `conclude` does, also when another process has claimed the poll job meanwhile: only the
    * sender knows what came of it. Gives false, recording nothing, when another process has declared an outcome.
    */
   concludeSent(
-    watch: ClaimedWatch,
-    seen: Snapshot<WatchedKind> | null,
+    job: ClaimedPollJob,
+    seen: Snapshot<PolledKind> | null,
     then: AfterPoll,
   ): Promise<boolean>
   /**
@@ -80,17 +80,17 @@ export interface Watches {
    * Gives false, recording nothing, when the claim was lost meanwhile.
    */
   conclude(
-    watch: ClaimedWatch,
-    seen: Snapshot<WatchedKind> | null,
+    job: ClaimedPollJob,
+    seen: Snapshot<PolledKind> | null,
     then: AfterPoll,
   ): Promise<boolean>
   /** Halves the rate at which a tenant is polled: 0-0 asked for fewer calls. */
   slowDown(tenant: string, maxRps: number): Promise<void>
   /** Raises a rate that was halved, step by step, back to what all have. */
   speedUp(tenant: string, maxRps: number): Promise<void>
-  /** When the next watch can be claimed, or null when there is none. */
+  /** When the next poll job can be claimed, or null when there is none. */
   nextDueAt(): Promise<Date | null>
-  /** Calls `listener` when a watch was added or may be due earlier. Gives the function that ends it. */
+  /** Calls `listener` when a poll job was added or may be due earlier. Gives the function that ends it. */
   onAdded(listener: () => void): () => void
   /** Tells those listeners; called once the addition is committed. */
   added(): void
@@ -99,22 +99,22 @@ export interface Watches {
 interface Parts {
   database: Kysely<Tables>
   secrets: Secrets
-  nudges: Nudges
+  notifier: ChangeNotifier
 }
 
-export function createWatches({ database, secrets, nudges }: Parts): Watches {
+export function createPollJobs({ database, secrets, notifier }: Parts): PollJobs {
   const listeners = new Set<() => void>()
 
   /** Ends the claim that `lock` gives, or nothing when it gives none. */
   async function end(
-    watch: ClaimedWatch,
-    seen: Snapshot<WatchedKind> | null,
+    job: ClaimedPollJob,
+    seen: Snapshot<PolledKind> | null,
     then: AfterPoll,
     lock: typeof lockHeld,
   ): Promise<boolean> {
     const { row, before } = await database.transaction().execute(async (trx) => {
-      const before = await findRow(trx, watch)
-      const held = before && (await lock(trx, watch))
+      const before = await findRow(trx, job)
+      const held = before && (await lock(trx, job))
       if (!held) return { row: null, before: null }
       const row = seen ? await update(trx, before, seen) : before
       if (row.settled === 1) return { row, before }
@@ -124,7 +124,7 @@ export function createWatches({ database, secrets, nudges }: Parts): Watches {
     })
     if (row && row.seq !== before.seq) {
       const { tenant, key, parent } = row
-      nudges.send({ tenant, kind: watch.kind, key, parent })
+      notifier.send({ tenant, kind: job.kind, key, parent })
     }
     return row !== null
   }
@@ -134,9 +134,9 @@ export function createWatches({ database, secrets, nudges }: Parts): Watches {
       const at = now.getTime()
       return database.transaction().execute(async (trx) => {
         const tenants = await dueTenants(trx, at, limit, maxRps)
-        const claimed: ClaimedWatch[] = []
+        const claimed: ClaimedPollJob[] = []
         for (const [index, { tenant }] of tenants.entries()) {
-          // Room is shared evenly, so that a tenant with many watches delays no other.
+          // Room is shared evenly, so that a tenant with many poll jobs delays no other.
           const share = Math.ceil((limit - claimed.length) / (tenants.length - index))
           const tokens = await lockTokens(trx, tenant, at, maxRps)
           const count = Math.min(share, Math.floor(tokens))
@@ -149,24 +149,24 @@ export function createWatches({ database, secrets, nudges }: Parts): Watches {
       })
     },
 
-    async extend(watches, leaseMs) {
-      for (const watch of watches) {
-        await held(database, watch)
+    async extend(jobs, leaseMs) {
+      for (const job of jobs) {
+        await held(database, job)
           .set({ lease_until: Date.now() + leaseMs })
           .execute()
       }
     },
 
-    async markSent(watch) {
-      const { numUpdatedRows } = await held(database, watch)
+    async markSent(job) {
+      const { numUpdatedRows } = await held(database, job)
         .set({ submission: 'SENT', not_before: 0 })
         .where('submission', '=', 'WAITING')
         .executeTakeFirst()
       return numUpdatedRows === 1n
     },
 
-    conclude: (watch, seen, then) => end(watch, seen, then, lockHeld),
-    concludeSent: (watch, seen, then) => end(watch, seen, then, takeSent),
+    conclude: (job, seen, then) => end(job, seen, then, lockHeld),
+    concludeSent: (job, seen, then) => end(job, seen, then, takeSent),
 
     async slowDown(tenant, maxRps) {
       await database
@@ -190,7 +190,7 @@ export function createWatches({ database, secrets, nudges }: Parts): Watches {
 
     async nextDueAt() {
       const row = await database
-        .selectFrom('watch')
+        .selectFrom('poll_job')
         .select(({ eb, fn }) =>
           fn
             .min(
@@ -223,28 +223,28 @@ const MIN_RPS = 0.1
 /** What each answered poll adds to a rate that was halved. */
 const RPS_STEP = 0.1
 
-type WatchRow = Selectable<WatchTable>
+type PollJobRow = Selectable<PollJobTable>
 
-interface Watchable {
-  snapshot: Snapshot<WatchedKind>
+interface Pollable {
+  snapshot: Snapshot<PolledKind>
   origin: Origin
   /** The bearer key to poll with. */
   credential: string
 }
 
 /** Has a registered resource polled with `credential`, unless it already is. */
-export async function addWatch(
+export async function addPollJob(
   trx: Transaction<Tables>,
   secrets: Secrets,
-  address: Address<WatchedKind>,
-  { snapshot, origin, credential }: Watchable,
-  timing: WatchTiming,
+  address: Address<PolledKind>,
+  { snapshot, origin, credential }: Pollable,
+  timing: PollTiming,
 ): Promise<void> {
   const { tenant, kind, key } = address
   const now = Date.now()
   const waits = snapshot.status === 'WAITING_FOR_ASSETS'
   await trx
-    .insertInto('watch')
+    .insertInto('poll_job')
     .values({
       tenant,
       kind,
@@ -260,7 +260,7 @@ export async function addWatch(
     .execute()
   // Locks assets, so before the credential, which everyone locks last.
   if (waits) await rememberAwaitedAssets(trx, address, origin)
-  // Written even when it is there: that locks it against being forgotten with the tenant's last watch but this one.
+  // Written even when it is there: that locks it against being forgotten with the tenant's last poll job but this one.
   const sealed = secrets.seal(credential, tenant)
   await trx
     .insertInto('credential')
@@ -277,9 +277,9 @@ function dueTenants(
   maxRps: number,
 ): Promise<{ tenant: string }[]> {
   return trx
-    .selectFrom('watch')
-    .leftJoin('poll_budget', 'poll_budget.tenant', 'watch.tenant')
-    .select(({ fn }) => ['watch.tenant', fn.min('next_poll_at').as('since')])
+    .selectFrom('poll_job')
+    .leftJoin('poll_budget', 'poll_budget.tenant', 'poll_job.tenant')
+    .select(({ fn }) => ['poll_job.tenant', fn.min('next_poll_at').as('since')])
     .where('next_poll_at', '<=', at)
     .where('lease_until', '<=', at)
     .where(({ or, eb }) =>
@@ -289,7 +289,7 @@ function dueTenants(
           + (${at} - poll_budget.refilled_at) / 1000.0 * coalesce(poll_budget.rate, ${maxRps}) >= 1`,
       ]),
     )
-    .groupBy('watch.tenant')
+    .groupBy('poll_job.tenant')
     .orderBy('since')
     .limit(limit)
     .execute()
@@ -339,16 +339,16 @@ async function lease(
   at: number,
   count: number,
   leaseMs: number,
-): Promise<WatchRow[]> {
+): Promise<PollJobRow[]> {
   return trx
-    .updateTable('watch')
+    .updateTable('poll_job')
     .set(({ eb }) => ({ lease_until: at + leaseMs, fence: eb('fence', '+', 1) }))
     .where('tenant', '=', tenant)
     .where(({ eb, refTuple, selectFrom }) =>
       eb(
         refTuple('kind', 'key'),
         'in',
-        selectFrom('watch')
+        selectFrom('poll_job')
           .select(['kind', 'key'])
           .where('tenant', '=', tenant)
           .where('next_poll_at', '<=', at)
@@ -367,12 +367,12 @@ async function withResources(
   trx: Transaction<Tables>,
   secrets: Secrets,
   tenant: string,
-  rows: WatchRow[],
-): Promise<ClaimedWatch[]> {
+  rows: PollJobRow[],
+): Promise<ClaimedPollJob[]> {
   const credential = await credentialOf(trx, secrets, tenant)
-  const claimed: ClaimedWatch[] = []
-  for (const watch of rows) {
-    const { kind, key } = watch
+  const claimed: ClaimedPollJob[] = []
+  for (const job of rows) {
+    const { kind, key } = job
     const row = await trx
       .selectFrom('resource')
       .selectAll()
@@ -381,21 +381,21 @@ async function withResources(
       .where('key', '=', key)
       .executeTakeFirst()
     if (!row) continue
-    const { snapshot, origin } = resourceOf<WatchedKind>(row)
+    const { snapshot, origin } = resourceOf<PolledKind>(row)
     claimed.push({
       tenant,
-      kind: kind as WatchedKind,
+      kind: kind as PolledKind,
       key,
       credential,
       snapshot,
       origin,
-      gapMs: watch.gap_ms,
-      dueAt: new Date(watch.next_poll_at),
-      deadlineAt: new Date(watch.deadline_at),
-      notBefore: new Date(watch.not_before),
-      refusedPolls: watch.refused_polls,
-      fence: watch.fence,
-      submission: watch.submission,
+      gapMs: job.gap_ms,
+      dueAt: new Date(job.next_poll_at),
+      deadlineAt: new Date(job.deadline_at),
+      notBefore: new Date(job.not_before),
+      refusedPolls: job.refused_polls,
+      fence: job.fence,
+      submission: job.submission,
     })
   }
   return claimed
@@ -420,10 +420,10 @@ async function credentialOf(
   }
 }
 
-/** An update of the watch that does nothing once its claim is lost. */
-function held(database: Kysely<Tables>, { tenant, kind, key, fence }: ClaimedWatch) {
+/** An update of the poll job that does nothing once its claim is lost. */
+function held(database: Kysely<Tables>, { tenant, kind, key, fence }: ClaimedPollJob) {
   return database
-    .updateTable('watch')
+    .updateTable('poll_job')
     .where('tenant', '=', tenant)
     .where('kind', '=', kind)
     .where('key', '=', key)
@@ -433,34 +433,34 @@ function held(database: Kysely<Tables>, { tenant, kind, key, fence }: ClaimedWat
 /** The claim, locked until the transaction ends; null when it was lost. */
 async function lockHeld(
   trx: Transaction<Tables>,
-  watch: ClaimedWatch,
-): Promise<ClaimedWatch | null> {
+  job: ClaimedPollJob,
+): Promise<ClaimedPollJob | null> {
   const row = await trx
-    .selectFrom('watch')
+    .selectFrom('poll_job')
     .select('fence')
-    .where('tenant', '=', watch.tenant)
-    .where('kind', '=', watch.kind)
-    .where('key', '=', watch.key)
+    .where('tenant', '=', job.tenant)
+    .where('kind', '=', job.kind)
+    .where('key', '=', job.key)
     .$if(isPostgres(trx), (query) => query.forUpdate())
     .executeTakeFirst()
-  return row?.fence === watch.fence ? watch : null
+  return row?.fence === job.fence ? job : null
 }
 
 /** The claim of a task that was sent, taken from whoever holds it; null when its outcome was declared. */
 async function takeSent(
   trx: Transaction<Tables>,
-  watch: ClaimedWatch,
-): Promise<ClaimedWatch | null> {
+  job: ClaimedPollJob,
+): Promise<ClaimedPollJob | null> {
   const row = await trx
-    .updateTable('watch')
+    .updateTable('poll_job')
     .set(({ eb }) => ({ fence: eb('fence', '+', 1) }))
-    .where('tenant', '=', watch.tenant)
-    .where('kind', '=', watch.kind)
-    .where('key', '=', watch.key)
+    .where('tenant', '=', job.tenant)
+    .where('kind', '=', job.kind)
+    .where('key', '=', job.key)
     .where('submission', '=', 'SENT')
     .returning('fence')
     .executeTakeFirst()
-  return row ? { ...watch, fence: row.fence } : null
+  return row ? { ...job, fence: row.fence } : null
 }
 
 /**
@@ -469,21 +469,21 @@ async function takeSent(
  */
 async function reschedule(
   trx: Transaction<Tables>,
-  watch: ClaimedWatch,
+  job: ClaimedPollJob,
   next: NextPoll,
 ): Promise<void> {
-  const deadline = (next.deadlineAt ?? watch.deadlineAt).getTime()
+  const deadline = (next.deadlineAt ?? job.deadlineAt).getTime()
   const at = Math.min(next.nextPollAt.getTime(), deadline)
   const notBefore = next.notBefore?.getTime() ?? 0
   const submission = next.submission ?? null
-  await held(trx, watch)
+  await held(trx, job)
     .set(({ eb, ref, val }) => ({
       next_poll_at:
         submission === null
           ? at
           : eb
               .case()
-              .when('next_poll_at', '=', watch.dueAt.getTime())
+              .when('next_poll_at', '=', job.dueAt.getTime())
               .then(val(at))
               .when('next_poll_at', '<', notBefore)
               .then(val(Math.min(notBefore, deadline)))
@@ -492,7 +492,7 @@ async function reschedule(
       gap_ms: next.gapMs,
       deadline_at: deadline,
       not_before: notBefore,
-      refused_polls: next.refusedPolls ?? watch.refusedPolls,
+      refused_polls: next.refusedPolls ?? job.refusedPolls,
       lease_until: 0,
       submission,
     }))

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { CreationKey } from '../src/ledger/creations.ts'
+import type { IdempotencyRecordKey } from '../src/ledger/idempotency-records.ts'
 import type { Ledger } from '../src/ledger/ledger.ts'
 import { KEY, temporaryFolder } from './support/app.ts'
 import { stopClock } from './support/clock.ts'
@@ -10,36 +10,37 @@ const KEY_OF_CREATE = { tenant: 'tenant', idempotencyKey: 'k' }
 
 /** What `begin` answers to each of three creates that differ in one part of their name. */
 function neighbours(ledger: Ledger) {
-  const keys: CreationKey[] = [
+  const keys: IdempotencyRecordKey[] = [
     KEY_OF_CREATE,
     { ...KEY_OF_CREATE, tenant: 'other tenant' },
     { ...KEY_OF_CREATE, idempotencyKey: 'another' },
   ]
   return async () => {
     const states: string[] = []
-    for (const key of keys) states.push((await ledger.creations.begin(key, 'print')).state)
+    for (const key of keys) states.push((await ledger.idempotencyRecords.begin(key, 'print')).state)
     return states
   }
 }
 
 /** Takes the key, and returns the name of who holds it now. */
 async function holderOf(ledger: Ledger): Promise<string> {
-  const begun = await ledger.creations.begin(KEY_OF_CREATE, 'print')
+  const begun = await ledger.idempotencyRecords.begin(KEY_OF_CREATE, 'print')
   if (begun.state !== 'OURS') throw new Error(`The key was not free: ${begun.state}.`)
   return begun.holder
 }
 
 test('a key is for the first who begins, and tells the others what became of it', async () => {
   const ledger = await openTestLedger()
-  const begin = (fingerprint = 'print') => ledger.creations.begin(KEY_OF_CREATE, fingerprint)
+  const begin = (fingerprint = 'print') =>
+    ledger.idempotencyRecords.begin(KEY_OF_CREATE, fingerprint)
 
   const first = await begin()
   const meanwhile = await begin()
   const otherInput = await begin('another print')
   const outcome = { key: 'JIMENG:Asset-1', nested: { list: [1, null, 'x'] } }
-  await ledger.creations.finish(KEY_OF_CREATE, outcome)
+  await ledger.idempotencyRecords.finish(KEY_OF_CREATE, outcome)
   const after = await begin()
-  await ledger.creations.finish(KEY_OF_CREATE, { key: 'something else' })
+  await ledger.idempotencyRecords.finish(KEY_OF_CREATE, { key: 'something else' })
 
   expect(first).toMatchObject({ state: 'OURS' })
   expect(meanwhile).toEqual({ state: 'SENDING' })
@@ -51,7 +52,7 @@ test('a key is for the first who begins, and tells the others what became of it'
 
 test('of those who begin at the same moment one sends', async () => {
   const ledger = await openTestLedger()
-  const begin = () => ledger.creations.begin(KEY_OF_CREATE, 'print')
+  const begin = () => ledger.idempotencyRecords.begin(KEY_OF_CREATE, 'print')
 
   const states = (await Promise.all(Array.from({ length: 20 }, begin))).map(({ state }) => state)
 
@@ -63,7 +64,7 @@ test('a sender that has said nothing for five seconds has gone, and its outcome 
   const clock = stopClock()
   const ledger = await openTestLedger()
   const begin = async (fingerprint = 'print') =>
-    (await ledger.creations.begin(KEY_OF_CREATE, fingerprint)).state
+    (await ledger.idempotencyRecords.begin(KEY_OF_CREATE, fingerprint)).state
   const holder = await holderOf(ledger)
 
   clock.set(4_999)
@@ -71,9 +72,9 @@ test('a sender that has said nothing for five seconds has gone, and its outcome 
   clock.set(5_000)
   const otherInput = await begin('another print')
   const late = await begin()
-  await ledger.creations.finish(KEY_OF_CREATE, { key: 'too late' })
-  await ledger.creations.release(KEY_OF_CREATE, holder)
-  await ledger.creations.extend(KEY_OF_CREATE)
+  await ledger.idempotencyRecords.finish(KEY_OF_CREATE, { key: 'too late' })
+  await ledger.idempotencyRecords.release(KEY_OF_CREATE, holder)
+  await ledger.idempotencyRecords.extend(KEY_OF_CREATE)
 
   expect([inTime, otherInput, late]).toEqual(['SENDING', 'CONFLICT', 'UNKNOWN'])
   expect(await begin()).toBe('UNKNOWN')
@@ -86,7 +87,7 @@ test('a sender at work is not taken for gone, and the creates beside it are', as
   await states()
 
   clock.set(3_000)
-  await ledger.creations.extend(KEY_OF_CREATE)
+  await ledger.idempotencyRecords.extend(KEY_OF_CREATE)
   clock.set(7_999)
   const extended = await states()
   clock.set(8_000)
@@ -116,7 +117,7 @@ test('the outcome of one create is not that of another', async () => {
   const states = neighbours(ledger)
   await states()
 
-  await ledger.creations.finish(KEY_OF_CREATE, { key: 'x' })
+  await ledger.idempotencyRecords.finish(KEY_OF_CREATE, { key: 'x' })
 
   expect(await states()).toEqual(['DONE', 'SENDING', 'SENDING'])
 })
@@ -127,25 +128,25 @@ test('a key that is given back is free, and no other is', async () => {
   const holder = await holderOf(ledger)
   await states()
 
-  await ledger.creations.release(KEY_OF_CREATE, 'another holder')
+  await ledger.idempotencyRecords.release(KEY_OF_CREATE, 'another holder')
   expect(await states()).toEqual(['SENDING', 'SENDING', 'SENDING'])
 
-  await ledger.creations.release(KEY_OF_CREATE, holder)
+  await ledger.idempotencyRecords.release(KEY_OF_CREATE, holder)
   const next = await holderOf(ledger)
   expect(await states()).toEqual(['SENDING', 'SENDING', 'SENDING'])
 
-  await ledger.creations.release(KEY_OF_CREATE, holder)
+  await ledger.idempotencyRecords.release(KEY_OF_CREATE, holder)
   expect(await states()).toEqual(['SENDING', 'SENDING', 'SENDING'])
 
-  await ledger.creations.finish(KEY_OF_CREATE, { key: 'x' })
-  await ledger.creations.release(KEY_OF_CREATE, next)
+  await ledger.idempotencyRecords.finish(KEY_OF_CREATE, { key: 'x' })
+  await ledger.idempotencyRecords.release(KEY_OF_CREATE, next)
   expect(await states()).toEqual(['DONE', 'SENDING', 'SENDING'])
 })
 
 test('registering what was created finishes the create, with the key it is known by', async () => {
   const ledger = await openTestLedger()
   const creation = { tenant: ledger.tenantOf(KEY), idempotencyKey: 'k' }
-  await ledger.creations.begin(creation, 'print')
+  await ledger.idempotencyRecords.begin(creation, 'print')
 
   await ledger.register(assetAddress(ledger), {
     snapshot: assetSeen('PROCESSING'),
@@ -154,51 +155,51 @@ test('registering what was created finishes the create, with the key it is known
     creation,
   })
 
-  const repeated = await ledger.creations.begin(creation, 'print')
+  const repeated = await ledger.idempotencyRecords.begin(creation, 'print')
   expect(repeated).toEqual({ state: 'DONE', outcome: { key: 'JIMENG:Asset-1' } })
 })
 
 test.runIf(isPostgres)(
-  'a turn has one holder, until it is given back or its lease runs out',
+  'a tenant lock has one holder, until it is released or its lease ends',
   async () => {
     const clock = stopClock()
     const dataDir = temporaryFolder()
     const [here, there] = [await openTestLedger(dataDir), await openTestLedger(dataDir)]
 
-    expect(await here.turns.take('tenant', 'a')).toBe(true)
-    expect(await there.turns.take('tenant', 'b')).toBe(false)
-    expect(await there.turns.take('other tenant', 'b')).toBe(true)
+    expect(await here.tenantLocks.take('tenant', 'a')).toBe(true)
+    expect(await there.tenantLocks.take('tenant', 'b')).toBe(false)
+    expect(await there.tenantLocks.take('other tenant', 'b')).toBe(true)
 
     // Neither gives nor extends what another holds.
-    await there.turns.give('tenant', 'b')
-    expect(await there.turns.take('tenant', 'b')).toBe(false)
+    await there.tenantLocks.release('tenant', 'b')
+    expect(await there.tenantLocks.take('tenant', 'b')).toBe(false)
     clock.set(3_000)
-    await there.turns.extend('tenant', 'b')
+    await there.tenantLocks.extend('tenant', 'b')
     clock.set(4_999)
-    expect(await there.turns.take('tenant', 'b')).toBe(false)
+    expect(await there.tenantLocks.take('tenant', 'b')).toBe(false)
     clock.set(5_000)
-    expect(await there.turns.take('tenant', 'b')).toBe(true)
+    expect(await there.tenantLocks.take('tenant', 'b')).toBe(true)
 
     clock.set(9_000)
-    await there.turns.extend('tenant', 'b')
+    await there.tenantLocks.extend('tenant', 'b')
     clock.set(13_999)
-    expect(await here.turns.take('tenant', 'a')).toBe(false)
+    expect(await here.tenantLocks.take('tenant', 'a')).toBe(false)
     // The other tenant's turn was not extended with it.
-    expect(await here.turns.take('other tenant', 'a')).toBe(true)
+    expect(await here.tenantLocks.take('other tenant', 'a')).toBe(true)
 
-    await there.turns.give('other tenant', 'b')
-    expect(await here.turns.take('tenant', 'a')).toBe(false)
-    await there.turns.give('tenant', 'b')
-    expect(await here.turns.take('tenant', 'a')).toBe(true)
-    expect(await there.turns.take('other tenant', 'c')).toBe(false)
+    await there.tenantLocks.release('other tenant', 'b')
+    expect(await here.tenantLocks.take('tenant', 'a')).toBe(false)
+    await there.tenantLocks.release('tenant', 'b')
+    expect(await here.tenantLocks.take('tenant', 'a')).toBe(true)
+    expect(await there.tenantLocks.take('other tenant', 'c')).toBe(false)
   },
 )
 
 test.skipIf(isPostgres)('a single process needs no turns', async () => {
   const ledger = await openTestLedger()
 
-  expect(await ledger.turns.take('tenant', 'a')).toBe(true)
-  expect(await ledger.turns.take('tenant', 'b')).toBe(true)
-  await ledger.turns.extend('tenant', 'a')
-  await ledger.turns.give('tenant', 'a')
+  expect(await ledger.tenantLocks.take('tenant', 'a')).toBe(true)
+  expect(await ledger.tenantLocks.take('tenant', 'b')).toBe(true)
+  await ledger.tenantLocks.extend('tenant', 'a')
+  await ledger.tenantLocks.release('tenant', 'a')
 })
