@@ -113,7 +113,7 @@ async function create(app: TestApp, kind: keyof typeof CREATES): Promise<Data> {
 async function stateOf(url: string): Promise<string | undefined> {
   const client = new Client({ connectionString: url })
   await client.connect()
-  const { rows } = await client.query('select state from creation')
+  const { rows } = await client.query('select state from idempotency_record')
   await client.end()
   return rows[0]?.state
 }

@@ -257,7 +257,7 @@ test.skipIf(isPostgres)(
     await create(app, { idempotencyKey: 'k1' })
     const failure = { code: 'RATE_LIMITED', message: '.', retryable: true, retryAfterSeconds: 5 }
     const database = new DatabaseSync(join(app.dataDir, 'ledger.db'))
-    database.prepare('update creation set outcome = ?').run(JSON.stringify({ failure }))
+    database.prepare('update idempotency_record set outcome = ?').run(JSON.stringify({ failure }))
     database.close()
 
     const again = await create(app, { idempotencyKey: 'k1' })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, onTestFinished, test } from 'vitest'
 import { type Ledger, openLedger } from '../src/ledger/ledger.ts'
-import type { ClaimedPollJob } from '../src/ledger/poll-jobs.ts'
+import type { ClaimedPollJob } from '../src/ledger/poll-job.ts'
 import { isStale, type Transition } from '../src/ledger/resource.ts'
 import type { VideoTaskSnapshot, VideoTaskStatus } from '../src/model.ts'
 import { type Feed, openFeed } from '../src/resolvers/feed.ts'

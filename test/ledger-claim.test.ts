@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Ledger } from '../src/ledger/ledger.ts'
-import type { ClaimedPollJob } from '../src/ledger/poll-jobs.ts'
+import type { ClaimedPollJob } from '../src/ledger/poll-job.ts'
 import type { Address } from '../src/ledger/resource.ts'
 import { KEY, temporaryFolder } from './support/app.ts'
 import { stopClock } from './support/clock.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { ClaimedPollJob } from '../src/ledger/poll-jobs.ts'
+import type { ClaimedPollJob } from '../src/ledger/poll-job.ts'
 import { createNextPoll, REFUSED_POLLS } from '../src/tracking/next-poll.ts'
 import { reasonOf } from '../src/tracking/reason.ts'
 import { after, lengthened } from '../src/tracking/schedule.ts'

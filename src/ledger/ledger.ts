@@ -1,3 +1,4 @@
+import { addPollJob } from './add-poll-job.ts'
 import { type ChangeNotifier, createChangeNotifier } from './change-notifier.ts'
 import { openDatabase } from './database.ts'
 import {
@@ -9,13 +10,8 @@ import {
 import { migrate } from './migrations.ts'
 import { findRow, insert, nextSnapshot, type Row, reopen, resourceOf, update } from './observe.ts'
 import { type Page, type PageRequest, pageBounds } from './page.ts'
-import {
-  addPollJob,
-  createPollJobs,
-  type PolledKind,
-  type PollJobs,
-  type PollTiming,
-} from './poll-jobs.ts'
+import type { PolledKind, PollTiming } from './poll-job.ts'
+import { createPollJobs, type PollJobs } from './poll-jobs.ts'
 import {
   type Address,
   isTerminal,
@@ -131,7 +127,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   const health = createStorageHealth(database)
   const stopping = new AbortController()
   const notifier = createChangeNotifier()
-  const pollJobs = createPollJobs({ database, secrets, notifier })
+  const pollJobs = createPollJobs({ database, secrets, onRecorded: announce })
   const stopListening = await listen()
 
   /** Only PostgreSQL has others to hear from; its driver is not even loaded for SQLite. */
@@ -141,12 +137,12 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     return listenForNotifications(databaseUrl, notifier, onError)
   }
 
-  /** Tells this process at once; the other ones are told by the transaction itself. */
-  function tell(row: Row): void {
+  /** Notifies this process after the commit. PostgreSQL notifies the others within the transaction. */
+  function announce(row: Row): void {
     const { tenant, key, parent } = row
     const kind = row.kind as Kind
     notifier.send({ tenant, kind, key, parent })
-    // What waited for an asset may go on.
+    // A task that waits for this asset may be due now.
     if (kind === 'asset' && row.settled === 1) pollJobs.added()
   }
 
@@ -176,7 +172,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
         await addPollJob(trx, secrets, polled, what, polling)
         return reopen(trx, row)
       })
-      tell(row)
+      announce(row)
       if (row.settled === 0) pollJobs.added()
       return resourceOf<K>(row)
     },
@@ -189,7 +185,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
         const before = await findRow(trx, address)
         return { before, after: before && (await update(trx, before, seen)) }
       })
-      if (after && after.seq !== before?.seq) tell(after)
+      if (after && after.seq !== before?.seq) announce(after)
       return after && resourceOf<K>(after)
     },
 

@@ -2,6 +2,7 @@ import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
 import { type AssetSnapshot, keyOf } from '../model.ts'
 import { wakeWaitingTasks } from './awaited-assets.ts'
 import { encodeNotification, NOTIFICATION_CHANNEL } from './change-notifier.ts'
+import { deleteUnusedCredential } from './credentials.ts'
 import { isPostgres } from './database.ts'
 import {
   type Address,
@@ -170,7 +171,7 @@ async function appendTransition(
   return write(trx, row, { seq })
 }
 
-/** Also forgets the tenant's key when nothing else of the tenant is polled. */
+/** Deletes the poll job of an entity, and the tenant's credential when no other poll job needs it. */
 async function deletePollJob(trx: Transaction<Tables>, { tenant, kind, key }: Row): Promise<void> {
   const { numDeletedRows } = await trx
     .deleteFrom('poll_job')
@@ -178,19 +179,5 @@ async function deletePollJob(trx: Transaction<Tables>, { tenant, kind, key }: Ro
     .where('kind', '=', kind)
     .where('key', '=', key)
     .executeTakeFirst()
-  if (numDeletedRows === 0n) return
-  // Locked first: whoever adds a poll job writes this row too, and a statement begun after that sees the poll job.
-  await trx
-    .selectFrom('credential')
-    .select('tenant')
-    .where('tenant', '=', tenant)
-    .$if(isPostgres(trx), (query) => query.forUpdate())
-    .execute()
-  await trx
-    .deleteFrom('credential')
-    .where('tenant', '=', tenant)
-    .where(({ not, exists, selectFrom }) =>
-      not(exists(selectFrom('poll_job').select('key').where('tenant', '=', tenant))),
-    )
-    .execute()
+  if (numDeletedRows > 0n) await deleteUnusedCredential(trx, tenant)
 }

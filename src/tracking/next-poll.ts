@@ -1,4 +1,4 @@
-import type { AfterPoll, ClaimedPollJob, PolledKind } from '../ledger/poll-jobs.ts'
+import type { AfterPoll, ClaimedPollJob, PolledKind } from '../ledger/poll-job.ts'
 import type { UpstreamError } from '../upstream/errors.ts'
 import { reasonOf } from './reason.ts'
 import { after, growGap, jittered, lengthened, type Pace, stretchGap } from './schedule.ts'

@@ -1,5 +1,5 @@
 import type { Ledger } from '../ledger/ledger.ts'
-import type { AfterPoll, ClaimedPollJob, PolledKind } from '../ledger/poll-jobs.ts'
+import type { AfterPoll, ClaimedPollJob, PolledKind } from '../ledger/poll-job.ts'
 import type { Resource } from '../ledger/resource.ts'
 import { type CreateVideoTaskRequest, keyOf, type VideoTaskSnapshot } from '../model.ts'
 import type { UpstreamClient } from '../upstream/client.ts'

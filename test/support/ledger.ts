@@ -1,7 +1,7 @@
 import { onTestFinished } from 'vitest'
 import { openDatabase } from '../../src/ledger/database.ts'
 import { type Ledger, type LedgerOptions, openLedger } from '../../src/ledger/ledger.ts'
-import type { ClaimedPollJob, ClaimOptions } from '../../src/ledger/poll-jobs.ts'
+import type { ClaimedPollJob, ClaimOptions } from '../../src/ledger/poll-job.ts'
 import type { Address } from '../../src/ledger/resource.ts'
 import type { AssetSnapshot, AssetStatus, VideoTaskSnapshot } from '../../src/model.ts'
 import { KEY, temporaryFolder } from './app.ts'

@@ -1,0 +1,121 @@
+import type { Kysely, Transaction } from 'kysely'
+import { isPostgres } from './database.ts'
+import { findRow, giveUp, type Row, update } from './observe.ts'
+import type { AfterPoll, ClaimedPollJob, NextPoll, PolledKind } from './poll-job.ts'
+import type { Snapshot } from './resource.ts'
+import type { Tables } from './tables.ts'
+
+/** Locks the row of a poll job until the transaction ends. Returns null when the job may not be changed any more. */
+export type ClaimLock = (
+  trx: Transaction<Tables>,
+  job: ClaimedPollJob,
+) => Promise<ClaimedPollJob | null>
+
+/**
+ * Ends a claim: records what the poll saw (null: nothing), and schedules the next poll or ends polling. Returns the row of
+ * the entity, and whether its status changed or its polling ended. Returns null, recording nothing, when `lock` does.
+ */
+export async function endClaim(
+  trx: Transaction<Tables>,
+  job: ClaimedPollJob,
+  seen: Snapshot<PolledKind> | null,
+  then: AfterPoll,
+  lock: ClaimLock,
+): Promise<{ row: Row; isChanged: boolean } | null> {
+  const before = await findRow(trx, job)
+  const claim = before && (await lock(trx, job))
+  if (!claim) return null
+  const recorded = seen ? await update(trx, before, seen) : before
+  const row = recorded.settled === 1 ? recorded : await schedule(trx, claim, recorded, then)
+  return { row, isChanged: row.seq !== before.seq }
+}
+
+async function schedule(
+  trx: Transaction<Tables>,
+  claim: ClaimedPollJob,
+  row: Row,
+  then: AfterPoll,
+): Promise<Row> {
+  if ('endedBecause' in then) return giveUp(trx, row, then.endedBecause)
+  await reschedule(trx, claim, then)
+  return row
+}
+
+/** An update of the poll job that does nothing once its claim is lost. */
+export function held(database: Kysely<Tables>, { tenant, kind, key, fence }: ClaimedPollJob) {
+  return database
+    .updateTable('poll_job')
+    .where('tenant', '=', tenant)
+    .where('kind', '=', kind)
+    .where('key', '=', key)
+    .where('fence', '=', fence)
+}
+
+/** The claim, locked until the transaction ends; null when it was lost. */
+export async function lockHeld(
+  trx: Transaction<Tables>,
+  job: ClaimedPollJob,
+): Promise<ClaimedPollJob | null> {
+  const row = await trx
+    .selectFrom('poll_job')
+    .select('fence')
+    .where('tenant', '=', job.tenant)
+    .where('kind', '=', job.kind)
+    .where('key', '=', job.key)
+    .$if(isPostgres(trx), (query) => query.forUpdate())
+    .executeTakeFirst()
+  return row?.fence === job.fence ? job : null
+}
+
+/** The claim of a task that was sent, taken from whoever holds it; null when its outcome was declared. */
+export async function takeSent(
+  trx: Transaction<Tables>,
+  job: ClaimedPollJob,
+): Promise<ClaimedPollJob | null> {
+  const row = await trx
+    .updateTable('poll_job')
+    .set(({ eb }) => ({ fence: eb('fence', '+', 1) }))
+    .where('tenant', '=', job.tenant)
+    .where('kind', '=', job.kind)
+    .where('key', '=', job.key)
+    .where('submission', '=', 'SENT')
+    .returning('fence')
+    .executeTakeFirst()
+  return row ? { ...job, fence: row.fence } : null
+}
+
+/**
+ * Ends a claim until the next poll, which is no later than the deadline. A waiting task that was woken since it was claimed
+ * keeps the time it was woken for, or waits until the pause ends that 0-0 asked for meanwhile.
+ */
+async function reschedule(
+  trx: Transaction<Tables>,
+  job: ClaimedPollJob,
+  next: NextPoll,
+): Promise<void> {
+  const deadline = (next.deadlineAt ?? job.deadlineAt).getTime()
+  const at = Math.min(next.nextPollAt.getTime(), deadline)
+  const notBefore = next.notBefore?.getTime() ?? 0
+  const submission = next.submission ?? null
+  await held(trx, job)
+    .set(({ eb, ref, val }) => ({
+      next_poll_at:
+        submission === null
+          ? at
+          : eb
+              .case()
+              .when('next_poll_at', '=', job.dueAt.getTime())
+              .then(val(at))
+              .when('next_poll_at', '<', notBefore)
+              .then(val(Math.min(notBefore, deadline)))
+              .else(ref('next_poll_at'))
+              .end(),
+      gap_ms: next.gapMs,
+      deadline_at: deadline,
+      not_before: notBefore,
+      refused_polls: next.refusedPolls ?? job.refusedPolls,
+      lease_until: 0,
+      submission,
+    }))
+    .execute()
+}
