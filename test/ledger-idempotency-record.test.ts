@@ -143,19 +143,19 @@ test('a key that is given back is free, and no other is', async () => {
   expect(await states()).toEqual(['DONE', 'SENDING', 'SENDING'])
 })
 
-test('registering what was created finishes the create, with the key it is known by', async () => {
+test('registering an entity finishes its idempotency record with the key of the entity', async () => {
   const ledger = await openTestLedger()
-  const creation = { tenant: ledger.tenantOf(KEY), idempotencyKey: 'k' }
-  await ledger.idempotencyRecords.begin(creation, 'print')
+  const idempotencyRecord = { tenant: ledger.tenantOf(KEY), idempotencyKey: 'k' }
+  await ledger.idempotencyRecords.begin(idempotencyRecord, 'print')
 
   await ledger.register(assetAddress(ledger), {
     snapshot: assetSeen('PROCESSING'),
     origin: null,
     credential: KEY,
-    creation,
+    idempotencyRecord,
   })
 
-  const repeated = await ledger.idempotencyRecords.begin(creation, 'print')
+  const repeated = await ledger.idempotencyRecords.begin(idempotencyRecord, 'print')
   expect(repeated).toEqual({ state: 'DONE', outcome: { key: 'JIMENG:Asset-1' } })
 })
 

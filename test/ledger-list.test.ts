@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { ResourceFilter } from '../src/ledger/ledger.ts'
+import type { ResourceFilter } from '../src/ledger/lists.ts'
 import type { PageRequest } from '../src/ledger/page.ts'
 import { KEY, temporaryFolder } from './support/app.ts'
 import {

@@ -7,11 +7,13 @@ import {
   type IdempotencyRecordKey,
   type IdempotencyRecords,
 } from './idempotency-records.ts'
+import { listChildren, listResources, type ResourceFilter } from './lists.ts'
 import { migrate } from './migrations.ts'
 import { findRow, insert, nextSnapshot, type Row, reopen, resourceOf, update } from './observe.ts'
 import { type Page, type PageRequest, pageBounds } from './page.ts'
 import type { PolledKind, PollTiming } from './poll-job.ts'
-import { createPollJobs, type PollJobs } from './poll-jobs.ts'
+import { countPollJobs, createPollJobs, type PollJobs } from './poll-jobs.ts'
+import { prune } from './prune.ts'
 import {
   type Address,
   isTerminal,
@@ -25,6 +27,7 @@ import {
 import { createSecrets, loadOrMakeSecret } from './secrets.ts'
 import { createStorageHealth } from './storage-health.ts'
 import { createTenantLocks, type TenantLocks } from './tenant-locks.ts'
+import { transitionsAfter } from './transitions.ts'
 import { type LedgerUnavailable, persist, typedErrors as withTypedErrors } from './unavailable.ts'
 
 export interface LedgerOptions {
@@ -51,7 +54,7 @@ export interface Registration<K extends Kind> {
   /** The bearer key to poll with. */
   credential: string
   /** The create that this is the outcome of. */
-  creation?: IdempotencyRecordKey | undefined
+  idempotencyRecord?: IdempotencyRecordKey | undefined
 }
 
 /** Names what must not be forgotten while the storage fails, for the log. */
@@ -60,12 +63,6 @@ export type Unrecorded = Record<string, string | null>
 /** The outcome of a create that was recorded by `register`: the key of what was created. */
 export interface Created {
   key: string
-}
-
-export interface ResourceFilter {
-  parent?: string | null | undefined
-  status?: string | null | undefined
-  type?: string | null | undefined
 }
 
 /**
@@ -159,13 +156,14 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
 
   const calls = {
     async register<K extends Kind>(address: Address<K>, registration: Registration<K>) {
-      const { snapshot, origin, credential, creation } = registration
+      const { snapshot, origin, credential, idempotencyRecord } = registration
       const row = await database.transaction().execute(async (trx) => {
         const inserted = await insert(trx, address, snapshot, origin)
         const known = inserted ?? (await findRow(trx, address))
         if (!known) throw new Error('A resource vanished while it was registered.')
         const row = inserted ?? (await update(trx, known, snapshot))
-        if (creation) await finishWithin(trx, creation, { key: row.key } satisfies Created)
+        if (idempotencyRecord)
+          await finishWithin(trx, idempotencyRecord, { key: row.key } satisfies Created)
         if (isTerminal(address.kind, row.status as Status)) return row
         const polled = address as Address<PolledKind>
         const what = { snapshot: snapshot as Snapshot<PolledKind>, origin, credential }
@@ -194,103 +192,23 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
       return row && resourceOf<K>(row)
     },
 
-    async list<K extends Kind>(
+    list: async <K extends Kind>(
       tenant: string,
       kind: K,
-      { parent, status, type }: ResourceFilter,
+      filter: ResourceFilter,
       request: PageRequest,
       maxSize: number,
-    ): Promise<Page<Resource<K>>> {
+    ) => {
       const cursors = secrets.cursorsOf(tenant, kind)
-      const { limit, backward, after, before } = pageBounds(request, maxSize, cursors)
-      const matching = database
-        .selectFrom('resource')
-        .where('tenant', '=', tenant)
-        .where('kind', '=', kind)
-        .$if(parent != null, (query) => query.where('parent', '=', parent as string))
-        .$if(status != null, (query) => query.where('status', '=', status as string))
-        .$if(type != null, (query) => query.where('type', '=', type as string))
-      const rows = await matching
-        .selectAll()
-        .$if(after !== null, (query) => query.where('position', '<', after as number))
-        .$if(before !== null, (query) => query.where('position', '>', before as number))
-        .orderBy('position', backward ? 'asc' : 'desc')
-        .limit(limit + 1)
-        .execute()
-
-      const more = rows.length > limit
-      const page = rows.slice(0, limit)
-      if (backward) page.reverse()
-      const { totalCount } = typedErrors({
-        async totalCount() {
-          const row = await matching
-            .select(({ fn }) => fn.countAll().as('count'))
-            .executeTakeFirstOrThrow()
-          return Number(row.count)
-        },
-      })
-      return {
-        items: page.map((row) => ({
-          cursor: cursors.encode(row.position),
-          item: resourceOf<K>(row),
-        })),
-        // Beyond a cursor there is at least the item it was given with (Relay Cursor Connections, 4.4).
-        hasNextPage: before !== null || (!backward && more),
-        hasPreviousPage: after !== null || (backward && more),
-        totalCount,
-      }
+      const page = { ...pageBounds(request, maxSize, cursors), cursors }
+      return listResources(database, tenant, kind, filter, page, typedErrors)
     },
-
-    async children<K extends Kind>(tenant: string, kind: K, parent: string) {
-      const rows = await database
-        .selectFrom('resource')
-        .selectAll()
-        .where('tenant', '=', tenant)
-        .where('kind', '=', kind)
-        .where('parent', '=', parent)
-        .orderBy('position')
-        .execute()
-      return rows.map((row) => resourceOf<K>(row))
-    },
-
-    async transitionsAfter<K extends Kind>({ tenant, kind, key }: Address<K>, seq: number) {
-      const rows = await database
-        .selectFrom('transition')
-        .innerJoin('resource', (join) =>
-          join
-            .onRef('resource.tenant', '=', 'transition.tenant')
-            .onRef('resource.kind', '=', 'transition.kind')
-            .onRef('resource.key', '=', 'transition.key'),
-        )
-        .selectAll('transition')
-        .select('resource.origin')
-        .where('transition.tenant', '=', tenant)
-        .where('transition.kind', '=', kind)
-        .where('transition.key', '=', key)
-        .where('transition.seq', '>', seq)
-        .orderBy('transition.seq')
-        .execute()
-      return rows.map((row) => ({
-        previous: row.previous as Status<K> | null,
-        current: row.current as Status<K>,
-        resource: resourceOf<K>(row),
-      }))
-    },
-
-    async countPollJobs() {
-      const { count } = await database
-        .selectFrom('poll_job')
-        .select(({ fn }) => fn.countAll().as('count'))
-        .executeTakeFirstOrThrow()
-      return Number(count)
-    },
-
-    async prune(time: Date) {
-      const before = time.getTime()
-      await database.deleteFrom('transition').where('observed_at', '<', before).execute()
-      await database.deleteFrom('poll_budget').where('refilled_at', '<', before).execute()
-      await database.deleteFrom('idempotency_record').where('created_at', '<', before).execute()
-    },
+    children: <K extends Kind>(tenant: string, kind: K, parent: string) =>
+      listChildren(database, tenant, kind, parent),
+    transitionsAfter: <K extends Kind>(address: Address<K>, seq: number) =>
+      transitionsAfter(database, address, seq),
+    countPollJobs: () => countPollJobs(database),
+    prune: (time: Date) => prune(database, time),
   }
 
   const idempotencyRecords = createIdempotencyRecords(database)

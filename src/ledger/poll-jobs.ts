@@ -123,3 +123,12 @@ export function createPollJobs({ database, secrets, onRecorded }: Parts): PollJo
     },
   }
 }
+
+/** The number of poll jobs of all tenants. */
+export async function countPollJobs(database: Kysely<Tables>): Promise<number> {
+  const { count } = await database
+    .selectFrom('poll_job')
+    .select(({ fn }) => fn.countAll().as('count'))
+    .executeTakeFirstOrThrow()
+  return Number(count)
+}

@@ -97,7 +97,7 @@ async function sendAndRecord<K extends Kind>(
   }
   try {
     const { key, snapshot } = await send({ credential, requestId, signal, onSent })
-    const registration = { snapshot, origin, credential, creation: claim }
+    const registration = { snapshot, origin, credential, idempotencyRecord: claim }
     const register = () => ledger.register({ tenant, kind, key }, registration)
     const registered = await record({ kind, key }, register)
     if (registered) return registered

@@ -1,4 +1,4 @@
-import type { ResourceFilter } from '../ledger/ledger.ts'
+import type { ResourceFilter } from '../ledger/lists.ts'
 import { type Page, PageError, type PageRequest } from '../ledger/page.ts'
 import type { Kind, Resource } from '../ledger/resource.ts'
 import { UpstreamError } from '../upstream/errors.ts'
