@@ -55,12 +55,68 @@ const BREAKER_STATES = ['CLOSED', 'HALF_OPEN', 'OPEN']
 const PATIENCE_MS = 500
 const LOOP_RESOLUTION_MS = 20
 
+/** Metrics of this process in a registry of their own. `stop` ends the measurement of the event loop. */
 export function createMetrics(sources: MetricsSources): Metrics {
   const registry = new Registry()
   const registers = [registry]
   const codeLabel = createCodeLabel()
   const nameLabel = createNameLabel()
+  const instruments = createInstruments(registers)
+  addSourceGauges(registers, sources)
+  const stopLoopGauge = addEventLoopGauge(registers)
+  addGauge(registers, 'process_resident_memory_bytes', 'Memory of the process.', () =>
+    process.memoryUsage.rss(),
+  )
+  addGauge(
+    registers,
+    'nodejs_heap_size_used_bytes',
+    'Used of the heap.',
+    () => process.memoryUsage().heapUsed,
+  )
 
+  return {
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+
+    observe(operation) {
+      const labels = { name: nameLabel(operation.name), type: operation.type ?? 'unknown' }
+      let isAnswered = false
+      const answered = (durationMs: number) => {
+        if (!isAnswered) instruments.operationDuration.observe(labels, durationMs / 1_000)
+        isAnswered = true
+      }
+      return {
+        began: ({ durationMs }) => answered(durationMs),
+        ended({ durationMs, errors: [code] }) {
+          answered(durationMs)
+          instruments.operations.inc({ ...labels, outcome: codeLabel(code) })
+        },
+      }
+    },
+
+    onRefused({ transport, status, code }) {
+      instruments.refusedRequests.inc({
+        transport,
+        status: status ?? 'none',
+        code: codeLabel(code),
+      })
+    },
+
+    onCall({ method, route, status, durationMs, attempt, errorCode }) {
+      const labels = { method, route, status: statusClass(status), code: codeLabel(errorCode) }
+      instruments.upstreamDuration.observe(labels, durationMs / 1_000)
+      if (attempt > 1) instruments.upstreamRetries.inc({ route })
+    },
+
+    onPoll: ({ kind, lagMs }) => instruments.pollLag.observe({ kind }, Math.max(0, lagMs) / 1_000),
+    onLedgerCall: (call, durationMs) =>
+      instruments.ledgerDuration.observe({ call }, durationMs / 1_000),
+    stop: stopLoopGauge,
+  }
+}
+
+/** What is counted and timed as it happens. */
+function createInstruments(registers: Registry[]) {
   const operations = new Counter({
     name: 'zerograph_operations_total',
     help: 'Operations that have ended, by their first error or ok.',
@@ -107,7 +163,19 @@ export function createMetrics(sources: MetricsSources): Metrics {
     buckets: LEDGER_SECONDS,
     registers,
   })
+  return {
+    operations,
+    operationDuration,
+    refusedRequests,
+    upstreamDuration,
+    upstreamRetries,
+    pollLag,
+    ledgerDuration,
+  }
+}
 
+/** What is read when the metrics are asked for. */
+function addSourceGauges(registers: Registry[], sources: MetricsSources): void {
   const countPollJobs = createPatient(sources.pollJobs, PATIENCE_MS)
   new Gauge({
     name: 'zerograph_poll_jobs',
@@ -119,10 +187,13 @@ export function createMetrics(sources: MetricsSources): Metrics {
       else this.set(count)
     },
   })
-  gauge('zerograph_subscribers', 'Resources listened to, once for each subscription.', () =>
-    sources.subscribers(),
+  addGauge(
+    registers,
+    'zerograph_subscribers',
+    'Resources listened to, once for each subscription.',
+    () => sources.subscribers(),
   )
-  gauge('zerograph_sockets', 'Open WebSockets.', () => sources.sockets())
+  addGauge(registers, 'zerograph_sockets', 'Open WebSockets.', () => sources.sockets())
   new Gauge({
     name: 'zerograph_upstream_breaker_state',
     help: '1 for the state the breaker of a route group is in, 0 for the others.',
@@ -134,7 +205,10 @@ export function createMetrics(sources: MetricsSources): Metrics {
       }
     },
   })
+}
 
+/** The delay of the event loop since the last scrape. Returns the function that ends the measurement. */
+function addEventLoopGauge(registers: Registry[]): () => void {
   const loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS })
   loop.enable()
   new Gauge({
@@ -153,54 +227,18 @@ export function createMetrics(sources: MetricsSources): Metrics {
       loop.reset()
     },
   })
-  gauge('process_resident_memory_bytes', 'Memory of the process.', () => process.memoryUsage.rss())
-  gauge('nodejs_heap_size_used_bytes', 'Used of the heap.', () => process.memoryUsage().heapUsed)
+  return () => void loop.disable()
+}
 
-  function gauge(name: string, help: string, read: () => number): void {
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(read())
-      },
-    })
-  }
-
-  return {
-    contentType: registry.contentType,
-    text: () => registry.metrics(),
-
-    observe(operation) {
-      const labels = { name: nameLabel(operation.name), type: operation.type ?? 'unknown' }
-      let isAnswered = false
-      const answered = (durationMs: number) => {
-        if (!isAnswered) operationDuration.observe(labels, durationMs / 1_000)
-        isAnswered = true
-      }
-      return {
-        began: ({ durationMs }) => answered(durationMs),
-        ended({ durationMs, errors: [code] }) {
-          answered(durationMs)
-          operations.inc({ ...labels, outcome: codeLabel(code) })
-        },
-      }
+function addGauge(registers: Registry[], name: string, help: string, read: () => number): void {
+  new Gauge({
+    name,
+    help,
+    registers,
+    collect() {
+      this.set(read())
     },
-
-    onRefused({ transport, status, code }) {
-      refusedRequests.inc({ transport, status: status ?? 'none', code: codeLabel(code) })
-    },
-
-    onCall({ method, route, status, durationMs, attempt, errorCode }) {
-      const labels = { method, route, status: statusClass(status), code: codeLabel(errorCode) }
-      upstreamDuration.observe(labels, durationMs / 1_000)
-      if (attempt > 1) upstreamRetries.inc({ route })
-    },
-
-    onPoll: ({ kind, lagMs }) => pollLag.observe({ kind }, Math.max(0, lagMs) / 1_000),
-    onLedgerCall: (call, durationMs) => ledgerDuration.observe({ call }, durationMs / 1_000),
-    stop: () => void loop.disable(),
-  }
+  })
 }
 
 function createCodeLabel() {
