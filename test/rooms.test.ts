@@ -30,10 +30,10 @@ const KNOWN_IMPORTS = [
   'schema/connection.ts -> ledger/page.ts',
   'schema/cost.ts -> ledger/page.ts',
   'telemetry/metrics.ts -> schema/index.ts',
-  'telemetry/metrics.ts -> upstream/client.ts',
+  'telemetry/metrics.ts -> upstream/call.ts',
   'telemetry/operation-observer.ts -> execution/error-mapping.ts',
   'telemetry/operation-observer.ts -> execution/operation-context.ts',
-  'telemetry/operation-observer.ts -> upstream/client.ts',
+  'telemetry/operation-observer.ts -> upstream/call.ts',
   'websocket/connection.ts -> auth/expiry.ts',
   'websocket/connection.ts -> auth/identity.ts',
   'websocket/connection.ts -> http/graphql-handler.ts',
@@ -45,7 +45,6 @@ const KNOWN_IMPORTS = [
 
 /** Circles that are still to be removed. The list may only become shorter. */
 const KNOWN_CIRCLES = [
-  'upstream/error-classification.ts -> upstream/response-parser.ts -> upstream/error-classification.ts',
   'resolvers/context.ts -> resolvers/loaders.ts -> resolvers/context.ts',
   'resolvers/context.ts -> resolvers/loaders.ts -> resolvers/reads.ts -> resolvers/context.ts',
   'websocket/endpoint.ts -> websocket/connection.ts -> websocket/endpoint.ts',

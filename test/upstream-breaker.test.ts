@@ -2,12 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type Breaker, createBreaker } from '../src/upstream/breaker.ts'
-import type {
-  UpstreamCall,
-  UpstreamCallReport,
-  UpstreamClient,
-  UpstreamOptions,
-} from '../src/upstream/client.ts'
+import type { UpstreamCall, UpstreamCallReport, UpstreamOptions } from '../src/upstream/call.ts'
+import type { UpstreamClient } from '../src/upstream/client.ts'
 import { serve } from './support/serve.ts'
 import { failureOf, startClient } from './support/upstream-client.ts'
 

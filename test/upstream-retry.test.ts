@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
-import type { UpstreamOptions } from '../src/upstream/client.ts'
+import type { UpstreamOptions } from '../src/upstream/call.ts'
 import { UpstreamError } from '../src/upstream/errors.ts'
 import { parseRetryAfter, retryDelayMs, withRetries } from '../src/upstream/retry.ts'
 import { createRetryBudget } from '../src/upstream/retry-budget.ts'

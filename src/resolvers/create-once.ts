@@ -8,7 +8,7 @@ import {
 import type { Created, Registration, Unrecorded } from '../ledger/ledger.ts'
 import type { Kind, Resource } from '../ledger/resource.ts'
 import { LedgerUnavailable } from '../ledger/unavailable.ts'
-import type { UpstreamCall } from '../upstream/client.ts'
+import type { UpstreamCall } from '../upstream/call.ts'
 import { UpstreamError, type UpstreamErrorCode } from '../upstream/errors.ts'
 import type { Context } from './context.ts'
 import { type Failure, failureOf, Refusal } from './failure.ts'

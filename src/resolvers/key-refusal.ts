@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import type { UpstreamCall, UpstreamClient } from '../upstream/client.ts'
+import type { UpstreamCall } from '../upstream/call.ts'
+import type { UpstreamClient } from '../upstream/client.ts'
 import { UpstreamError } from '../upstream/errors.ts'
 import { type Failure, Refusal } from './failure.ts'
 

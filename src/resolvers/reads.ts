@@ -10,7 +10,8 @@ import {
   type Transition,
 } from '../ledger/resource.ts'
 import { keyOf, type PlatformRef } from '../model.ts'
-import type { UpstreamCall, UpstreamClient } from '../upstream/client.ts'
+import type { UpstreamCall } from '../upstream/call.ts'
+import type { UpstreamClient } from '../upstream/client.ts'
 import { UpstreamError } from '../upstream/errors.ts'
 import type { Caller } from './context.ts'
 import { unlessAway } from './null-if-not-found.ts'

@@ -13,7 +13,7 @@ import {
   type VideoTaskSnapshot,
   type VideoTaskStatus,
 } from '../model.ts'
-import type { UpstreamCall } from '../upstream/client.ts'
+import type { UpstreamCall } from '../upstream/call.ts'
 import { checkVideoTask, MAX_FILES } from '../upstream/limits.ts'
 import { estimateVideoTokens } from '../upstream/usage.ts'
 import { type Asset, assetOf } from './asset.ts'

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { GraphQLEnumType } from 'graphql'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { schema } from '../schema/index.ts'
-import type { UpstreamCallReport } from '../upstream/client.ts'
+import type { UpstreamCallReport } from '../upstream/call.ts'
 import type { OperationObserver } from './operation-observer.ts'
 import type { RefusedRequest } from './refused-request.ts'
 

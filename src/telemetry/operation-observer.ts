@@ -3,7 +3,7 @@ import { type DocumentNode, GraphQLError, getOperationAST } from 'graphql'
 import { isAsyncIterable, type Plugin, type YogaInitialContext } from 'graphql-yoga'
 import { failureBehind, isAbort } from '../execution/error-mapping.ts'
 import { type Arrival, tenantOf } from '../execution/operation-context.ts'
-import type { UpstreamCallReport } from '../upstream/client.ts'
+import type { UpstreamCallReport } from '../upstream/call.ts'
 
 /** What is known of an operation when it begins. */
 export interface Operation {

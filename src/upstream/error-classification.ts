@@ -2,7 +2,7 @@ import type { AnswerOrigin } from './answer-origin.ts'
 import type { ErrorBody } from './error-body.ts'
 import type { UpstreamErrorCode } from './errors.ts'
 import type { Method } from './exchange.ts'
-import type { Route } from './response-parser.ts'
+import type { Route } from './route.ts'
 
 /** An error answer, and the request that it came for. */
 export interface ErrorAnswer {

@@ -1,7 +1,7 @@
 import packageJson from '../../package.json' with { type: 'json' }
 import { UpstreamError } from './errors.ts'
 import type { HttpRequest, Method } from './exchange.ts'
-import type { Route } from './response-parser.ts'
+import type { Route } from './route.ts'
 
 export interface RequestOutline {
   method: Method

@@ -5,8 +5,7 @@ import { UpstreamError, type UpstreamErrorCode } from './errors.ts'
 import { type ExchangeError, type HttpResponse, isSuccess, type Method } from './exchange.ts'
 import { plainText } from './plain-text.ts'
 import { parseRetryAfter } from './retry.ts'
-
-export type Route = '/v1/asset-groups' | '/v1/assets' | '/v1/video/tasks'
+import type { Route } from './route.ts'
 
 /**
  * The JSON a successful answer carries (the `data` of an envelope, or a task as it is); any other answer throws an

@@ -1,9 +1,6 @@
 import { onTestFinished } from 'vitest'
-import {
-  createUpstreamClient,
-  type UpstreamClient,
-  type UpstreamOptions,
-} from '../../src/upstream/client.ts'
+import type { UpstreamOptions } from '../../src/upstream/call.ts'
+import { createUpstreamClient, type UpstreamClient } from '../../src/upstream/client.ts'
 import { UpstreamError } from '../../src/upstream/errors.ts'
 
 /** A client of the upstream at `url` for one test, twenty reads and twenty creates at once unless told; it is closed when the test ends. */
