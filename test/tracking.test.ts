@@ -30,7 +30,7 @@ test('jitter takes off up to a fifth, and never goes below the first gap', () =>
   expect(jittered(2_000, pace, 1)).toBe(2_000)
 })
 
-test('what was registered is polled to its end though nobody poll jobs, and then no more', async () => {
+test('a registered entity is polled until its status is terminal, also without subscribers', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   await register(app)

@@ -36,7 +36,7 @@ async function settled(promises: Promise<unknown>[]): Promise<boolean[]> {
 }
 
 describe('a request queue', () => {
-  test('lets as many in as it has connectionLimit, and the others in their order', async () => {
+  test('starts requests up to its limit, and the others in their order', async () => {
     const queue = createRequestQueue(2)
     const entered: number[] = []
     const entering = [0, 1, 2, 3].map((number) =>

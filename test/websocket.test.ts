@@ -804,7 +804,7 @@ test('more sockets of one tenant than the bound are told to come later; a place 
   expect(await isAdmitted()).toBe(false)
 })
 
-test('sockets without an identity share the connectionLimit of one tenant', async () => {
+test('sockets without an identity count as one tenant for the connection limit', async () => {
   const app = await startApp({ ...NOWHERE, MAX_TENANT_SOCKETS: '1' })
   await initiate(app.url, { type: 'connection_init' })
   const second = await open(app.url)

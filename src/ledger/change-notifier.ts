@@ -61,7 +61,7 @@ export function createChangeNotifier(): ChangeNotifier {
   }
 }
 
-/** The channel on which processes notification each other through PostgreSQL. */
+/** The PostgreSQL channel over which processes notify each other. */
 export const NOTIFICATION_CHANNEL = 'zerograph_nudge'
 
 export function encodeNotification({

@@ -37,7 +37,7 @@ export function createSubmission(options: SubmissionOptions) {
   const senderGraceMs = options.senderGraceMs ?? SENDER_GRACE_MS
   const random = options.random ?? Math.random
 
-  /** Ends the claim of `poll job`, one way or another. Nothing is sent once `stopping` is aborted. */
+  /** Ends the claim of `job` in every case. Nothing is sent once `stopping` is aborted. */
   return async (
     job: ClaimedPollJob,
     credential: string | null,

@@ -49,7 +49,7 @@ export interface Tracker {
 
 const PAUSE_AFTER_ERROR_MS = 1_000
 
-/** Polls whatever the ledger has a poll job for, until `stop`. The only poller of the house. */
+/** Polls every entity that has a poll job, until `stop`. Nothing else polls 0-0. */
 export function startTracker(options: TrackerOptions): Tracker {
   const {
     ledger,
