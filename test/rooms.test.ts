@@ -54,9 +54,12 @@ const KNOWN_CIRCLES = [
 const imports = globSync('**/*.ts', { cwd: SRC })
   .sort()
   .flatMap((file) =>
-    [...readFileSync(join(SRC, file), 'utf8').matchAll(/(?:from|import\() ?'(\.[^']+)'/g)].map(
-      ([, path]) => ({ file, target: relative(SRC, resolve(SRC, dirname(file), path as string)) }),
-    ),
+    [
+      ...readFileSync(join(SRC, file), 'utf8').matchAll(/(?:from|import\(|^import) ?'(\.[^']+)'/gm),
+    ].map(([, path]) => ({
+      file,
+      target: relative(SRC, resolve(SRC, dirname(file), path as string)),
+    })),
   )
 
 test('rooms import only what the table of the architecture allows', () => {
