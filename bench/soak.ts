@@ -22,7 +22,7 @@ let stopping = false
 
 try {
   const creators = Array.from({ length: CREATORS }, (_, index) => createSteadily(index))
-  const faults = await failWithTenantLock(Date.now() + SECONDS * 1_000)
+  const faults = await injectFaults(Date.now() + SECONDS * 1_000)
   stopping = true
   const outcomes = (await Promise.all(creators)).flat()
   const streams = await Promise.all(outcomes.flatMap(({ streams }) => streams))
@@ -96,7 +96,7 @@ async function follow(id: string, firstPort: number): Promise<string[]> {
 }
 
 /** One fault after another, with quiet between them; gives how often each happened. */
-async function failWithTenantLock(until: number): Promise<Record<string, number>> {
+async function injectFaults(until: number): Promise<Record<string, number>> {
   const faults: [string, (port: number) => Promise<void>][] = [
     ['kill -9', (port) => rig.restart(port, 'SIGKILL')],
     ['SIGTERM', (port) => rig.restart(port, 'SIGTERM')],
@@ -160,9 +160,9 @@ async function report(
 
 /** A subscriber that was away may have missed a status in between, but none may come twice or after a later one. */
 function isInOrder(seen: string[]): boolean {
-  const connectionLimit = seen.map((status) => ORDER.indexOf(status))
-  return connectionLimit.every(
-    (place, index) => index === 0 || place > (connectionLimit[index - 1] ?? -1),
+  const positions = seen.map((status) => ORDER.indexOf(status))
+  return positions.every(
+    (position, index) => index === 0 || position > (positions[index - 1] ?? -1),
   )
 }
 

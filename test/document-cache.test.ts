@@ -111,7 +111,7 @@ test('1,500 different documents of anonymous callers do not exhaust a heap of 38
     NODE_OPTIONS: '--max-old-space-size=384',
   })
   let sent = 0
-  async function sendWithTenantLock(): Promise<void> {
+  async function sendOneAfterAnother(): Promise<void> {
     while (sent < REQUESTS) {
       sent += 1
       const padding = sent % 3 === 0 ? PADDING : ''
@@ -125,7 +125,7 @@ test('1,500 different documents of anonymous callers do not exhaust a heap of 38
     }
   }
 
-  await Promise.all(Array.from({ length: CONCURRENCY }, sendWithTenantLock))
+  await Promise.all(Array.from({ length: CONCURRENCY }, sendOneAfterAnother))
 
   expect((await fetch(`${service.url}/health`)).status).toBe(200)
 })

@@ -3,7 +3,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import type { TenantLocks } from '../src/ledger/tenant-locks.ts'
 import { createTenantLock } from '../src/resolvers/tenant-lock.ts'
 
-/** TenantLocks as processes that share a database have them, kept in memory. */
+/** The locks of processes that share a database, kept in memory. */
 function sharedLocks() {
   const holders = new Map<string, string>()
   const calls = { take: 0, extend: [] as string[] }

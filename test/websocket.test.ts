@@ -176,7 +176,7 @@ test('silence after the upgrade closes with 4408; whoever began stays', async ()
   const silent = await open(endpoint.url)
 
   expect(await silent.closed).toEqual({ code: 4408, reason: 'Connection initialisation timeout' })
-  await begun.withTenantLock()
+  await begun.sendAndWait()
   expect(endpoint.sockets()).toBe(1)
 })
 
@@ -254,7 +254,7 @@ test('a ping is answered with its payload, also before connection_init; a pong i
   peer.send(INIT)
   await peer.next({ type: 'connection_ack' })
   peer.send({ type: 'ping', payload: null })
-  await peer.withTenantLock()
+  await peer.sendAndWait()
 
   expect(peer.messages.slice(0, 4)).toEqual([
     { type: 'pong' },
@@ -443,7 +443,7 @@ test('a completed operation takes its upstream read with it and says nothing in 
   const answers = [await peer.next({ id: '1' }), await peer.next({ id: '1' })]
   await until(() => app.log.some(({ errorCode }) => errorCode === 'ABORTED'), 500)
   gate.resolve(undefined)
-  await peer.withTenantLock()
+  await peer.sendAndWait()
 
   expect(answers).toEqual([
     { id: '1', type: 'next', payload: { data: { asset: { assetId: 'Asset-2' } } } },
@@ -466,10 +466,10 @@ test('after a complete nothing more comes for its id, however it races the last 
 
     const observing = endpoint.observe(asset, 'ACTIVE')
     for (let wait = round % 10; wait > 0; wait -= 1) await turn()
-    await peer.withTenantLock({ type: 'complete', id: '1' })
+    await peer.sendAndWait({ type: 'complete', id: '1' })
     const completed = peer.messages.findLastIndex(({ type }) => type === 'pong')
     await observing
-    await peer.withTenantLock()
+    await peer.sendAndWait()
     late.push(...peer.messages.slice(completed).filter(({ id }) => id === '1'))
   }
 
@@ -483,7 +483,7 @@ test('a complete for an id that is not known is ignored', async () => {
 
   peer.send({ type: 'complete', id: 'never' })
   peer.send({ type: 'complete', id: '__proto__' })
-  await peer.withTenantLock()
+  await peer.sendAndWait()
 
   expect(await peer.run('{ __typename }')).toHaveLength(2)
 })
@@ -684,7 +684,7 @@ test('an operation that is completed before it begins does not begin', async () 
     { type: 'complete', id: `${index}` },
   ])
 
-  await peer.withTenantLock(...pairs.flat())
+  await peer.sendAndWait(...pairs.flat())
   await peer.run('query Last { __typename }')
 
   expect(endpoint.log.map(({ name }) => name)).toEqual(['Last'])
@@ -701,7 +701,7 @@ test('an operation that is completed while it is prepared counts until that has 
   const peer = await initiate(endpoint.url)
   for (const id of ['1', '2']) {
     peer.send(read('Asset-1', id))
-    await peer.withTenantLock({ type: 'complete', id })
+    await peer.sendAndWait({ type: 'complete', id })
   }
 
   const refused = await peer.run('{ __typename }')
@@ -723,7 +723,7 @@ test('at the bound one subscription can be exchanged for another in one packet',
   peer.send(watch(['Asset-1'], '1'))
   await peer.next({ id: '1' })
 
-  await peer.withTenantLock({ type: 'complete', id: '1' }, watch(['Asset-2'], '2'))
+  await peer.sendAndWait({ type: 'complete', id: '1' }, watch(['Asset-2'], '2'))
 
   expect(await peer.next({ id: '2' })).toMatchObject({ type: 'next' })
 })
@@ -735,7 +735,7 @@ test('an operation that is completed before it is refused is not refused', async
   peer.send(watch(['Asset-1'], '1'))
   await peer.next({ id: '1' })
 
-  await peer.withTenantLock(read('Asset-2', '2'), { type: 'complete', id: '2' })
+  await peer.sendAndWait(read('Asset-2', '2'), { type: 'complete', id: '2' })
   await peer.run('{ __typename }')
 
   expect(peer.messages.filter(({ id }) => id === '2')).toEqual([])
@@ -753,7 +753,7 @@ test('an id that was refused may be used again', async () => {
   expect(refused).toMatchObject([[{ type: 'error' }], [{ type: 'error' }]])
 })
 
-test('a socket that leaves while its credential is checked takes no place', async () => {
+test('a socket that leaves while its credential is checked does not count for the connection limit', async () => {
   const credential = Promise.withResolvers<Identity>()
   const identity = { tenant: 't', credential: KEY, isShared: false, expiresAt: null }
   let asked = 0
@@ -773,7 +773,7 @@ test('a socket that leaves while its credential is checked takes no place', asyn
   expect(next.messages).toEqual([{ type: 'connection_ack' }])
 })
 
-test('more sockets of one tenant than the bound are told to come later; a place is freed by leaving', async () => {
+test('sockets beyond the limit of a tenant are closed with 1013 until one of the others ends', async () => {
   const app = await startApp({ ...NOWHERE, MAX_TENANT_SOCKETS: '2' })
   await open(app.url)
   const first = await initiate(app.url)
@@ -965,10 +965,10 @@ test('draining waits for operations that are still being prepared', async () => 
   const contexts = Promise.withResolvers<void>()
   const endpoint = await startEndpoint({ contexts: contexts.promise })
   const peer = await initiate(endpoint.url)
-  await peer.withTenantLock({ type: 'subscribe', id: '1', payload: TYPENAME })
+  await peer.sendAndWait({ type: 'subscribe', id: '1', payload: TYPENAME })
 
   const draining = endpoint.drain(AbortSignal.timeout(5_000))
-  await peer.withTenantLock()
+  await peer.sendAndWait()
   contexts.resolve()
   await draining
 
@@ -985,7 +985,7 @@ test.for([
 ] as const)('draining ends when its time is over %s', async ([, ms]) => {
   const endpoint = await startEndpoint({ contexts: new Promise(() => {}) })
   const peer = await initiate(endpoint.url)
-  await peer.withTenantLock({ type: 'subscribe', id: '1', payload: TYPENAME })
+  await peer.sendAndWait({ type: 'subscribe', id: '1', payload: TYPENAME })
 
   await endpoint.drain(ms === 0 ? AbortSignal.abort() : AbortSignal.timeout(ms))
 

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 
-/** PollJobs whether paths still lead to the same files. */
+/** Checks whether paths still lead to the same files. */
 export interface FileWatch {
   /** Whether one of the files was not there any more at the last check. */
   hasMoved(): boolean

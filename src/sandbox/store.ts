@@ -155,9 +155,9 @@ export class Store {
 
   #insert(table: string, row: Row): void {
     const columns = Object.keys(row)
-    const connectionLimit = columns.map(() => '?').join(', ')
+    const placeholders = columns.map(() => '?').join(', ')
     this.#run(
-      `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${connectionLimit})`,
+      `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${placeholders})`,
       Object.values(row),
     )
   }

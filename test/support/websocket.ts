@@ -38,10 +38,10 @@ export interface Peer {
   /** The next message, of those not given yet, whose fields are these; fails when the socket closes first. */
   next(fields?: Partial<Message>): Promise<Message>
   /**
-   * Sends these, and resolves when they have been taken in and what they caused at once has come. They leave in one
-   * packet with a ping, so what they cause later comes after its pong.
+   * Sends these and a ping in one packet. Resolves after the pong: the service has then read them, and its immediate
+   * answers have come.
    */
-  withTenantLock(...messages: unknown[]): Promise<void>
+  sendAndWait(...messages: unknown[]): Promise<void>
   /** Runs one operation to its end and gives its messages. */
   run(query: string, id?: string): Promise<Message[]>
   closed: Promise<{ code: number; reason: string }>
@@ -83,13 +83,13 @@ export async function open(url: string, options: ClientOptions = {}): Promise<Pe
         }
         look()
       }),
-    async withTenantLock(...last) {
-      const turn = ++pings
+    async sendAndWait(...last) {
+      const ping = ++pings
       const { _socket: tcp } = socket as unknown as { _socket: Socket }
       tcp.cork()
-      for (const message of [...last, { type: 'ping', payload: { turn } }]) peer.send(message)
+      for (const message of [...last, { type: 'ping', payload: { ping } }]) peer.send(message)
       tcp.uncork()
-      while ((await peer.next({ type: 'pong' })).payload?.turn !== turn);
+      while ((await peer.next({ type: 'pong' })).payload?.ping !== ping);
     },
     async run(query, id = 'run') {
       const answers: Message[] = []
