@@ -2,9 +2,9 @@ import { GraphQLError } from 'graphql'
 import { isAsyncIterable, type Plugin, type YogaInitialContext } from 'graphql-yoga'
 import { type Arrival, tenantOf } from './operation-context.ts'
 
-/** Gives each tenant so many places at most, for sockets and streams alike. */
+/** Limits the open sockets and event streams of each tenant, in one process. */
 export interface ConnectionLimit {
-  /** Gives the function that frees the place, or null when there is none left; null stands for whoever is not known. */
+  /** Counts one more connection. Returns the function that ends it, or null at the limit. Unknown callers are tenant null. */
   take(tenant: string | null): (() => void) | null
 }
 
@@ -27,12 +27,12 @@ export function createConnectionLimit(maxEach: number): ConnectionLimit {
   }
 }
 
-/** Why a tenant gets no place: said in the close reason of a socket and in the error of an event stream. */
+/** The message at the limit: the close reason of a socket and the error of an event stream. */
 export function tooManyConnections(maxEach: number): string {
   return `At most ${maxEach} sockets and event streams of one tenant may be open at once (tenantSockets).`
 }
 
-/** A guess that keeps clients from asking at once; nobody knows when a place is freed. */
+/** A guess, so that clients do not retry at once: when a connection will end is not known. */
 const RETRY_AFTER_SECONDS = 5
 
 /** 429 (RFC 6585, 4) and not 503: the tenant is at its limit, the service is not. */
@@ -49,7 +49,7 @@ function streamRefused(maxEach: number): GraphQLError {
   })
 }
 
-/** Lets a stream of server-sent events take a place, as a socket does. */
+/** Counts event streams under the same limit as sockets. */
 export function useConnectionLimit(
   connectionLimit: ConnectionLimit,
   maxEach: number,
@@ -57,7 +57,7 @@ export function useConnectionLimit(
   return {
     onSubscribe({ args, setResultAndStopExecution }) {
       const { request, arrival } = args.contextValue
-      // Over a WebSocket it is the socket that has the place.
+      // Over a WebSocket the socket itself is counted.
       if (!request) return undefined
       const free = connectionLimit.take(tenantOf(arrival.identity))
       if (!free) {

@@ -76,7 +76,7 @@ export async function openFeed<K extends Kind>(options: FeedOptions<K>): Promise
     throw error
   }
 
-  /** Each mark is taken off before its reading begins: a notification during that sets it again. */
+  /** Deletes the key before reading, so that a notification during the read adds it again. */
   async function readNext(): Promise<void> {
     if (interrupted) {
       interrupted = false
@@ -99,7 +99,7 @@ export async function openFeed<K extends Kind>(options: FeedOptions<K>): Promise
     )
   }
 
-  /** While the ledger is away nothing is lost: the mark is put back, and looked at again after a pause. */
+  /** When the ledger is not reachable, adds the key again and retries after a pause, so nothing is lost. */
   async function unlessAway(work: () => Promise<void>, putBack: () => void): Promise<void> {
     try {
       await work()

@@ -30,7 +30,7 @@ export interface ConnectionOptions {
   limits: WebSocketLimits
   initWaitMs: number
   keepAliveMs: number
-  /** Gives the function that frees the tenant's place, or null when there is none left; null stands for whoever is not known. */
+  /** `take` of the connection limit. */
   acquireConnection(tenant: string | null): (() => void) | null
   isDraining(): boolean
   /** Called with each operation that draining waits for; it resolves when it is answered or found to be a subscription. */
@@ -141,9 +141,9 @@ export function serveConnection(socket: WebSocket, options: ConnectionOptions): 
     if (found instanceof Refusal && found.failure.retryable) {
       return close(TRY_AGAIN_LATER, 'Try again later')
     }
-    const place = acquireConnection(tenantOf(found))
-    if (!place) return close(TRY_AGAIN_LATER, tooManyConnections(limits.tenantSockets))
-    releaseConnection = place
+    const release = acquireConnection(tenantOf(found))
+    if (!release) return close(TRY_AGAIN_LATER, tooManyConnections(limits.tenantSockets))
+    releaseConnection = release
     identity = found
     cancelExpiry = onExpiry(expiryOf(found), expire)
     await send({ type: MessageType.ConnectionAck })
