@@ -167,7 +167,7 @@ function openLedgerOf(
     onCall: metrics.onLedgerCall,
     polling: {
       firstPollMs: { asset: config.pace.asset.minMs, videoTask: config.pace.videoTask.minMs },
-      deadlineMs: config.watchDeadlineMs,
+      deadlineMs: config.pollDeadlineMs,
     },
   })
 }
@@ -186,7 +186,7 @@ function startTrackerOf({
     pace: config.pace,
     maxInFlight: Math.floor(config.upstreamMaxConcurrency / 2),
     maxRps: config.pollMaxRps,
-    deadlineMs: config.watchDeadlineMs,
+    deadlineMs: config.pollDeadlineMs,
     leaseMs: leaseOf(config.pace),
     retentionMs: RETENTION_MS,
     onLeaseLost: ({ kind, key }) => log.info({ kind, key }, 'lease lost'),
@@ -247,7 +247,7 @@ function createGraphQLHandlerOf(
       reads: createReads({
         upstream: guard.upstream,
         ledger,
-        settledTtlMs: config.settledTtlMs,
+        terminalTtlMs: config.terminalTtlMs,
       }),
       withTenantLock: createTenantLock(ledger.tenantLocks),
       waitUntil,

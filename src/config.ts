@@ -149,13 +149,13 @@ const ConfigShape = EnvironmentShape.superRefine((config, { addIssue }) => {
     asset: { minMs: env.ASSET_POLL_MIN_MS, maxMs: env.ASSET_POLL_MAX_MS },
     videoTask: { minMs: env.TASK_POLL_MIN_MS, maxMs: env.TASK_POLL_MAX_MS },
   },
-  watchDeadlineMs: env.WATCH_DEADLINE_MINUTES * 60_000,
+  pollDeadlineMs: env.WATCH_DEADLINE_MINUTES * 60_000,
   pollMaxRps: env.POLL_MAX_RPS,
   upstreamMaxConcurrency: env.UPSTREAM_MAX_CONCURRENCY,
   upstreamMaxCreates: env.UPSTREAM_MAX_CREATES,
   upstreamGetTimeoutMs: env.UPSTREAM_GET_TIMEOUT_MS,
   upstreamPostTimeoutMs: env.UPSTREAM_POST_TIMEOUT_MS,
-  settledTtlMs: env.TERMINAL_TTL_SECONDS * 1_000,
+  terminalTtlMs: env.TERMINAL_TTL_SECONDS * 1_000,
   logLevel: env.LOG_LEVEL,
 }))
 

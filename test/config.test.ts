@@ -13,13 +13,13 @@ test('an empty environment gives the documented defaults', () => {
     dataDir: '.data',
     corsOrigins: [],
     pace: { asset: { minMs: 2_000, maxMs: 15_000 }, videoTask: { minMs: 5_000, maxMs: 20_000 } },
-    watchDeadlineMs: 3_600_000,
+    pollDeadlineMs: 3_600_000,
     pollMaxRps: 20,
     upstreamMaxConcurrency: 64,
     upstreamMaxCreates: 32,
     upstreamGetTimeoutMs: 10_000,
     upstreamPostTimeoutMs: 90_000,
-    settledTtlMs: 300_000,
+    terminalTtlMs: 300_000,
     logLevel: 'info',
   })
 })

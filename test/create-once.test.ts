@@ -4,7 +4,7 @@ import type { Ledger } from '../src/ledger/ledger.ts'
 import { LedgerUnavailable } from '../src/ledger/unavailable.ts'
 import type { Context } from '../src/resolvers/context.ts'
 import { type Create, createOnce } from '../src/resolvers/create-once.ts'
-import { Refusal } from '../src/resolvers/failure.ts'
+import { RequestError } from '../src/resolvers/failure.ts'
 import { UpstreamError } from '../src/upstream/errors.ts'
 import { KEY, until } from './support/app.ts'
 import { stopClock } from './support/clock.ts'
@@ -70,7 +70,7 @@ async function failureOf(creating: Promise<unknown>) {
     () => null,
     (error) => error,
   )
-  return error instanceof Refusal ? error.failure : error
+  return error instanceof RequestError ? error.failure : error
 }
 
 test('what was created is given at once when the ledger is away, and recorded later', async () => {
@@ -99,14 +99,17 @@ test('what was created is given at once when the ledger is away, and recorded la
   expect(created).toEqual({
     ...CREATED,
     origin: ORIGIN,
-    note: null,
-    settled: false,
+    pollingEndedReason: null,
+    pollingEnded: false,
     seq: 0,
     observedAt: expect.any(Date),
   })
   expect(before).toBeNull()
   expect(persisted).toEqual([{ kind: 'videoTask', key: 'cgt-1' }])
-  expect(await ledger.find(taskAddress(ledger))).toMatchObject({ key: 'cgt-1', settled: false })
+  expect(await ledger.find(taskAddress(ledger))).toMatchObject({
+    key: 'cgt-1',
+    pollingEnded: false,
+  })
   expect(errors).toEqual([])
   expect(await createOnce(taskCreate(succeed), context)).toMatchObject({ key: 'cgt-1', seq: 1 })
 })
@@ -246,7 +249,7 @@ test('another answer that proves nothing is told in the message', async () => {
 test('a refusal of ours, also after sending, gives the key back', async () => {
   const ledger = await openTestLedger()
   const { context } = contextOf(ledger)
-  const refusal = new Refusal({ code: 'SERVICE_UNAVAILABLE', message: 'x', retryable: true })
+  const refusal = new RequestError({ code: 'SERVICE_UNAVAILABLE', message: 'x', retryable: true })
 
   const first = await failureOf(createOnce(taskCreate(fail(refusal)), context))
   const again = await createOnce(taskCreate(succeed), context)

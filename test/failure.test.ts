@@ -3,9 +3,9 @@ import { LedgerUnavailable } from '../src/ledger/unavailable.ts'
 import {
   type Failure,
   failureOf,
+  invalidInput,
   orFailure,
-  Refusal,
-  refuseInput,
+  RequestError,
 } from '../src/resolvers/failure.ts'
 import { UpstreamError, type UpstreamErrorCode } from '../src/upstream/errors.ts'
 
@@ -48,17 +48,17 @@ test('an error that is none of ours has no failure', () => {
 })
 
 test('one issue is the message itself, several are counted', () => {
-  const one = refuseInput([{ path: ['resources', '0', 'url'], message: 'Wrong.' }])
-  const two = refuseInput([
+  const one = invalidInput([{ path: ['resources', '0', 'url'], message: 'Wrong.' }])
+  const two = invalidInput([
     { path: ['a'], message: 'x' },
     { path: ['b'], message: 'y' },
   ])
 
-  expect(one).toBeInstanceOf(Refusal)
+  expect(one).toBeInstanceOf(RequestError)
   expect(one.message).toBe('resources.0.url: Wrong.')
   expect(one.failure).toMatchObject({ code: 'INVALID_INPUT', retryable: false })
   expect(two.message).toBe('The input has 2 issues.')
-  expect(refuseInput([]).message).toBe('The input has 0 issues.')
+  expect(invalidInput([]).message).toBe('The input has 0 issues.')
 })
 
 test.for<Failure['code']>([
@@ -73,7 +73,7 @@ test.for<Failure['code']>([
 ])('a create that fails with %s answers with it', async (code) => {
   const failure = { code, message: 'x', retryable: false } as Failure
 
-  expect(await orFailure(() => Promise.reject(new Refusal(failure)))).toBe(failure)
+  expect(await orFailure(() => Promise.reject(new RequestError(failure)))).toBe(failure)
 })
 
 test.for<Failure['code']>([
@@ -82,7 +82,7 @@ test.for<Failure['code']>([
   'UPSTREAM_PROTOCOL',
   'SERVICE_UNAVAILABLE',
 ])('a create that fails with %s throws it', async (code) => {
-  const refusal = new Refusal({ code, message: 'x', retryable: false } as Failure)
+  const refusal = new RequestError({ code, message: 'x', retryable: false } as Failure)
 
   await expect(orFailure(() => Promise.reject(refusal))).rejects.toBe(refusal)
 })

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { createChangeNotifier } from '../src/ledger/change-notifier.ts'
-import type { Address, Resource, Transition } from '../src/ledger/resource.ts'
+import type { Entity, EntityRef, Transition } from '../src/ledger/entity.ts'
 import { LedgerUnavailable } from '../src/ledger/unavailable.ts'
 import { type FeedOptions, openFeed } from '../src/resolvers/feed.ts'
 
@@ -16,8 +16,8 @@ test('the present state of each resource comes first, and the feed ends as settl
   const events = [await feed.next(), await feed.next(), await feed.next()]
 
   expect(events).toMatchObject([
-    { done: false, value: { previous: null, current: 'ACTIVE', resource: { key: 'a' } } },
-    { done: false, value: { previous: null, current: 'FAILED', resource: { key: 'b' } } },
+    { done: false, value: { previous: null, current: 'ACTIVE', entity: { key: 'a' } } },
+    { done: false, value: { previous: null, current: 'FAILED', entity: { key: 'b' } } },
     DONE,
   ])
   expect([whileRunning, feed.endReason]).toEqual([null, 'settled'])
@@ -55,8 +55,8 @@ test('a finite feed goes on until the last resource has settled', async () => {
   const waiting = feed.next()
   set('b', 'ACTIVE')
 
-  expect(first.value?.resource.key).toBe('a')
-  expect((await waiting).value?.resource.key).toBe('b')
+  expect(first.value?.entity.key).toBe('a')
+  expect((await waiting).value?.entity.key).toBe('b')
   expect(await feed.next()).toEqual(DONE)
 })
 
@@ -69,7 +69,7 @@ test('a feed that is not finite goes on when everything has settled, and takes i
   const waiting = feed.next()
   set('b', 'PROCESSING')
 
-  expect((await waiting).value).toMatchObject({ current: 'PROCESSING', resource: { key: 'b' } })
+  expect((await waiting).value).toMatchObject({ current: 'PROCESSING', entity: { key: 'b' } })
   expect(feed.endReason).toBeNull()
 })
 
@@ -83,7 +83,7 @@ test('keys are read in the order in which they changed', async () => {
   set('b', 'ACTIVE')
   set('a', 'ACTIVE')
 
-  expect([await feed.next(), await feed.next()].map(({ value }) => value?.resource.key)).toEqual([
+  expect([await feed.next(), await feed.next()].map(({ value }) => value?.entity.key)).toEqual([
     'b',
     'a',
   ])
@@ -204,7 +204,7 @@ test('after an interruption every key is looked at again, and those that are ask
   notifier.sendAll()
   const events = [await waiting, await feed.next(), await feed.next()]
 
-  expect(events.map(({ value }) => value?.resource.key)).toEqual(['b', 'a', undefined])
+  expect(events.map(({ value }) => value?.entity.key)).toEqual(['b', 'a', undefined])
   expect(reads.map(([key]) => key)).toEqual(['b', 'a'])
 })
 
@@ -321,12 +321,12 @@ function scene() {
   const history: Transition<'asset'>[] = []
   /** What was asked for: a key, and the `seq` after which. */
   const reads: [key: string, seq: number][] = []
-  const last = (key: string) => history.findLast(({ resource }) => resource.key === key)
-  const addressOf = (key: string): Address<'asset'> => ({ tenant: 't', kind: 'asset', key })
+  const last = (key: string) => history.findLast(({ entity }) => entity.key === key)
+  const addressOf = (key: string): EntityRef<'asset'> => ({ tenant: 't', kind: 'asset', key })
 
   async function transitionsAfter(key: string, seq: number) {
     reads.push([key, seq])
-    return history.filter(({ resource }) => resource.key === key && resource.seq > seq)
+    return history.filter(({ entity }) => entity.key === key && entity.seq > seq)
   }
 
   return {
@@ -335,13 +335,13 @@ function scene() {
     transitionsAfter,
     listeners: () => notifier.size,
     set(key: string, current: Status, notification = true) {
-      const resource = {
+      const entity = {
         key,
         seq: history.length + 1,
-        settled: current === 'ACTIVE' || current === 'FAILED',
+        pollingEnded: current === 'ACTIVE' || current === 'FAILED',
         snapshot: { status: current },
-      } as Resource<'asset'>
-      history.push({ previous: last(key)?.current ?? null, current, resource })
+      } as Entity<'asset'>
+      history.push({ previous: last(key)?.current ?? null, current, entity })
       if (notification) notifier.send({ ...addressOf(key), parent: 'g' })
     },
     open(keys: string[], options: Partial<FeedOptions<'asset'>> = {}) {
@@ -349,7 +349,7 @@ function scene() {
       return openFeed<'asset'>({
         notifier,
         targets: options.finite === false ? [group] : keys.map(addressOf),
-        present: async () => keys.flatMap((key) => last(key)?.resource ?? []),
+        present: async () => keys.flatMap((key) => last(key)?.entity ?? []),
         keys: async () => keys,
         transitionsAfter,
         finite: true,

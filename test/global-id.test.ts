@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Refusal } from '../src/resolvers/failure.ts'
+import { RequestError } from '../src/resolvers/failure.ts'
 import {
   getPlatformId,
   getVideoTaskId,
@@ -67,7 +67,7 @@ test('an id of another type is refused with the argument it came in and an examp
     try {
       return get()
     } catch (error) {
-      return (error as Refusal).failure
+      return (error as RequestError).failure
     }
   }
   const rest = 'or the id 0-0 uses: up to 128 letters, digits, "-" and "_".'
@@ -92,7 +92,7 @@ test('an id of another type is refused with the argument it came in and an examp
   expect(refusalOf(() => getVideoTaskId('.', ['ids', '0']))).toMatchObject({
     issues: [{ path: ['ids', '0'] }],
   })
-  expect(() => getVideoTaskId('.')).toThrow(Refusal)
+  expect(() => getVideoTaskId('.')).toThrow(RequestError)
 })
 
 test('an id that fits is given as 0-0 uses it', () => {

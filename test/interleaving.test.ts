@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { expect, onTestFinished, test } from 'vitest'
+import { isStale, type Transition } from '../src/ledger/entity.ts'
 import { type Ledger, openLedger } from '../src/ledger/ledger.ts'
 import type { ClaimedPollJob } from '../src/ledger/poll-job.ts'
-import { isStale, type Transition } from '../src/ledger/resource.ts'
 import type { VideoTaskSnapshot, VideoTaskStatus } from '../src/model.ts'
 import { type Feed, openFeed } from '../src/resolvers/feed.ts'
 import { temporaryFolder } from './support/app.ts'
@@ -75,7 +75,7 @@ async function createWorld(ledger: Ledger, key: string) {
   async function take(one: Step): Promise<void> {
     switch (one.do) {
       case 'observe':
-        await ledger.observe(address, seen(key, one.status))
+        await ledger.recordObservation(address, seen(key, one.status))
         return record(one.status)
       case 'claim': {
         // Far enough ahead that whatever lease there is has run out.

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
+import type { EntityRef } from '../src/ledger/entity.ts'
 import type { Ledger } from '../src/ledger/ledger.ts'
 import type { ClaimedPollJob } from '../src/ledger/poll-job.ts'
-import type { Address } from '../src/ledger/resource.ts'
 import { KEY, temporaryFolder } from './support/app.ts'
 import { stopClock } from './support/clock.ts'
 import {
@@ -36,8 +36,8 @@ async function claimNeighbours(ledger: Ledger, options: Parameters<typeof claim>
   return { mine, others: claimed.filter((one) => one !== mine) }
 }
 
-const named = ({ tenant, kind, key }: Address) => `${tenant} ${kind} ${key}`
-const names = (addresses: Address[]) => addresses.map(named).sort()
+const named = ({ tenant, kind, key }: EntityRef) => `${tenant} ${kind} ${key}`
+const names = (addresses: EntityRef[]) => addresses.map(named).sort()
 
 test('each claim has what its own resource is, and the key of its own tenant', async () => {
   const ledger = await openTestLedger()
@@ -122,7 +122,7 @@ test('what settled while it was polled is concluded by nobody', async () => {
   const ledger = await openTestLedger()
   const address = await registerAsset(ledger)
   const polled = await claimOne(ledger)
-  const active = await ledger.observe(address, assetSeen('ACTIVE'))
+  const active = await ledger.recordObservation(address, assetSeen('ACTIVE'))
 
   expect(await ledger.pollJobs.conclude(polled, assetSeen('FAILED'), nextPoll())).toBe(false)
   expect(await ledger.pollJobs.conclude(polled, null, { endedBecause: 'late' })).toBe(false)
@@ -136,7 +136,7 @@ test('a poll job whose resource is gone is passed over, and its end records noth
   await registerAsset(ledger)
   await registerAsset(ledger, 'Asset-2')
   const claimed = await claim(ledger)
-  await database.deleteFrom('resource').where('key', '=', 'JIMENG:Asset-1').execute()
+  await database.deleteFrom('entity').where('key', '=', 'JIMENG:Asset-1').execute()
   const orphan = claimed.find(({ key }) => key === 'JIMENG:Asset-1') as ClaimedPollJob
 
   expect(await ledger.pollJobs.conclude(orphan, assetSeen('ACTIVE'), nextPoll())).toBe(false)

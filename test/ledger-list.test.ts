@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { ResourceFilter } from '../src/ledger/lists.ts'
+import type { EntityFilter } from '../src/ledger/lists.ts'
 import type { PageRequest } from '../src/ledger/page.ts'
 import { KEY, temporaryFolder } from './support/app.ts'
 import {
@@ -33,7 +33,7 @@ test('times of 0-0 are dates wherever the ledger gives them', async () => {
   expect(registered.snapshot).toEqual(snapshot)
   expect(found?.snapshot).toEqual(snapshot)
   expect(page.items[0]?.item.snapshot).toEqual(snapshot)
-  expect(transition?.resource.snapshot).toEqual(snapshot)
+  expect(transition?.entity.snapshot).toEqual(snapshot)
   expect(claimed.snapshot).toMatchObject(claimed.kind === 'asset' ? { createdAt } : times)
   expect(child?.snapshot).toEqual(assetSeen('PROCESSING', { createdAt }))
 })
@@ -182,9 +182,9 @@ test('a list and its count hold what matches, of one tenant and one kind', async
   await registerAsset(ledger, 'alone', { groupId: null })
   await registerAsset(ledger, 'theirs', { key: 'sk-other' })
   const active = assetSeen('ACTIVE', { type: null, groupId: null })
-  await ledger.observe(assetAddress(ledger, 'audio'), active)
+  await ledger.recordObservation(assetAddress(ledger, 'audio'), active)
   await registerTask(ledger, 'cgt-1')
-  const list = async (filter: ResourceFilter, owner = tenant) => {
+  const list = async (filter: EntityFilter, owner = tenant) => {
     const page = await ledger.list(owner, 'asset', filter, {}, 10)
     const names = page.items.map(({ item }) => item.key.replace('JIMENG:', ''))
     return [...names, await page.totalCount()]

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest'
-import type { Address } from '../src/ledger/resource.ts'
+import type { EntityRef } from '../src/ledger/entity.ts'
 import { KEY, temporaryFolder } from './support/app.ts'
 import { stopClock } from './support/clock.ts'
 import { isPostgres } from './support/engine.ts'
@@ -24,11 +24,14 @@ test('what has not changed is observed while somebody else keeps the database fr
   const before = await ledger.find(address)
 
   const observed = await database.transaction().execute(async (trx) => {
-    await trx.updateTable('resource').set({ note: null }).execute()
+    await trx.updateTable('entity').set({ polling_ended_reason: null }).execute()
     // The same, the same with less, and an unregistered one.
-    const same = await ledger.observe(address, assetSeen('PROCESSING'))
-    const less = await ledger.observe(address, assetSeen('PROCESSING', { type: null }))
-    const unknown = await ledger.observe({ ...address, key: 'JIMENG:x' }, assetSeen('ACTIVE'))
+    const same = await ledger.recordObservation(address, assetSeen('PROCESSING'))
+    const less = await ledger.recordObservation(address, assetSeen('PROCESSING', { type: null }))
+    const unknown = await ledger.recordObservation(
+      { ...address, key: 'JIMENG:x' },
+      assetSeen('ACTIVE'),
+    )
     return [same, less, unknown]
   })
 
@@ -40,11 +43,11 @@ test('an old answer is observed without a write as well', async () => {
   const ledger = await openTestLedger(dataDir)
   const database = await openTestDatabase(dataDir)
   const address = await registerAsset(ledger)
-  const active = await ledger.observe(address, assetSeen('ACTIVE'))
+  const active = await ledger.recordObservation(address, assetSeen('ACTIVE'))
 
   const observed = await database.transaction().execute(async (trx) => {
-    await trx.updateTable('resource').set({ note: null }).execute()
-    return ledger.observe(address, assetSeen('PROCESSING', { name: 'Old' }))
+    await trx.updateTable('entity').set({ polling_ended_reason: null }).execute()
+    return ledger.recordObservation(address, assetSeen('PROCESSING', { name: 'Old' }))
   })
 
   expect(observed).toEqual(active)
@@ -57,13 +60,16 @@ test('observedAt stays while answers say the same, and moves with any change', a
   const address = await registerAsset(ledger)
   const anHourAgo = new Date(Date.now() - 3_600_000)
   const observed_at = anHourAgo.getTime()
-  await database.updateTable('resource').set({ observed_at }).execute()
+  await database.updateTable('entity').set({ observed_at }).execute()
 
-  const same = await ledger.observe(address, assetSeen('PROCESSING'))
+  const same = await ledger.recordObservation(address, assetSeen('PROCESSING'))
   const job = await claimOne(ledger)
   await ledger.pollJobs.conclude(job, assetSeen('PROCESSING'), nextPoll())
   const polled = await ledger.find(address)
-  const renamed = await ledger.observe(address, assetSeen('PROCESSING', { name: 'Front' }))
+  const renamed = await ledger.recordObservation(
+    address,
+    assetSeen('PROCESSING', { name: 'Front' }),
+  )
 
   expect(same?.observedAt).toEqual(anHourAgo)
   expect(polled?.observedAt).toEqual(anHourAgo)
@@ -77,9 +83,9 @@ test('a resource is found by the id 0-0 gave it later, of its own tenant and kin
   const address = await registerTask(ledger, 'zg-1', 'WAITING_FOR_ASSETS')
   await registerTask(ledger, 'zg-2', 'WAITING_FOR_ASSETS')
   const theirs = await registerTask(ledger, 'zg-1', 'WAITING_FOR_ASSETS', 'sk-other')
-  await ledger.observe(address, taskSeen('QUEUED', { taskId: 'cgt-1' }))
-  await ledger.observe(theirs, taskSeen('QUEUED', { taskId: 'cgt-2' }))
-  const key = async (more: Partial<Address>) => (await ledger.find({ ...address, ...more }))?.key
+  await ledger.recordObservation(address, taskSeen('QUEUED', { taskId: 'cgt-1' }))
+  await ledger.recordObservation(theirs, taskSeen('QUEUED', { taskId: 'cgt-2' }))
+  const key = async (more: Partial<EntityRef>) => (await ledger.find({ ...address, ...more }))?.key
 
   expect(await key({})).toBe('zg-1')
   expect(await key({ key: 'cgt-1' })).toBe('zg-1')
@@ -87,7 +93,7 @@ test('a resource is found by the id 0-0 gave it later, of its own tenant and kin
   expect(await key({ key: 'zg-1', kind: 'asset' })).toBeUndefined()
   expect(await key({ key: 'cgt-1', tenant: theirs.tenant })).toBeUndefined()
   // Observed by that id, it is the same task.
-  const running = await ledger.observe({ ...address, key: 'cgt-1' }, taskSeen('RUNNING'))
+  const running = await ledger.recordObservation({ ...address, key: 'cgt-1' }, taskSeen('RUNNING'))
   expect(running).toMatchObject({ key: 'zg-1', snapshot: { status: 'RUNNING' } })
 })
 
@@ -98,9 +104,9 @@ test('transitions are those of one resource, after the one given, in order', asy
   const asset = { ...address, kind: 'asset' } as const
   await ledger.register(asset, { snapshot: assetSeen('PROCESSING'), origin: null, credential: KEY })
   await registerTask(ledger, 'another')
-  await ledger.observe(theirs, taskSeen('FAILED', { taskId: 'same' }))
-  const running = await ledger.observe(address, taskSeen('RUNNING', { taskId: 'same' }))
-  const done = await ledger.observe(address, taskSeen('SUCCEEDED', { taskId: 'same' }))
+  await ledger.recordObservation(theirs, taskSeen('FAILED', { taskId: 'same' }))
+  const running = await ledger.recordObservation(address, taskSeen('RUNNING', { taskId: 'same' }))
+  const done = await ledger.recordObservation(address, taskSeen('SUCCEEDED', { taskId: 'same' }))
   const after = async (seq: number) => {
     const transitions = await ledger.transitionsAfter(address, seq)
     return transitions.map(({ previous, current }) => [previous, current])
@@ -115,7 +121,7 @@ test('transitions are those of one resource, after the one given, in order', asy
   expect(await after(running?.seq ?? 0)).toEqual(all.slice(2))
   expect(await after(done?.seq ?? 0)).toEqual([])
   const [, second] = await ledger.transitionsAfter(address, 0)
-  expect(second?.resource).toEqual(running)
+  expect(second?.entity).toEqual(running)
   expect(await ledger.transitionsAfter(asset, 0)).toHaveLength(1)
 })
 
@@ -137,7 +143,7 @@ test('what has settled is registered without being polled, and stays as it is wh
 
   await registerAsset(ledger, 'Asset-1')
 
-  expect(settled).toMatchObject({ settled: true, note: null })
+  expect(settled).toMatchObject({ pollingEnded: true, pollingEndedReason: null })
   expect(await ledger.find(address)).toEqual(settled)
   expect(await ledger.countPollJobs()).toBe(0)
 })
@@ -152,7 +158,7 @@ test('registering again observes, with a transition when the status changed', as
     credential: KEY,
   })
 
-  expect(again).toMatchObject({ settled: true, snapshot: { status: 'SUCCEEDED' } })
+  expect(again).toMatchObject({ pollingEnded: true, snapshot: { status: 'SUCCEEDED' } })
   expect(await ledger.transitionsAfter(address, 0)).toHaveLength(2)
   expect(await ledger.countPollJobs()).toBe(0)
 })
@@ -165,7 +171,7 @@ test('listeners are told when something is registered, and when an observation c
 
   const address = await registerAsset(ledger)
   const registered = heard.includes(address.key)
-  await ledger.observe(address, assetSeen('ACTIVE'))
+  await ledger.recordObservation(address, assetSeen('ACTIVE'))
   const changes = heard.filter((key) => key === address.key).length
 
   expect(registered).toBe(true)
@@ -179,8 +185,8 @@ test.skipIf(isPostgres)(
     const address = await registerAsset(ledger)
     const before = ledger.notifier.count
 
-    await ledger.observe(address, assetSeen('PROCESSING'))
-    await ledger.observe(address, assetSeen('PROCESSING', { name: 'Front' }))
+    await ledger.recordObservation(address, assetSeen('PROCESSING'))
+    await ledger.recordObservation(address, assetSeen('PROCESSING', { name: 'Front' }))
 
     expect(ledger.notifier.count).toBe(before)
   },
@@ -204,7 +210,7 @@ test('pruning forgets what is older than the time given, and nothing else', asyn
     await database.selectFrom('transition').select('key').execute(),
     await database.selectFrom('poll_budget').select('tenant').execute(),
     await database.selectFrom('idempotency_record').select('idempotency_key').execute(),
-    await database.selectFrom('resource').select('key').execute(),
+    await database.selectFrom('entity').select('key').execute(),
     await database.selectFrom('poll_job').select('key').execute(),
   ]
 
@@ -224,15 +230,15 @@ test('progress is that of one status: kept while it lasts, gone with it', async 
   const ledger = await openTestLedger()
   const address = await registerTask(ledger)
   const usage = { videoTokens: 1, completionTokens: null, totalTokens: 1 }
-  await ledger.observe(address, taskSeen('RUNNING', { progress: 40, usage }))
+  await ledger.recordObservation(address, taskSeen('RUNNING', { progress: 40, usage }))
 
-  const running = await ledger.observe(address, taskSeen('RUNNING'))
-  const done = await ledger.observe(address, taskSeen('SUCCEEDED'))
+  const running = await ledger.recordObservation(address, taskSeen('RUNNING'))
+  const done = await ledger.recordObservation(address, taskSeen('SUCCEEDED'))
 
   expect(running?.snapshot).toMatchObject({ progress: 40, usage })
   expect(done?.snapshot).toMatchObject({ progress: null, usage })
   // Nothing is added that the kind does not have.
   const asset = await registerAsset(ledger)
-  const active = await ledger.observe(asset, assetSeen('ACTIVE'))
+  const active = await ledger.recordObservation(asset, assetSeen('ACTIVE'))
   expect(active?.snapshot).toEqual(assetSeen('ACTIVE'))
 })

@@ -162,13 +162,13 @@ test('a poll job that is given up leaves the status and says why, as a transitio
 
   const known = await ledger.find(address)
   expect(known).toMatchObject({
-    settled: true,
-    note: 'too late',
+    pollingEnded: true,
+    pollingEndedReason: 'too late',
     observedAt: new Date(clock.start + 500),
     snapshot: { status: 'PROCESSING' },
   })
   expect(await ledger.transitionsAfter(address, seq ?? 0)).toEqual([
-    { previous: 'PROCESSING', current: 'PROCESSING', resource: known },
+    { previous: 'PROCESSING', current: 'PROCESSING', entity: known },
   ])
   expect(heard).toContain(address.key)
   expect(await ledger.countPollJobs()).toBe(0)
@@ -179,11 +179,15 @@ test('what settles at last loses the note of the poll job that was given up', as
   const address = await registerAsset(ledger)
   await ledger.pollJobs.conclude(await claimOne(ledger), null, { endedBecause: 'too late' })
 
-  const active = await ledger.observe(address, assetSeen('ACTIVE'))
+  const active = await ledger.recordObservation(address, assetSeen('ACTIVE'))
 
-  expect(active).toMatchObject({ note: null, settled: true, snapshot: { status: 'ACTIVE' } })
+  expect(active).toMatchObject({
+    pollingEndedReason: null,
+    pollingEnded: true,
+    snapshot: { status: 'ACTIVE' },
+  })
   expect(await ledger.find(address)).toEqual(active)
-  expect((await ledger.transitionsAfter(address, 0)).at(-1)?.resource).toEqual(active)
+  expect((await ledger.transitionsAfter(address, 0)).at(-1)?.entity).toEqual(active)
 })
 
 test('what was given up and is registered again is polled again', async () => {
@@ -193,7 +197,10 @@ test('what was given up and is registered again is polled again', async () => {
 
   await registerAsset(ledger)
 
-  expect(await ledger.find(address)).toMatchObject({ note: null, settled: false })
+  expect(await ledger.find(address)).toMatchObject({
+    pollingEndedReason: null,
+    pollingEnded: false,
+  })
   expect(await claimOne(ledger)).toMatchObject({ key: address.key, fence: 1 })
 })
 
@@ -208,7 +215,7 @@ test('a poll that sees the end ends the poll job, whatever was to follow, and te
 
   expect(await ended).toBe(true)
   expect(ledger.notifier.count).toBeGreaterThan(before)
-  expect(await ledger.find(address)).toMatchObject({ note: null, settled: true })
+  expect(await ledger.find(address)).toMatchObject({ pollingEndedReason: null, pollingEnded: true })
   expect(await ledger.countPollJobs()).toBe(0)
 })
 
@@ -237,16 +244,16 @@ test('only the poll job of what settled ends, and the key stays while something 
   const database = await openTestDatabase(dataDir)
   const address = { ...(await registerAsset(ledger)), key: 'same' }
   const asset = { snapshot: assetSeen('PROCESSING'), origin: null, credential: KEY }
-  await ledger.observe(assetAddress(ledger), assetSeen('ACTIVE'))
+  await ledger.recordObservation(assetAddress(ledger), assetSeen('ACTIVE'))
   await ledger.register(address, asset)
   await registerTask(ledger, 'same')
   await registerAsset(ledger, 'Asset-2')
   const other = { ...address, tenant: ledger.tenantOf('sk-other') }
   await ledger.register(other, { ...asset, credential: 'sk-other' })
 
-  await ledger.observe(address, assetSeen('FAILED'))
+  await ledger.recordObservation(address, assetSeen('FAILED'))
   const left = await database.selectFrom('poll_job').select(['tenant', 'kind', 'key']).execute()
-  await ledger.observe(other, assetSeen('FAILED'))
+  await ledger.recordObservation(other, assetSeen('FAILED'))
   const credentials = await database.selectFrom('credential').select('tenant').execute()
 
   expect(left).toHaveLength(3)
@@ -280,7 +287,7 @@ test('they are told of each addition, and of nothing once they have left', async
   })
   const afterGroup = told
   // What waited for the asset may go on.
-  await ledger.observe(assetAddress(ledger), assetSeen('ACTIVE'))
+  await ledger.recordObservation(assetAddress(ledger), assetSeen('ACTIVE'))
   const afterSettled = told
   leave()
   await registerAsset(ledger, 'Asset-2')

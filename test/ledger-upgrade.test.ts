@@ -1,38 +1,73 @@
 import type { Kysely } from 'kysely'
 import { expect, test } from 'vitest'
-import type { Tables } from '../src/ledger/tables.ts'
+import { createMigrator } from '../src/ledger/migrations.ts'
 import { temporaryFolder } from './support/app.ts'
-import { claimOne, openTestDatabase, openTestLedger, registerTask } from './support/ledger.ts'
+import { assetSeen, claimOne, openTestDatabase, openTestLedger } from './support/ledger.ts'
 
-const OLD_NAMES = {
-  poll_job: 'watch',
-  idempotency_record: 'creation',
-  tenant_lock: 'turn',
-}
+const FAR = Date.now() + 3_600_000
 
-test('a database with the old table names keeps its poll jobs and idempotency records', async () => {
+test('a database of an earlier version keeps its entities, poll jobs and idempotency records', async () => {
   const dataDir = temporaryFolder()
-  const before = await openTestLedger(dataDir)
-  const address = await registerTask(before, 'zg-1', 'WAITING_FOR_ASSETS')
-  const key = { tenant: address.tenant, idempotencyKey: 'order 7' }
-  await before.idempotencyRecords.begin(key, 'print')
-  await before.idempotencyRecords.finish(key, { key: 'cgt-7' })
-  await renameBack(await openTestDatabase(dataDir))
+  const database = await openTestDatabase(dataDir)
+  const { error } = await createMigrator(database).migrateTo('0007-creation-holder')
+  expect(error).toBeUndefined()
+  await insertOldRows(database as unknown as Kysely<OldTables>)
 
-  const after = await openTestLedger(dataDir)
+  const ledger = await openTestLedger(dataDir)
 
-  expect(await claimOne(after)).toMatchObject(address)
-  expect(await after.idempotencyRecords.begin(key, 'print')).toEqual({
+  const asset = { tenant: 't', kind: 'asset', key: 'JIMENG:Asset-1' } as const
+  expect(await ledger.find(asset)).toMatchObject({
+    pollingEnded: false,
+    snapshot: { status: 'PROCESSING' },
+  })
+  expect(await ledger.find({ ...asset, key: 'JIMENG:Asset-2' })).toMatchObject({
+    pollingEnded: true,
+    pollingEndedReason: 'too late',
+  })
+  expect(await claimOne(ledger)).toMatchObject(asset)
+  const key = { tenant: 't', idempotencyKey: 'order 7' }
+  expect(await ledger.idempotencyRecords.begin(key, 'print')).toEqual({
     state: 'DONE',
     outcome: { key: 'cgt-7' },
   })
 })
 
-/** Makes the database what it was before the migration that renamed its tables. */
-async function renameBack(database: Kysely<Tables>): Promise<void> {
-  for (const [name, oldName] of Object.entries(OLD_NAMES)) {
-    await database.schema.alterTable(name).renameTo(oldName).execute()
-  }
-  const migrations = database.withTables<{ kysely_migration: { name: string } }>()
-  await migrations.deleteFrom('kysely_migration').where('name', '=', '0008-table-names').execute()
+type OldTables = Record<'resource' | 'watch' | 'creation', Record<string, unknown>>
+
+/** Rows as the versions before the tables were renamed wrote them. */
+async function insertOldRows(database: Kysely<OldTables>): Promise<void> {
+  const owner = { tenant: 't', kind: 'asset' }
+  const snapshot = JSON.stringify(assetSeen('PROCESSING'))
+  const state = { status: 'PROCESSING', snapshot, seq: 1, observed_at: Date.now() }
+  await database
+    .insertInto('resource')
+    .values([
+      { ...owner, ...state, key: 'JIMENG:Asset-1', settled: 0, note: null },
+      { ...owner, ...state, key: 'JIMENG:Asset-2', settled: 1, note: 'too late' },
+    ])
+    .execute()
+  await database
+    .insertInto('watch')
+    .values({
+      ...owner,
+      key: 'JIMENG:Asset-1',
+      next_poll_at: 0,
+      gap_ms: 1_000,
+      deadline_at: FAR,
+      lease_until: 0,
+      fence: 0,
+    })
+    .execute()
+  await database
+    .insertInto('creation')
+    .values({
+      tenant: 't',
+      idempotency_key: 'order 7',
+      fingerprint: 'print',
+      state: 'DONE',
+      outcome: JSON.stringify({ key: 'cgt-7' }),
+      lease_until: 0,
+      created_at: Date.now(),
+    })
+    .execute()
 }

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import type { Kysely } from 'kysely'
 import { expect, onTestFinished, test } from 'vitest'
 import { openDatabase } from '../src/ledger/database.ts'
+import { type EntityRef, isStale } from '../src/ledger/entity.ts'
 import { type Ledger, type LedgerOptions, openLedger } from '../src/ledger/ledger.ts'
-import { type Address, isStale } from '../src/ledger/resource.ts'
 import type { Tables } from '../src/ledger/tables.ts'
 import type {
   AssetSnapshot,
@@ -36,7 +36,7 @@ async function open(
   return ledger
 }
 
-function assetIn(ledger: Ledger, id = 'Asset-1', key = KEY): Address<'asset'> {
+function assetIn(ledger: Ledger, id = 'Asset-1', key = KEY): EntityRef<'asset'> {
   return { tenant: ledger.tenantOf(key), kind: 'asset', key: `JIMENG:${id}` }
 }
 
@@ -81,7 +81,7 @@ test('what is not registered is passed over', async () => {
   const ledger = await open()
   const address = assetIn(ledger)
 
-  expect(await ledger.observe(address, seen('ACTIVE'))).toBeNull()
+  expect(await ledger.recordObservation(address, seen('ACTIVE'))).toBeNull()
   expect(await ledger.find(address)).toBeNull()
   expect(await ledger.transitionsAfter(address, 0)).toEqual([])
 })
@@ -91,13 +91,13 @@ test('a change of status is one transition, and the same status again is none', 
   const address = assetIn(ledger)
   const { seq } = await ledger.register(address, registration(seen('PROCESSING')))
 
-  await ledger.observe(address, seen('PROCESSING'))
-  await ledger.observe(address, seen('ACTIVE'))
-  await ledger.observe(address, seen('ACTIVE'))
+  await ledger.recordObservation(address, seen('PROCESSING'))
+  await ledger.recordObservation(address, seen('ACTIVE'))
+  await ledger.recordObservation(address, seen('ACTIVE'))
 
   const transitions = await ledger.transitionsAfter(address, seq)
   expect(transitions).toMatchObject([{ previous: 'PROCESSING', current: 'ACTIVE' }])
-  expect((await ledger.find(address))?.seq).toBe(transitions[0]?.resource.seq)
+  expect((await ledger.find(address))?.seq).toBe(transitions[0]?.entity.seq)
 })
 
 test('simultaneous observations of one change make one transition', async () => {
@@ -105,7 +105,9 @@ test('simultaneous observations of one change make one transition', async () => 
   const address = assetIn(ledger)
   const { seq } = await ledger.register(address, registration(seen('PROCESSING')))
 
-  await Promise.all(Array.from({ length: 20 }, () => ledger.observe(address, seen('ACTIVE'))))
+  await Promise.all(
+    Array.from({ length: 20 }, () => ledger.recordObservation(address, seen('ACTIVE'))),
+  )
 
   expect(await ledger.transitionsAfter(address, seq)).toHaveLength(1)
 })
@@ -116,7 +118,7 @@ test('what an answer leaves out stays as it was said before', async () => {
   const createdAt = new Date('2024-04-30T02:40:00Z')
   await ledger.register(address, registration(seen('PROCESSING', { name: 'Front', createdAt })))
 
-  await ledger.observe(address, seen('ACTIVE', { url: 'https://cdn.example.com/a.png' }))
+  await ledger.recordObservation(address, seen('ACTIVE', { url: 'https://cdn.example.com/a.png' }))
 
   const known = await ledger.find(address)
   expect(known?.snapshot).toMatchObject({
@@ -133,9 +135,9 @@ test('a reason given in one status is not carried into the next', async () => {
   const failureReason = 'slow, retrying'
   await ledger.register(address, registration(seen('PROCESSING', { failureReason })))
 
-  await ledger.observe(address, seen('PROCESSING'))
+  await ledger.recordObservation(address, seen('PROCESSING'))
   const still = await ledger.find(address)
-  await ledger.observe(address, seen('ACTIVE'))
+  await ledger.recordObservation(address, seen('ACTIVE'))
 
   expect(still?.snapshot.failureReason).toBe(failureReason)
   expect((await ledger.find(address))?.snapshot.failureReason).toBeNull()
@@ -165,15 +167,15 @@ test('a tenant with ten thousand poll jobs does not delay another', async () => 
 
 /** Adds `count` more polled resources like the first one, under other keys. */
 async function copyFirst(database: Kysely<Tables>, count: number): Promise<void> {
-  const first = await database.selectFrom('resource').selectAll().executeTakeFirstOrThrow()
-  const { position, ...resource } = first
+  const first = await database.selectFrom('entity').selectAll().executeTakeFirstOrThrow()
+  const { position, ...entity } = first
   const job = await database.selectFrom('poll_job').selectAll().executeTakeFirstOrThrow()
   for (let done = 0; done < count; done += 1_000) {
     const length = Math.min(1_000, count - done)
     const keys = Array.from({ length }, (_, index) => `JIMENG:copy-${done + index}`)
     await database
-      .insertInto('resource')
-      .values(keys.map((key) => ({ ...resource, key })))
+      .insertInto('entity')
+      .values(keys.map((key) => ({ ...entity, key })))
       .execute()
     await database
       .insertInto('poll_job')
@@ -313,7 +315,7 @@ test('a task that waits looks again at once when an asset settled while it was l
   const looking = claimed.find(({ kind }) => kind === 'videoTask')
   if (!looking) throw new Error('the task was not claimed')
 
-  await ledger.observe(asset, seen('ACTIVE'))
+  await ledger.recordObservation(asset, seen('ACTIVE'))
   await ledger.pollJobs.conclude(looking, null, { ...later, submission: 'WAITING' })
 
   const again = await ledger.pollJobs.claim({ ...claimAll, now: new Date(Date.now() + 10) })
@@ -355,9 +357,9 @@ test('the key to poll with is kept sealed, and forgotten when nothing is left to
   const [claimed] = await ledger.pollJobs.claim({ ...claimAll, now: new Date() })
 
   const whileBoth = await storedCredentials(dataDir)
-  await ledger.observe(first, seen('ACTIVE'))
+  await ledger.recordObservation(first, seen('ACTIVE'))
   const whileOne = await storedCredentials(dataDir)
-  await ledger.observe(second, seen('ACTIVE'))
+  await ledger.recordObservation(second, seen('ACTIVE'))
 
   expect(claimed?.credential).toBe('sk-marked-key')
   expect(whileBoth).toHaveLength(1)

@@ -18,7 +18,7 @@ async function connect() {
   return {
     url,
     notify: (payload: string) =>
-      client.query('select pg_notify($1, $2)', ['zerograph_nudge', payload]),
+      client.query('select pg_notify($1, $2)', ['zerograph_change', payload]),
     /** Ends the connections that listen. */
     break: () =>
       client.query(`select pg_terminate_backend(pid) from pg_stat_activity ${LISTENERS}`),

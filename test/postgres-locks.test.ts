@@ -128,7 +128,7 @@ test('the key stays when something is registered while the last that was polled 
         .execute()
       await trx.updateTable('credential').set({ sealed }).where('tenant', '=', tenant).execute()
     },
-    () => ledger.observe(address, assetSeen('ACTIVE')),
+    () => ledger.recordObservation(address, assetSeen('ACTIVE')),
   )
 
   expect(await database.selectFrom('credential').select('tenant').execute()).toEqual([{ tenant }])
@@ -146,7 +146,7 @@ test('a change is told to the listeners of every process at the database', async
   await until(() => there.notifier.count > 0)
   heard.length = 0
 
-  await here.observe(address, assetSeen('ACTIVE'))
+  await here.recordObservation(address, assetSeen('ACTIVE'))
   await until(() => heard.includes(address.key))
   leave()
 })

@@ -308,7 +308,7 @@ async function startCollector() {
     url,
     /** The bodies as they came. */
     received,
-    resource: () => plain(resourceSpans()[0]?.resource.attributes),
+    resource: () => plain(resourceSpans()[0]?.entity.attributes),
     operations: () => spans().filter(({ kind }) => kind === SERVER),
     calls: () => spans().filter(({ kind }) => kind === CLIENT),
   }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import type { EntityRef } from '../src/ledger/entity.ts'
 import type { Ledger } from '../src/ledger/ledger.ts'
-import type { Address } from '../src/ledger/resource.ts'
 import { temporaryFolder, until } from './support/app.ts'
 import { assetSeen, openTestLedger, registerAsset } from './support/ledger.ts'
 import { LONG_MS, openTestLedgerWithDatabase, startTestTracker } from './support/tracking.ts'
@@ -15,10 +15,10 @@ const GET = 'GET /v1/assets/Asset-1'
 const QUICK_REFUSALS = { pauseMs: 60, maxPolls: 3 }
 
 /** Why polling the asset ended, once it has. */
-async function endOf(ledger: Ledger, address: Address<'asset'>): Promise<string> {
+async function endOf(ledger: Ledger, address: EntityRef<'asset'>): Promise<string> {
   let note: string | null = null
   await until(async () => {
-    note = (await ledger.find(address))?.note ?? null
+    note = (await ledger.find(address))?.pollingEndedReason ?? null
     return note !== null
   })
   return note ?? ''

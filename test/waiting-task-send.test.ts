@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
+import type { EntityRef } from '../src/ledger/entity.ts'
 import type { Ledger } from '../src/ledger/ledger.ts'
-import type { Address } from '../src/ledger/resource.ts'
 import type { Tracker } from '../src/tracking/tracker.ts'
 import { temporaryFolder, until } from './support/app.ts'
 import { isPostgres } from './support/engine.ts'
@@ -21,13 +21,13 @@ import { registerWaiting, registerWaitingTask, requestNaming } from './support/w
 const POST = 'POST /v1/video/tasks'
 const TOO_MANY: Answer = { status: 429, body: { error: 'Too many requests' } }
 
-async function stateOf(ledger: Ledger, address: Address<'videoTask'>) {
+async function stateOf(ledger: Ledger, address: EntityRef<'videoTask'>) {
   const { status, failureReason, taskId } = (await ledger.find(address))?.snapshot ?? {}
   return { status, failureReason, taskId }
 }
 
 /** Why the task FAILED, once it has. */
-async function failureOf(ledger: Ledger, address: Address<'videoTask'>): Promise<string> {
+async function failureOf(ledger: Ledger, address: EntityRef<'videoTask'>): Promise<string> {
   await until(async () => (await stateOf(ledger, address)).status === 'FAILED')
   return (await stateOf(ledger, address)).failureReason ?? ''
 }
@@ -132,11 +132,14 @@ test('the pause that 0-0 asks for is kept while its assets are read', async () =
     method === 'POST' && upstream.callsTo(POST).length === 1 ? { ...TOO_MANY, headers } : undefined
   const ledger = await openTestLedger()
   const address = await registerWaiting(ledger, 'zg-1', 'Asset-1')
-  await ledger.observe(assetAddress(ledger), assetSeen('ACTIVE'))
+  await ledger.recordObservation(assetAddress(ledger), assetSeen('ACTIVE'))
   startTestTracker(ledger, upstream, { random: () => 0.5 })
 
   await until(async () => {
-    await ledger.observe(assetAddress(ledger), assetSeen('ACTIVE', { url: `${Date.now()}` }))
+    await ledger.recordObservation(
+      assetAddress(ledger),
+      assetSeen('ACTIVE', { url: `${Date.now()}` }),
+    )
     return (await stateOf(ledger, address)).status === 'QUEUED'
   })
 
@@ -232,7 +235,10 @@ test('an asset that failed is named before one that is still processed', async (
   upstream.assets.set('Asset-1', { status: 'Processing' })
   const ledger = await openTestLedger()
   const address = await registerWaiting(ledger, 'zg-1', 'Asset-1', 'Asset-2')
-  await ledger.observe(assetAddress(ledger, 'Asset-2'), assetSeen('FAILED', { assetId: 'Asset-2' }))
+  await ledger.recordObservation(
+    assetAddress(ledger, 'Asset-2'),
+    assetSeen('FAILED', { assetId: 'Asset-2' }),
+  )
   startTestTracker(ledger, upstream)
 
   expect(await failureOf(ledger, address)).toBe(
@@ -280,7 +286,7 @@ test('a task whose assets are all ACTIVE is sent also at its deadline', async ()
   const upstream = await scriptUpstream()
   const { ledger, database } = await openTestLedgerWithDatabase()
   const address = await registerWaiting(ledger, 'zg-1', 'Asset-1')
-  await ledger.observe(assetAddress(ledger), assetSeen('ACTIVE'))
+  await ledger.recordObservation(assetAddress(ledger), assetSeen('ACTIVE'))
   await database.updateTable('poll_job').set({ deadline_at: Date.now() }).execute()
   const unrecorded: unknown[] = []
   const onUnrecorded = (task: unknown) => unrecorded.push(task)

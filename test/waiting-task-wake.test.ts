@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
+import type { EntityRef } from '../src/ledger/entity.ts'
 import type { Ledger } from '../src/ledger/ledger.ts'
-import type { Address } from '../src/ledger/resource.ts'
 import { temporaryFolder } from './support/app.ts'
 import { isPostgres } from './support/engine.ts'
 import {
@@ -33,7 +33,7 @@ async function dueTasks(ledger: Ledger, inMs = 20): Promise<string[]> {
   return claimed.filter(({ kind }) => kind === 'videoTask').map(({ key }) => key)
 }
 
-async function claimTask(ledger: Ledger, { key }: Address) {
+async function claimTask(ledger: Ledger, { key }: EntityRef) {
   const task = (await claim(ledger)).find((watch) => watch.key === key)
   if (!task) throw new Error('The task was not claimed.')
   return task
@@ -46,7 +46,7 @@ test('a change of an asset wakes the tasks that name it, and no other', async ()
   await registerWaiting(ledger, 'zg-3', 'Asset-1')
   await lookAtAll(ledger)
 
-  await ledger.observe(assetAddress(ledger, 'Asset-1'), assetSeen('ACTIVE'))
+  await ledger.recordObservation(assetAddress(ledger, 'Asset-1'), assetSeen('ACTIVE'))
 
   expect((await dueTasks(ledger)).sort()).toEqual(['zg-1', 'zg-3'])
 })
@@ -57,7 +57,7 @@ test('the tasks of another tenant with an asset of the same id are not woken', a
   const other = await registerAsset(ledger, 'Asset-1', { key: 'sk-other' })
   await lookAtAll(ledger)
 
-  await ledger.observe(other, assetSeen('ACTIVE'))
+  await ledger.recordObservation(other, assetSeen('ACTIVE'))
 
   expect(await dueTasks(ledger)).toEqual([])
 })
@@ -65,11 +65,11 @@ test('the tasks of another tenant with an asset of the same id are not woken', a
 test('reading an asset that has not changed wakes nobody', async () => {
   const ledger = await openTestLedger()
   await registerWaiting(ledger, 'zg-1', 'Asset-1', 'Asset-2')
-  await ledger.observe(assetAddress(ledger, 'Asset-1'), assetSeen('ACTIVE'))
+  await ledger.recordObservation(assetAddress(ledger, 'Asset-1'), assetSeen('ACTIVE'))
   await lookAtAll(ledger)
 
-  await ledger.observe(assetAddress(ledger, 'Asset-1'), assetSeen('ACTIVE'))
-  await ledger.observe(assetAddress(ledger, 'Asset-2'), assetSeen('PROCESSING'))
+  await ledger.recordObservation(assetAddress(ledger, 'Asset-1'), assetSeen('ACTIVE'))
+  await ledger.recordObservation(assetAddress(ledger, 'Asset-2'), assetSeen('PROCESSING'))
 
   expect(await dueTasks(ledger)).toEqual([])
 })
@@ -79,7 +79,7 @@ test.for(['FAILED', 'ACTIVE'] as const)('an asset that becomes %s wakes', async 
   await registerWaiting(ledger, 'zg-1', 'Asset-1')
   await lookAtAll(ledger)
 
-  await ledger.observe(assetAddress(ledger), assetSeen(status))
+  await ledger.recordObservation(assetAddress(ledger), assetSeen(status))
 
   expect(await dueTasks(ledger)).toEqual(['zg-1'])
 })
@@ -103,7 +103,7 @@ test('a task that is being looked at keeps the wake', async () => {
   const address = await registerWaiting(ledger, 'zg-1', 'Asset-1')
   const looking = await claimTask(ledger, address)
 
-  await ledger.observe(assetAddress(ledger), assetSeen('ACTIVE'))
+  await ledger.recordObservation(assetAddress(ledger), assetSeen('ACTIVE'))
   await ledger.pollJobs.conclude(looking, null, { ...nextPoll(MINUTE_MS), submission: 'WAITING' })
 
   expect(await dueTasks(ledger)).toEqual(['zg-1'])
@@ -113,7 +113,7 @@ test('a wake while the task is sent does not shorten the pause that 0-0 asks for
   const ledger = await openTestLedger()
   const address = await registerWaiting(ledger, 'zg-1', 'Asset-1')
   const looking = await claimTask(ledger, address)
-  await ledger.observe(assetAddress(ledger), assetSeen('ACTIVE'))
+  await ledger.recordObservation(assetAddress(ledger), assetSeen('ACTIVE'))
   await ledger.pollJobs.markSent(looking)
 
   const notBefore = new Date(Date.now() + 30_000)
@@ -132,7 +132,7 @@ test('a wake after 0-0 asked for a pause does not shorten it', async () => {
   const then = { nextPollAt: new Date(Date.now() + 40_000), notBefore, gapMs: 100 }
   await ledger.pollJobs.conclude(looking, null, { ...then, submission: 'WAITING' })
 
-  await ledger.observe(assetAddress(ledger), assetSeen('ACTIVE'))
+  await ledger.recordObservation(assetAddress(ledger), assetSeen('ACTIVE'))
 
   expect(await dueTasks(ledger, 29_000)).toEqual([])
   expect(await dueTasks(ledger, 30_001)).toEqual(['zg-1'])
@@ -145,7 +145,7 @@ test('a task that was sent is polled at its own time, whatever its assets do', a
   await ledger.pollJobs.markSent(looking)
   await ledger.pollJobs.conclude(looking, taskSeen('QUEUED'), nextPoll(MINUTE_MS))
 
-  await ledger.observe(assetAddress(ledger), assetSeen('ACTIVE'))
+  await ledger.recordObservation(assetAddress(ledger), assetSeen('ACTIVE'))
 
   expect(await dueTasks(ledger)).toEqual([])
 })
@@ -158,7 +158,7 @@ test('which assets were awaited is forgotten with the task', async () => {
   const awaited = () => database.selectFrom('awaited_asset').select('asset_key').execute()
   const before = await awaited()
 
-  await ledger.observe(address, taskSeen('FAILED', { taskId: null }))
+  await ledger.recordObservation(address, taskSeen('FAILED', { taskId: null }))
 
   expect(before).toHaveLength(2)
   expect(await awaited()).toEqual([])
@@ -173,7 +173,7 @@ test.runIf(isPostgres)(
     const database = await openTestDatabase(dataDir)
     let registered = false
     const changing = await database.startTransaction().execute()
-    await changing.updateTable('resource').set({ status: 'ACTIVE' }).execute()
+    await changing.updateTable('entity').set({ status: 'ACTIVE' }).execute()
 
     const origin = { model: 'seedance-2-0', request: requestNaming('Asset-1') }
     const registering = registerWaitingTask(ledger, 'zg-1', origin).then(() => {
@@ -195,7 +195,9 @@ test('assets that change at the same time wake the tasks that name them all', as
   for (let index = 0; index < 8; index += 1) await registerWaiting(ledger, `zg-${index}`, ...ids)
   await lookAtAll(ledger)
 
-  await Promise.all(ids.map((id) => ledger.observe(assetAddress(ledger, id), assetSeen('ACTIVE'))))
+  await Promise.all(
+    ids.map((id) => ledger.recordObservation(assetAddress(ledger, id), assetSeen('ACTIVE'))),
+  )
 
   expect(await dueTasks(ledger)).toHaveLength(8)
 })

@@ -4,7 +4,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import WebSocket from 'ws'
 import type { Identity } from '../src/auth/identity.ts'
 import type { Services } from '../src/execution/operation-context.ts'
-import { Refusal } from '../src/resolvers/failure.ts'
+import { RequestError } from '../src/resolvers/failure.ts'
 import { type Data, KEY, startApp, until } from './support/app.ts'
 import { scriptUpstream } from './support/upstream.ts'
 import {
@@ -898,7 +898,7 @@ test('a credential that is no good leaves the socket open, with UNAUTHENTICATED 
   const failure = { code: 'UNAUTHENTICATED', message: 'No good.', retryable: false } as const
   const endpoint = await startEndpoint({
     authenticate: async () => {
-      throw new Refusal(failure)
+      throw new RequestError(failure)
     },
   })
   const peer = await initiate(endpoint.url)
@@ -912,7 +912,7 @@ test('a credential that is no good leaves the socket open, with UNAUTHENTICATED 
 })
 
 test('a credential that cannot be looked at now closes with 1013, a fault of ours with 4500, neither with a reason to tell', async () => {
-  const unavailable = new Refusal({
+  const unavailable = new RequestError({
     code: 'SERVICE_UNAVAILABLE',
     message: 'secret',
     retryable: true,

@@ -1,5 +1,5 @@
 import type { IdentityConfig } from '../config.ts'
-import { Refusal } from '../resolvers/failure.ts'
+import { RequestError } from '../resolvers/failure.ts'
 import { createJwtReader } from './jwt.ts'
 
 /** Who asks, and with which key 0-0 is asked for them. */
@@ -15,7 +15,7 @@ export interface Identity {
 }
 
 /**
- * Tells who sent a value of `Authorization`. Null when nothing was sent; throws a Refusal with UNAUTHENTICATED when
+ * Tells who sent a value of `Authorization`. Null when nothing was sent; throws a RequestError with UNAUTHENTICATED when
  * it is no good, with SERVICE_UNAVAILABLE when that cannot be told now.
  */
 export type Authenticate = (authorization: string | null) => Promise<Identity | null>
@@ -60,12 +60,13 @@ export function createAuthenticate(options: IdentityOptions): Authenticate {
 /** RFC 6750, 2.1; the scheme in any case (RFC 9110, 11.1). */
 const BEARER = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i
 
-/** The key or token; null when nothing was sent. Throws a Refusal when something else was sent. */
+/** The key or token; null when nothing was sent. Throws a RequestError when something else was sent. */
 function bearerOf(authorization: string | null): string | null {
   const value = authorization?.trim() ?? ''
   if (value === '') return null
   const bearer = BEARER.exec(value)?.[1]
-  if (bearer === undefined) throw new Refusal(/^bearer( |$)/i.test(value) ? MALFORMED : NOT_BEARER)
+  if (bearer === undefined)
+    throw new RequestError(/^bearer( |$)/i.test(value) ? MALFORMED : NOT_BEARER)
   return bearer
 }
 

@@ -1,5 +1,5 @@
 import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey, jwtVerify } from 'jose'
-import { type Failure, Refusal } from '../resolvers/failure.ts'
+import { type Failure, RequestError } from '../resolvers/failure.ts'
 import { createBoundedFetch } from './fetch-bounded.ts'
 
 export interface JwtOptions {
@@ -34,7 +34,7 @@ const MAX_JWKS_BYTES = 1024 * 1024
 const MAX_TENANT_LENGTH = 255
 
 /**
- * Gives the function that checks a token and reads it. It throws a Refusal: UNAUTHENTICATED when the token is no good,
+ * Gives the function that checks a token and reads it. It throws a RequestError: UNAUTHENTICATED when the token is no good,
  * SERVICE_UNAVAILABLE when that cannot be told because the issuer's keys cannot be had.
  *
  * Keys are kept for 10 minutes. A token that names a new one has them read again, at most once in 30 seconds.
@@ -50,7 +50,7 @@ export function createJwtReader(options: JwtOptions): (token: string) => Promise
     keys(header, token).catch((error) => {
       if (isAboutToken(error)) throw error
       onError(error)
-      throw new Refusal(KEYS_AWAY)
+      throw new RequestError(KEYS_AWAY)
     })
 
   return async (token) => {
@@ -61,11 +61,13 @@ export function createJwtReader(options: JwtOptions): (token: string) => Promise
       requiredClaims: ['exp'],
       clockTolerance: CLOCK_TOLERANCE_SECONDS,
     }).catch((error) => {
-      throw error instanceof Refusal ? error : new Refusal(unauthenticated(reasonOf(error)))
+      throw error instanceof RequestError
+        ? error
+        : new RequestError(unauthenticated(reasonOf(error)))
     })
     const tenant = payload[tenantClaim]
     if (typeof tenant !== 'string' || tenant === '' || tenant.length > MAX_TENANT_LENGTH) {
-      throw new Refusal(unauthenticated('The token does not name a tenant.'))
+      throw new RequestError(unauthenticated('The token does not name a tenant.'))
     }
     return { tenant, expiresAt: Number(payload.exp) * 1_000 }
   }

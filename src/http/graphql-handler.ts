@@ -15,7 +15,7 @@ import {
   type PersistedDocuments,
   usePersistedDocuments,
 } from '../execution/persisted-documents.ts'
-import { Refusal } from '../resolvers/failure.ts'
+import { RequestError } from '../resolvers/failure.ts'
 import { schema } from '../schema/index.ts'
 import { logOperations } from '../telemetry/operation-log.ts'
 import { createOperations, type Operations } from '../telemetry/operation-observer.ts'
@@ -44,7 +44,7 @@ export interface GraphQLHandlerOptions {
 export interface Received {
   requestId: string
   /** Told by connection_init, over WebSocket; over HTTP a header tells it. */
-  identity?: Identity | Refusal | null
+  identity?: Identity | RequestError | null
   signal?: AbortSignal
 }
 
@@ -120,9 +120,9 @@ async function arrivalOf(
 export function identityOf(
   authorization: string | null,
   authenticate: Authenticate,
-): Promise<Identity | Refusal | null> {
+): Promise<Identity | RequestError | null> {
   return authenticate(authorization).catch((error) => {
-    if (error instanceof Refusal) return error
+    if (error instanceof RequestError) return error
     throw error
   })
 }

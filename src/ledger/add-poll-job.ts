@@ -1,8 +1,8 @@
 import type { Transaction } from 'kysely'
 import { rememberAwaitedAssets } from './awaited-assets.ts'
 import { storeCredential } from './credentials.ts'
+import type { EntityRef, Origin, Snapshot } from './entity.ts'
 import type { PolledKind, PollTiming } from './poll-job.ts'
-import type { Address, Origin, Snapshot } from './resource.ts'
 import type { Secrets } from './secrets.ts'
 import type { Tables } from './tables.ts'
 
@@ -17,7 +17,7 @@ interface Pollable {
 export async function addPollJob(
   trx: Transaction<Tables>,
   secrets: Secrets,
-  address: Address<PolledKind>,
+  address: EntityRef<PolledKind>,
   { snapshot, origin, credential }: Pollable,
   timing: PollTiming,
 ): Promise<void> {

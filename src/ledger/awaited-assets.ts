@@ -1,7 +1,7 @@
 import type { Transaction } from 'kysely'
 import { keyOf } from '../model.ts'
 import { isPostgres } from './database.ts'
-import type { Address, Origin } from './resource.ts'
+import type { EntityRef, Origin } from './entity.ts'
 import type { Tables } from './tables.ts'
 
 /**
@@ -13,14 +13,14 @@ import type { Tables } from './tables.ts'
  */
 export async function rememberAwaitedAssets(
   trx: Transaction<Tables>,
-  { tenant, kind, key }: Address,
+  { tenant, kind, key }: EntityRef,
   origin: Origin,
 ): Promise<void> {
   const assetKeys = assetKeysOf(origin)
   if (assetKeys.length === 0) return
   if (isPostgres(trx)) {
     await trx
-      .selectFrom('resource')
+      .selectFrom('entity')
       .select('key')
       .where('tenant', '=', tenant)
       .where('kind', '=', 'asset')

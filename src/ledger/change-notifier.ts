@@ -1,24 +1,24 @@
-import type { Address } from './resource.ts'
+import type { EntityRef } from './entity.ts'
 
-/** Says that there may be something new to read about a resource; carries no news itself. */
-export interface Notification extends Address {
-  /** The key of the group the resource belongs to, or null. */
+/** Says that an entity may have changed. It does not carry the change. */
+export interface Notification extends EntityRef {
+  /** The key of the group that the entity belongs to, or null. */
   parent: string | null
 }
 
-/** Passes notifications from those who write the ledger to those who read it. */
+/** Passes notifications from the code that writes the ledger to the code that reads it. */
 export interface ChangeNotifier {
   send(notification: Notification): void
-  /** After an interruption: whoever listens shall look for itself. */
+  /** Tells every listener that notifications may have been lost. */
   sendAll(): void
   /**
-   * Calls `listener` with the key of every notified resource that is the target or has it as its parent; with null when
-   * notifications may have been lost. Gives the function that ends it.
+   * Calls `listener` with the key of every notified entity that is the target or whose parent is the target; with null
+   * when notifications may have been lost. Returns the function that stops listening.
    */
-  listen(target: Address, listener: (key: string | null) => void): () => void
+  listen(target: EntityRef, listener: (key: string | null) => void): () => void
   /** How many listeners there are now. */
   readonly size: number
-  /** How many notifications there were: what was read while this stood still has not been overtaken by one. */
+  /** How many notifications there were. While it stays the same, what was read before is still current. */
   readonly count: number
 }
 
@@ -27,7 +27,7 @@ export function createChangeNotifier(): ChangeNotifier {
   let size = 0
   let count = 0
 
-  function call(target: Address, key: string): void {
+  function call(target: EntityRef, key: string): void {
     for (const listener of listeners.get(nameOf(target)) ?? []) listener(key)
   }
 
@@ -62,7 +62,7 @@ export function createChangeNotifier(): ChangeNotifier {
 }
 
 /** The PostgreSQL channel over which processes notify each other. */
-export const NOTIFICATION_CHANNEL = 'zerograph_nudge'
+export const NOTIFICATION_CHANNEL = 'zerograph_change'
 
 export function encodeNotification({
   tenant,
@@ -78,6 +78,6 @@ export function decodeNotification(text: string): Notification {
   return { tenant, kind, key, parent }
 }
 
-function nameOf({ tenant, kind, key }: Address): string {
+function nameOf({ tenant, kind, key }: EntityRef): string {
   return `${tenant} ${kind} ${key}`
 }

@@ -1,7 +1,7 @@
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
 import { findCredential } from './credentials.ts'
 import { isPostgres } from './database.ts'
-import { resourceOf } from './observe.ts'
+import { entityOf } from './entity-row.ts'
 import { lockTokens, storeTokens } from './poll-budget.ts'
 import type { ClaimedPollJob, ClaimOptions, PolledKind } from './poll-job.ts'
 import type { Secrets } from './secrets.ts'
@@ -100,14 +100,14 @@ async function withEntities(
   for (const job of rows) {
     const { kind, key } = job
     const row = await trx
-      .selectFrom('resource')
+      .selectFrom('entity')
       .selectAll()
       .where('tenant', '=', tenant)
       .where('kind', '=', kind)
       .where('key', '=', key)
       .executeTakeFirst()
     if (!row) continue
-    const { snapshot, origin } = resourceOf<PolledKind>(row)
+    const { snapshot, origin } = entityOf<PolledKind>(row)
     claimed.push({
       tenant,
       kind: kind as PolledKind,

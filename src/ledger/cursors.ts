@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto'
-import type { Kind } from './resource.ts'
+import type { Kind } from './entity.ts'
 
 /** The cursors of one list. */
 export interface Cursors {

@@ -1,8 +1,9 @@
 import type { Kysely, Transaction } from 'kysely'
 import { isPostgres } from './database.ts'
-import { findRow, giveUp, type Row, update } from './observe.ts'
+import type { Snapshot } from './entity.ts'
+import { type EntityRow, findRow } from './entity-row.ts'
 import type { AfterPoll, ClaimedPollJob, NextPoll, PolledKind } from './poll-job.ts'
-import type { Snapshot } from './resource.ts'
+import { endPolling, recordObservation } from './record-observation.ts'
 import type { Tables } from './tables.ts'
 
 /** Locks the row of a poll job until the transaction ends. Returns null when the job may not be changed any more. */
@@ -21,22 +22,22 @@ export async function endClaim(
   seen: Snapshot<PolledKind> | null,
   then: AfterPoll,
   lock: ClaimLock,
-): Promise<{ row: Row; isChanged: boolean } | null> {
+): Promise<{ row: EntityRow; isChanged: boolean } | null> {
   const before = await findRow(trx, job)
   const claim = before && (await lock(trx, job))
   if (!claim) return null
-  const recorded = seen ? await update(trx, before, seen) : before
-  const row = recorded.settled === 1 ? recorded : await schedule(trx, claim, recorded, then)
+  const recorded = seen ? await recordObservation(trx, before, seen) : before
+  const row = recorded.polling_ended === 1 ? recorded : await schedule(trx, claim, recorded, then)
   return { row, isChanged: row.seq !== before.seq }
 }
 
 async function schedule(
   trx: Transaction<Tables>,
   claim: ClaimedPollJob,
-  row: Row,
+  row: EntityRow,
   then: AfterPoll,
-): Promise<Row> {
-  if ('endedBecause' in then) return giveUp(trx, row, then.endedBecause)
+): Promise<EntityRow> {
+  if ('endedBecause' in then) return endPolling(trx, row, then.endedBecause)
   await reschedule(trx, claim, then)
   return row
 }

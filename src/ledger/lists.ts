@@ -1,27 +1,27 @@
 import type { Kysely } from 'kysely'
 import type { Cursors } from './cursors.ts'
-import { resourceOf } from './observe.ts'
+import type { Entity, Kind } from './entity.ts'
+import { entityOf } from './entity-row.ts'
 import type { Page, PageBounds } from './page.ts'
-import type { Kind, Resource } from './resource.ts'
 import type { Tables } from './tables.ts'
 
-export interface ResourceFilter {
+export interface EntityFilter {
   parent?: string | null | undefined
   status?: string | null | undefined
   type?: string | null | undefined
 }
 
 /** One page of a tenant's entities of a kind, newest first. `guard` types the errors of the deferred count. */
-export async function listResources<K extends Kind>(
+export async function listEntities<K extends Kind>(
   database: Kysely<Tables>,
   tenant: string,
   kind: K,
-  { parent, status, type }: ResourceFilter,
+  { parent, status, type }: EntityFilter,
   { limit, backward, after, before, cursors }: PageBounds & { cursors: Cursors },
   guard: <Calls extends object>(calls: Calls) => Calls,
-): Promise<Page<Resource<K>>> {
+): Promise<Page<Entity<K>>> {
   const matching = database
-    .selectFrom('resource')
+    .selectFrom('entity')
     .where('tenant', '=', tenant)
     .where('kind', '=', kind)
     .$if(parent != null, (query) => query.where('parent', '=', parent as string))
@@ -49,7 +49,7 @@ export async function listResources<K extends Kind>(
   return {
     items: page.map((row) => ({
       cursor: cursors.encode(row.position),
-      item: resourceOf<K>(row),
+      item: entityOf<K>(row),
     })),
     // Beyond a cursor there is at least the item it was given with (Relay Cursor Connections, 4.4).
     hasNextPage: before !== null || (!backward && more),
@@ -64,14 +64,14 @@ export async function listChildren<K extends Kind>(
   tenant: string,
   kind: K,
   parent: string,
-): Promise<Resource<K>[]> {
+): Promise<Entity<K>[]> {
   const rows = await database
-    .selectFrom('resource')
+    .selectFrom('entity')
     .selectAll()
     .where('tenant', '=', tenant)
     .where('kind', '=', kind)
     .where('parent', '=', parent)
     .orderBy('position')
     .execute()
-  return rows.map((row) => resourceOf<K>(row))
+  return rows.map((row) => entityOf<K>(row))
 }

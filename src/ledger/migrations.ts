@@ -1,200 +1,211 @@
-import type { ColumnDefinitionBuilder, Kysely } from 'kysely'
+import type { ColumnDefinitionBuilder, Kysely, SchemaModule } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
 import { isPostgres } from './database.ts'
 import type { Tables } from './tables.ts'
 
 /**
- * Brings the database to the newest shape; throws, leaving it as it was, when that fails. Any number of processes may
- * do so at once: Kysely holds an advisory lock of PostgreSQL meanwhile.
+ * Migrates the database to the newest schema. Throws, leaving the database as it was, when that fails. Several processes
+ * may call it at once: Kysely holds an advisory lock of PostgreSQL meanwhile.
  */
 export async function migrate(database: Kysely<Tables>): Promise<void> {
-  const migrator = new Migrator({
-    db: database,
-    provider: { getMigrations: async () => migrations(isPostgres(database)) },
-  })
-  const { error } = await migrator.migrateToLatest()
+  const { error } = await createMigrator(database).migrateToLatest()
   if (error) throw error
 }
 
-const migrations = (isPostgres: boolean): Record<string, Migration> => {
-  const increasing = isPostgres ? 'bigserial' : 'integer'
-  const increasingKey = (column: ColumnDefinitionBuilder) =>
-    isPostgres ? column.primaryKey() : column.primaryKey().autoIncrement()
-  return {
-    '0001-ledger': {
-      async up(database: Kysely<unknown>) {
-        const { schema } = database
-        await schema
-          .createTable('resource')
-          .addColumn('position', increasing, increasingKey)
-          .addColumn('tenant', 'text', (column) => column.notNull())
-          .addColumn('kind', 'text', (column) => column.notNull())
-          .addColumn('key', 'text', (column) => column.notNull())
-          .addColumn('parent', 'text')
-          .addColumn('type', 'text')
-          .addColumn('status', 'text', (column) => column.notNull())
-          .addColumn('settled', 'integer', (column) => column.notNull())
-          .addColumn('snapshot', 'text', (column) => column.notNull())
-          .addColumn('origin', 'text')
-          .addColumn('note', 'text')
-          .addColumn('seq', 'bigint', (column) => column.notNull())
-          .addColumn('observed_at', 'bigint', (column) => column.notNull())
-          .addUniqueConstraint('resource_key', ['tenant', 'kind', 'key'])
-          .execute()
-        await schema
-          .createIndex('resource_page')
-          .on('resource')
-          .columns(['tenant', 'kind', 'position'])
-          .execute()
-        await schema
-          .createIndex('resource_parent')
-          .on('resource')
-          .columns(['tenant', 'kind', 'parent', 'position'])
-          .execute()
-        await schema
-          .createTable('transition')
-          .addColumn('seq', increasing, increasingKey)
-          .addColumn('tenant', 'text', (column) => column.notNull())
-          .addColumn('kind', 'text', (column) => column.notNull())
-          .addColumn('key', 'text', (column) => column.notNull())
-          .addColumn('previous', 'text')
-          .addColumn('current', 'text', (column) => column.notNull())
-          .addColumn('settled', 'integer', (column) => column.notNull())
-          .addColumn('snapshot', 'text', (column) => column.notNull())
-          .addColumn('note', 'text')
-          .addColumn('observed_at', 'bigint', (column) => column.notNull())
-          .execute()
-        await schema
-          .createIndex('transition_key')
-          .on('transition')
-          .columns(['tenant', 'kind', 'key', 'seq'])
-          .execute()
-        await schema
-          .createIndex('transition_age')
-          .on('transition')
-          .columns(['observed_at'])
-          .execute()
-        await schema
-          .createTable('watch')
-          .addColumn('tenant', 'text', (column) => column.notNull())
-          .addColumn('kind', 'text', (column) => column.notNull())
-          .addColumn('key', 'text', (column) => column.notNull())
-          .addColumn('next_poll_at', 'bigint', (column) => column.notNull())
-          .addColumn('gap_ms', 'integer', (column) => column.notNull())
-          .addColumn('deadline_at', 'bigint', (column) => column.notNull())
-          .addColumn('lease_until', 'bigint', (column) => column.notNull())
-          .addColumn('fence', 'integer', (column) => column.notNull())
-          .addPrimaryKeyConstraint('watch_key', ['tenant', 'kind', 'key'])
-          .execute()
-        await schema
-          .createIndex('watch_due')
-          .on('watch')
-          .columns(['tenant', 'next_poll_at'])
-          .execute()
-        await schema
-          .createTable('credential')
-          .addColumn('tenant', 'text', (column) => column.primaryKey())
-          .addColumn('sealed', 'text', (column) => column.notNull())
-          .execute()
-        await schema
-          .createTable('poll_budget')
-          .addColumn('tenant', 'text', (column) => column.primaryKey())
-          .addColumn('tokens', 'double precision', (column) => column.notNull())
-          .addColumn('refilled_at', 'bigint', (column) => column.notNull())
-          .execute()
-      },
-    },
-    '0002-creation': {
-      async up(database: Kysely<unknown>) {
-        const { schema } = database
-        await schema.alterTable('resource').addColumn('alias', 'text').execute()
-        await schema.alterTable('watch').addColumn('submission', 'text').execute()
-        await schema
-          .createIndex('resource_alias')
-          .on('resource')
-          .columns(['tenant', 'kind', 'alias'])
-          .execute()
-        await schema
-          .createTable('creation')
-          .addColumn('tenant', 'text', (column) => column.notNull())
-          .addColumn('idempotency_key', 'text', (column) => column.notNull())
-          .addColumn('fingerprint', 'text', (column) => column.notNull())
-          .addColumn('state', 'text', (column) => column.notNull())
-          .addColumn('outcome', 'text')
-          .addColumn('lease_until', 'bigint', (column) => column.notNull())
-          .addColumn('created_at', 'bigint', (column) => column.notNull())
-          .addPrimaryKeyConstraint('creation_key', ['tenant', 'idempotency_key'])
-          .execute()
-        await schema.createIndex('creation_age').on('creation').columns(['created_at']).execute()
-      },
-    },
-    '0003-poll-rate': {
-      async up(database: Kysely<unknown>) {
-        const { schema } = database
-        await schema.alterTable('poll_budget').addColumn('rate', 'double precision').execute()
-      },
-    },
-    '0004-turn': {
-      async up(database: Kysely<unknown>) {
-        await database.schema
-          .createTable('turn')
-          .addColumn('tenant', 'text', (column) => column.primaryKey())
-          .addColumn('holder', 'text', (column) => column.notNull())
-          .addColumn('lease_until', 'bigint', (column) => column.notNull())
-          .execute()
-      },
-    },
-    // A task that waited before it has no awaited assets; it still looks after them at every gap.
-    '0005-awaited-asset': {
-      async up(database: Kysely<unknown>) {
-        const { schema } = database
-        const zero = (column: ColumnDefinitionBuilder) => column.notNull().defaultTo(0)
-        await schema.alterTable('watch').addColumn('not_before', 'bigint', zero).execute()
-        await schema.alterTable('watch').addColumn('refused_polls', 'integer', zero).execute()
-        await schema
-          .createTable('awaited_asset')
-          .addColumn('tenant', 'text', (column) => column.notNull())
-          .addColumn('kind', 'text', (column) => column.notNull())
-          .addColumn('key', 'text', (column) => column.notNull())
-          .addColumn('asset_key', 'text', (column) => column.notNull())
-          .addPrimaryKeyConstraint('awaited_asset_key', ['tenant', 'kind', 'key', 'asset_key'])
-          .addForeignKeyConstraint(
-            'awaited_asset_watch',
-            ['tenant', 'kind', 'key'],
-            'watch',
-            ['tenant', 'kind', 'key'],
-            (constraint) => constraint.onDelete('cascade'),
-          )
-          .execute()
-        await schema
-          .createIndex('awaited_asset_by_asset')
-          .on('awaited_asset')
-          .columns(['tenant', 'asset_key'])
-          .execute()
-      },
-    },
-    '0006-write-probe': {
-      async up(database: Kysely<unknown>) {
-        await database.schema
-          .createTable('write_probe')
-          .addColumn('id', 'integer', (column) => column.primaryKey())
-          .addColumn('value', 'text', (column) => column.notNull())
-          .execute()
-      },
-    },
-    '0007-creation-holder': {
-      async up(database: Kysely<unknown>) {
-        await database.schema.alterTable('creation').addColumn('holder', 'text').execute()
-      },
-    },
-    // The tables have the names of the concepts in the code. SQLite and PostgreSQL follow foreign keys by themselves.
-    '0008-table-names': {
-      async up(database: Kysely<unknown>) {
-        const { schema } = database
-        await schema.alterTable('watch').renameTo('poll_job').execute()
-        await schema.alterTable('creation').renameTo('idempotency_record').execute()
-        await schema.alterTable('turn').renameTo('tenant_lock').execute()
-      },
-    },
+/** The migrator of the ledger's database. */
+export function createMigrator(database: Kysely<Tables>): Migrator {
+  return new Migrator({
+    db: database,
+    provider: { getMigrations: async () => migrations(isPostgres(database)) },
+  })
+}
+
+/** Kysely runs these in the order of their names, each once. A migration that was released is never changed. */
+const migrations = (isPostgres: boolean): Record<string, Migration> => ({
+  '0001-ledger': { up: (database) => createLedger(database, isPostgres) },
+  '0002-creation': { up: addCreations },
+  '0003-poll-rate': {
+    up: ({ schema }) =>
+      schema.alterTable('poll_budget').addColumn('rate', 'double precision').execute(),
+  },
+  '0004-turn': { up: addTurns },
+  '0005-awaited-asset': { up: addAwaitedAssets },
+  '0006-write-probe': { up: addWriteProbe },
+  '0007-creation-holder': {
+    up: ({ schema }) => schema.alterTable('creation').addColumn('holder', 'text').execute(),
+  },
+  '0008-table-names': { up: renameTables },
+  '0009-entity': { up: renameEntity },
+})
+
+const required = (column: ColumnDefinitionBuilder) => column.notNull()
+const zero = (column: ColumnDefinitionBuilder) => column.notNull().defaultTo(0)
+
+async function createLedger({ schema }: Kysely<unknown>, isPostgres: boolean): Promise<void> {
+  await createResources(schema, isPostgres)
+  await createTransitions(schema, isPostgres)
+  await createWatches(schema)
+  await schema
+    .createTable('credential')
+    .addColumn('tenant', 'text', (column) => column.primaryKey())
+    .addColumn('sealed', 'text', required)
+    .execute()
+  await schema
+    .createTable('poll_budget')
+    .addColumn('tenant', 'text', (column) => column.primaryKey())
+    .addColumn('tokens', 'double precision', required)
+    .addColumn('refilled_at', 'bigint', required)
+    .execute()
+}
+
+async function createResources(schema: SchemaModule, isPostgres: boolean): Promise<void> {
+  await schema
+    .createTable('resource')
+    .addColumn('position', ...increasing(isPostgres))
+    .addColumn('tenant', 'text', required)
+    .addColumn('kind', 'text', required)
+    .addColumn('key', 'text', required)
+    .addColumn('parent', 'text')
+    .addColumn('type', 'text')
+    .addColumn('status', 'text', required)
+    .addColumn('settled', 'integer', required)
+    .addColumn('snapshot', 'text', required)
+    .addColumn('origin', 'text')
+    .addColumn('note', 'text')
+    .addColumn('seq', 'bigint', required)
+    .addColumn('observed_at', 'bigint', required)
+    .addUniqueConstraint('resource_key', ['tenant', 'kind', 'key'])
+    .execute()
+  await createIndex(schema, 'resource_page', 'resource', ['tenant', 'kind', 'position'])
+  await createIndex(schema, 'resource_parent', 'resource', ['tenant', 'kind', 'parent', 'position'])
+}
+
+async function createTransitions(schema: SchemaModule, isPostgres: boolean): Promise<void> {
+  await schema
+    .createTable('transition')
+    .addColumn('seq', ...increasing(isPostgres))
+    .addColumn('tenant', 'text', required)
+    .addColumn('kind', 'text', required)
+    .addColumn('key', 'text', required)
+    .addColumn('previous', 'text')
+    .addColumn('current', 'text', required)
+    .addColumn('settled', 'integer', required)
+    .addColumn('snapshot', 'text', required)
+    .addColumn('note', 'text')
+    .addColumn('observed_at', 'bigint', required)
+    .execute()
+  await createIndex(schema, 'transition_key', 'transition', ['tenant', 'kind', 'key', 'seq'])
+  await createIndex(schema, 'transition_age', 'transition', ['observed_at'])
+}
+
+async function createWatches(schema: SchemaModule): Promise<void> {
+  await schema
+    .createTable('watch')
+    .addColumn('tenant', 'text', required)
+    .addColumn('kind', 'text', required)
+    .addColumn('key', 'text', required)
+    .addColumn('next_poll_at', 'bigint', required)
+    .addColumn('gap_ms', 'integer', required)
+    .addColumn('deadline_at', 'bigint', required)
+    .addColumn('lease_until', 'bigint', required)
+    .addColumn('fence', 'integer', required)
+    .addPrimaryKeyConstraint('watch_key', ['tenant', 'kind', 'key'])
+    .execute()
+  await createIndex(schema, 'watch_due', 'watch', ['tenant', 'next_poll_at'])
+}
+
+async function addCreations({ schema }: Kysely<unknown>): Promise<void> {
+  await schema.alterTable('resource').addColumn('alias', 'text').execute()
+  await schema.alterTable('watch').addColumn('submission', 'text').execute()
+  await createIndex(schema, 'resource_alias', 'resource', ['tenant', 'kind', 'alias'])
+  await schema
+    .createTable('creation')
+    .addColumn('tenant', 'text', required)
+    .addColumn('idempotency_key', 'text', required)
+    .addColumn('fingerprint', 'text', required)
+    .addColumn('state', 'text', required)
+    .addColumn('outcome', 'text')
+    .addColumn('lease_until', 'bigint', required)
+    .addColumn('created_at', 'bigint', required)
+    .addPrimaryKeyConstraint('creation_key', ['tenant', 'idempotency_key'])
+    .execute()
+  await createIndex(schema, 'creation_age', 'creation', ['created_at'])
+}
+
+async function addTurns({ schema }: Kysely<unknown>): Promise<void> {
+  await schema
+    .createTable('turn')
+    .addColumn('tenant', 'text', (column) => column.primaryKey())
+    .addColumn('holder', 'text', required)
+    .addColumn('lease_until', 'bigint', required)
+    .execute()
+}
+
+/** A task that was waiting before has no rows here. It is still checked at each of its gaps. */
+async function addAwaitedAssets({ schema }: Kysely<unknown>): Promise<void> {
+  await schema.alterTable('watch').addColumn('not_before', 'bigint', zero).execute()
+  await schema.alterTable('watch').addColumn('refused_polls', 'integer', zero).execute()
+  await schema
+    .createTable('awaited_asset')
+    .addColumn('tenant', 'text', required)
+    .addColumn('kind', 'text', required)
+    .addColumn('key', 'text', required)
+    .addColumn('asset_key', 'text', required)
+    .addPrimaryKeyConstraint('awaited_asset_key', ['tenant', 'kind', 'key', 'asset_key'])
+    .addForeignKeyConstraint(
+      'awaited_asset_watch',
+      ['tenant', 'kind', 'key'],
+      'watch',
+      ['tenant', 'kind', 'key'],
+      (constraint) => constraint.onDelete('cascade'),
+    )
+    .execute()
+  await createIndex(schema, 'awaited_asset_by_asset', 'awaited_asset', ['tenant', 'asset_key'])
+}
+
+async function addWriteProbe({ schema }: Kysely<unknown>): Promise<void> {
+  await schema
+    .createTable('write_probe')
+    .addColumn('id', 'integer', (column) => column.primaryKey())
+    .addColumn('value', 'text', required)
+    .execute()
+}
+
+/** The tables get the names of the concepts in the code. Foreign keys follow by themselves on both engines. */
+async function renameTables({ schema }: Kysely<unknown>): Promise<void> {
+  await schema.alterTable('watch').renameTo('poll_job').execute()
+  await schema.alterTable('creation').renameTo('idempotency_record').execute()
+  await schema.alterTable('turn').renameTo('tenant_lock').execute()
+}
+
+/** The same for the table of entities, for the end of polling, and for indexes, which SQLite cannot rename. */
+async function renameEntity({ schema }: Kysely<unknown>): Promise<void> {
+  await schema.alterTable('resource').renameTo('entity').execute()
+  for (const table of ['entity', 'transition']) {
+    await schema.alterTable(table).renameColumn('settled', 'polling_ended').execute()
+    await schema.alterTable(table).renameColumn('note', 'polling_ended_reason').execute()
   }
+  const old = ['resource_page', 'resource_parent', 'resource_alias', 'watch_due', 'creation_age']
+  for (const name of old) await schema.dropIndex(name).execute()
+  await createIndex(schema, 'entity_page', 'entity', ['tenant', 'kind', 'position'])
+  await createIndex(schema, 'entity_parent', 'entity', ['tenant', 'kind', 'parent', 'position'])
+  await createIndex(schema, 'entity_alias', 'entity', ['tenant', 'kind', 'alias'])
+  await createIndex(schema, 'poll_job_due', 'poll_job', ['tenant', 'next_poll_at'])
+  await createIndex(schema, 'idempotency_record_age', 'idempotency_record', ['created_at'])
+}
+
+/** The type and constraint of a column whose values increase from row to row. */
+function increasing(isPostgres: boolean) {
+  const primaryKey = (column: ColumnDefinitionBuilder) =>
+    isPostgres ? column.primaryKey() : column.primaryKey().autoIncrement()
+  return [isPostgres ? 'bigserial' : 'integer', primaryKey] as const
+}
+
+async function createIndex(
+  schema: SchemaModule,
+  name: string,
+  table: string,
+  columns: string[],
+): Promise<void> {
+  await schema.createIndex(name).on(table).columns(columns).execute()
 }

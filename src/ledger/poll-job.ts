@@ -1,4 +1,4 @@
-import type { Address, Kind, Origin, Snapshot } from './resource.ts'
+import type { EntityRef, Kind, Origin, Snapshot } from './entity.ts'
 import type { PollJobTable } from './tables.ts'
 
 export type PolledKind = Exclude<Kind, 'assetGroup'>
@@ -10,7 +10,7 @@ export interface PollTiming {
 }
 
 /** A poll job claimed for one poll. */
-export interface ClaimedPollJob extends Address<PolledKind> {
+export interface ClaimedPollJob extends EntityRef<PolledKind> {
   /** Null when the sealed key cannot be opened any more. */
   credential: string | null
   snapshot: Snapshot<PolledKind>

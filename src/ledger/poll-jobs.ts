@@ -1,10 +1,10 @@
 import type { Kysely } from 'kysely'
 import { claimPollJobs } from './claim-poll-jobs.ts'
 import { type ClaimLock, endClaim, held, lockHeld, takeSent } from './end-claim.ts'
-import type { Row } from './observe.ts'
+import type { Snapshot } from './entity.ts'
+import type { EntityRow } from './entity-row.ts'
 import { slowDown, speedUp } from './poll-budget.ts'
 import type { AfterPoll, ClaimedPollJob, ClaimOptions, PolledKind } from './poll-job.ts'
-import type { Snapshot } from './resource.ts'
 import type { Secrets } from './secrets.ts'
 import type { Tables } from './tables.ts'
 
@@ -50,7 +50,7 @@ interface Parts {
   database: Kysely<Tables>
   secrets: Secrets
   /** Called with the row of an entity after a recorded change of it was committed. */
-  onRecorded(row: Row): void
+  onRecorded(row: EntityRow): void
 }
 
 export function createPollJobs({ database, secrets, onRecorded }: Parts): PollJobs {

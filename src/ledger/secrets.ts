@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { LRUCache } from 'lru-cache'
 import { type Cursors, createCursors } from './cursors.ts'
-import type { Kind } from './resource.ts'
+import type { Kind } from './entity.ts'
 
 /** What is derived from the service's secret: who a key belongs to, how a key is kept, and cursors. */
 export interface Secrets {

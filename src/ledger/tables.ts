@@ -1,34 +1,34 @@
 import type { Generated } from 'kysely'
 
-/** Everything 0-0 has that was created here or subscribed to: groups, assets and video tasks alike. */
-export interface ResourceTable {
-  /** Order of registration, over all tenants; what list cursors are made of. */
+/** Groups, assets and video tasks that were created through this service or subscribed to. */
+export interface EntityTable {
+  /** Order of registration over all tenants. List cursors encode it. */
   position: Generated<number>
   tenant: string
   kind: string
   key: string
-  /** Another key it is known by: the id 0-0 gave to a task that had one of ours first. */
+  /** A second key: the id that 0-0 gave to a task which had an id of this service first. */
   alias: string | null
   /** An asset's group, by that group's key. */
   parent: string | null
   /** An asset's media type. */
   type: string | null
   status: string
-  /** 1 when no further status is expected: a terminal status, or a poll job that ended. */
-  settled: number
-  /** What 0-0 last said, as JSON. */
+  /** 1 when it is not polled any more: its status is terminal, or its poll job ended early. */
+  polling_ended: number
+  /** What 0-0 last reported, as JSON. */
   snapshot: string
-  /** What only this service knows, from the moment of creation, as JSON. */
+  /** What only this service knows, stored at creation, as JSON. */
   origin: string | null
   /** Why the poll job ended before a terminal status. */
-  note: string | null
+  polling_ended_reason: string | null
   /** The transition that led to `status`. */
   seq: number
-  /** When something of this row last changed. Milliseconds since the epoch, here and below. */
+  /** When a value of this row last changed. Milliseconds since the epoch, as all times in these tables. */
   observed_at: number
 }
 
-/** What changed, in order; kept for a day. */
+/** Changes of status, in order. Kept for a day. */
 export interface TransitionTable {
   seq: Generated<number>
   tenant: string
@@ -36,13 +36,13 @@ export interface TransitionTable {
   key: string
   previous: string | null
   current: string
-  settled: number
+  polling_ended: number
   snapshot: string
-  note: string | null
+  polling_ended_reason: string | null
   observed_at: number
 }
 
-/** What is to be polled, and who is polling it now. */
+/** The scheduled polls. */
 export interface PollJobTable {
   tenant: string
   kind: string
@@ -51,72 +51,73 @@ export interface PollJobTable {
   gap_ms: number
   deadline_at: number
   lease_until: number
-  /** Grows with every claim, so that a holder whose lease was taken can tell. */
+  /** The fencing number: each claim increments it, so a process can detect that it has lost its claim. */
   fence: number
-  /** For a task that 0-0 does not have yet: WAITING for its assets, or SENT without an answer so far; else null. */
+  /** For a task that 0-0 has not accepted: WAITING for its assets, or SENT without a recorded answer. Otherwise null. */
   submission: 'WAITING' | 'SENT' | null
-  /** 0-0 is not called before this time, because it asked for a pause; 0: at any time. */
+  /** 0-0 asked for a pause until this time; 0: it did not. */
   not_before: Generated<number>
   /** How many polls in a row were answered NOT_FOUND or FORBIDDEN. */
   refused_polls: Generated<number>
 }
 
-/** The assets that a waiting task names. A row goes with the poll job of its task. */
+/** The assets that a waiting task refers to. Deleting the poll job of the task deletes these rows. */
 export interface AwaitedAssetTable {
   tenant: string
-  /** `videoTask`: what the foreign key to the poll job needs. */
+  /** Always `videoTask`; part of the foreign key to the poll job. */
   kind: string
   /** The key of the task. */
   key: string
   asset_key: string
 }
 
-/** The bearer key of a tenant with something to poll, sealed. */
+/** The encrypted bearer key of a tenant that has poll jobs. */
 export interface CredentialTable {
   tenant: string
   sealed: string
 }
 
-/** A create under way or done, by the key that names it; written before anything is sent. */
+/** A create under an idempotency key. Written before the create is sent. */
 export interface IdempotencyRecordTable {
   tenant: string
   idempotency_key: string
-  /** Tells whether a repeat asks for the same. */
+  /** A hash of the input, to detect that the key is used with another input. */
   fingerprint: string
-  /** Who may send it; null for one that a version before this column took. */
+  /** Names the call that may send the create; null in rows written before this column existed. */
   holder: string | null
   state: string
-  /** What is answered once `state` is done, as JSON. */
+  /** The result as JSON, once `state` is DONE. */
   outcome: string | null
-  /** Until when its sender is known to be at work. */
+  /** The sender is known to be alive until then. */
   lease_until: number
   created_at: number
 }
 
-/** Who is creating an asset for a tenant. */
+/** The lock for creating one asset at a time for a tenant. */
 export interface TenantLockTable {
   tenant: string
   holder: string
   lease_until: number
 }
 
-/** Polls a tenant may still make now (token bucket). */
+/** The token bucket that limits the polls of a tenant. */
 export interface PollBudgetTable {
   tenant: string
   tokens: number
   refilled_at: number
-  /** Tokens a second, below what all may have, because 0-0 asked this tenant for fewer calls; null: as many as all. */
+  /** Tokens per second after 0-0 asked this tenant for fewer calls; null: the configured rate. */
   rate: number | null
 }
 
-/** One row that is written to find out whether the storage takes writes. */
+/** One row that is written to check whether the storage accepts writes. */
 export interface WriteProbeTable {
   id: number
   value: string
 }
 
+/** Every table of the ledger. */
 export interface Tables {
-  resource: ResourceTable
+  entity: EntityTable
   transition: TransitionTable
   poll_job: PollJobTable
   awaited_asset: AwaitedAssetTable

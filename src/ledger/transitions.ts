@@ -1,24 +1,24 @@
 import type { Kysely } from 'kysely'
-import { resourceOf } from './observe.ts'
-import type { Address, Kind, Status, Transition } from './resource.ts'
+import type { EntityRef, Kind, Status, Transition } from './entity.ts'
+import { entityOf } from './entity-row.ts'
 import type { Tables } from './tables.ts'
 
 /** The transitions of one entity after `seq`, in order, as far as they have not been pruned. */
 export async function transitionsAfter<K extends Kind>(
   database: Kysely<Tables>,
-  { tenant, kind, key }: Address<K>,
+  { tenant, kind, key }: EntityRef<K>,
   seq: number,
 ): Promise<Transition<K>[]> {
   const rows = await database
     .selectFrom('transition')
-    .innerJoin('resource', (join) =>
+    .innerJoin('entity', (join) =>
       join
-        .onRef('resource.tenant', '=', 'transition.tenant')
-        .onRef('resource.kind', '=', 'transition.kind')
-        .onRef('resource.key', '=', 'transition.key'),
+        .onRef('entity.tenant', '=', 'transition.tenant')
+        .onRef('entity.kind', '=', 'transition.kind')
+        .onRef('entity.key', '=', 'transition.key'),
     )
     .selectAll('transition')
-    .select('resource.origin')
+    .select('entity.origin')
     .where('transition.tenant', '=', tenant)
     .where('transition.kind', '=', kind)
     .where('transition.key', '=', key)
@@ -28,6 +28,6 @@ export async function transitionsAfter<K extends Kind>(
   return rows.map((row) => ({
     previous: row.previous as Status<K> | null,
     current: row.current as Status<K>,
-    resource: resourceOf<K>(row),
+    entity: entityOf<K>(row),
   }))
 }

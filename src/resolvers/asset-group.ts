@@ -1,5 +1,5 @@
+import type { Entity } from '../ledger/entity.ts'
 import type { Page, PageRequest } from '../ledger/page.ts'
-import type { Resource } from '../ledger/resource.ts'
 import {
   type AssetGroupSnapshot,
   type CreateAssetGroupRequest,
@@ -11,7 +11,7 @@ import { checkAssetGroup } from '../upstream/limits.ts'
 import { completed } from './completed.ts'
 import type { Context } from './context.ts'
 import { createOnce } from './create-once.ts'
-import { type CreateFailure, orFailure, refuseInput } from './failure.ts'
+import { type CreateFailure, invalidInput, orFailure } from './failure.ts'
 import { checkIdempotencyKey } from './idempotency-key.ts'
 import { getPlatformId } from './ids.ts'
 import { nullIfNotFound } from './null-if-not-found.ts'
@@ -19,7 +19,7 @@ import { listOf } from './page.ts'
 
 export type AssetGroup = AssetGroupSnapshot
 
-export function assetGroupOf({ snapshot }: Resource<'assetGroup'>): AssetGroup {
+export function assetGroupOf({ snapshot }: Entity<'assetGroup'>): AssetGroup {
   return snapshot
 }
 
@@ -60,7 +60,7 @@ export async function createAssetGroup(
   context.caller()
   return orFailure(async () => {
     const issues = [...checkAssetGroup(request), ...checkIdempotencyKey(idempotencyKey)]
-    if (issues.length > 0) throw refuseInput(issues)
+    if (issues.length > 0) throw invalidInput(issues)
     const created = await createOnce(
       {
         kind: 'assetGroup',

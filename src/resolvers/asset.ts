@@ -1,5 +1,5 @@
+import type { Entity } from '../ledger/entity.ts'
 import type { Page, PageRequest } from '../ledger/page.ts'
-import type { Resource } from '../ledger/resource.ts'
 import {
   type AssetSnapshot,
   type AssetStatus,
@@ -17,9 +17,9 @@ import {
   type CreateFailure,
   type Failure,
   failureOf,
+  invalidInput,
   orFailure,
-  Refusal,
-  refuseInput,
+  RequestError,
 } from './failure.ts'
 import { checkIdempotencyKey } from './idempotency-key.ts'
 import { getPlatformId, notAnId, parsePlatformId } from './ids.ts'
@@ -46,11 +46,11 @@ export interface AssetFilter {
   type?: AssetType | null | undefined
 }
 
-export function assetOf({ snapshot, origin, note }: Resource<'asset'>): Asset {
+export function assetOf({ snapshot, origin, pollingEndedReason }: Entity<'asset'>): Asset {
   return {
     ...snapshot,
     sourceUrl: origin?.sourceUrl ?? null,
-    failureReason: snapshot.failureReason ?? note,
+    failureReason: snapshot.failureReason ?? pollingEndedReason,
   }
 }
 
@@ -112,7 +112,7 @@ export async function createAsset(
     const request = { ...input, platform, groupId: id }
     const issues = [...checkAsset(request), ...checkIdempotencyKey(idempotencyKey)]
     if (!group) issues.unshift({ path: ['groupId'], message: notAnId('AssetGroup') })
-    if (issues.length > 0) throw refuseInput(issues)
+    if (issues.length > 0) throw invalidInput(issues)
     const created = await createOnce(
       {
         kind: 'asset',
@@ -139,7 +139,7 @@ async function refuseForeignGroup(key: string, { caller, ledger }: Context): Pro
   const { tenant } = caller()
   if (await ledger.find({ tenant, kind: 'assetGroup', key })) return
   const message = 'No group with this id is registered here.'
-  throw new Refusal({ code: 'NOT_FOUND', message, retryable: false })
+  throw new RequestError({ code: 'NOT_FOUND', message, retryable: false })
 }
 
 /** One create after another, as 0-0's upstream wants it; one result for each input, in order. */
@@ -149,7 +149,7 @@ export async function createAssets(
 ): Promise<(Asset | Failure)[]> {
   if (inputs.length > MAX_ASSETS_AT_ONCE) {
     const message = `At most ${MAX_ASSETS_AT_ONCE} assets can be created at once.`
-    throw refuseInput([{ path: ['inputs'], message }])
+    throw invalidInput([{ path: ['inputs'], message }])
   }
   const results: (Asset | Failure)[] = []
   for (const input of inputs) {

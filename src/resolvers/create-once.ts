@@ -1,17 +1,18 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Created, Registration } from '../ledger/entities.ts'
+import type { Entity, Kind } from '../ledger/entity.ts'
 import {
   EXTEND_EVERY_MS,
   type IdempotencyRecord,
   type IdempotencyRecordKey,
 } from '../ledger/idempotency-records.ts'
-import type { Created, Registration, Unrecorded } from '../ledger/ledger.ts'
-import type { Kind, Resource } from '../ledger/resource.ts'
+import type { Unrecorded } from '../ledger/ledger.ts'
 import { LedgerUnavailable } from '../ledger/unavailable.ts'
 import type { UpstreamCall } from '../upstream/call.ts'
 import { UpstreamError, type UpstreamErrorCode } from '../upstream/errors.ts'
 import type { Context } from './context.ts'
-import { type Failure, failureOf, Refusal } from './failure.ts'
+import { type Failure, failureOf, RequestError } from './failure.ts'
 import { unlessAway } from './null-if-not-found.ts'
 
 /** A create that is asked for. */
@@ -43,7 +44,7 @@ const LAST_LOOK_MS = 500
 export async function createOnce<K extends Kind>(
   create: Create<K>,
   context: Context,
-): Promise<Resource<K>> {
+): Promise<Entity<K>> {
   const { tenant } = context.caller()
   const key = { tenant, idempotencyKey: create.idempotencyKey ?? randomUUID() }
   const known = await begin(key, create, context)
@@ -51,11 +52,11 @@ export async function createOnce<K extends Kind>(
     case 'OURS':
       return context.waitUntil(sendAndRecord({ ...key, holder: known.holder }, create, context))
     case 'CONFLICT':
-      throw new Refusal(CONFLICT)
+      throw new RequestError(CONFLICT)
     case 'UNKNOWN':
-      throw new Refusal(UNKNOWN)
+      throw new RequestError(UNKNOWN)
     case 'DONE': {
-      if ('failure' in known.outcome) throw new Refusal(lasting(known.outcome.failure))
+      if ('failure' in known.outcome) throw new RequestError(lasting(known.outcome.failure))
       const address = { tenant, kind: create.kind, key: known.outcome.key }
       const resource = await context.ledger.find(address)
       if (resource) return resource
@@ -87,7 +88,7 @@ async function sendAndRecord<K extends Kind>(
   claim: Claim,
   { kind, send, origin, idempotencyKey }: Create<K>,
   context: Context,
-): Promise<Resource<K>> {
+): Promise<Entity<K>> {
   const { tenant, credential, requestId, signal } = context.caller()
   const { ledger, onError } = context
   const record = keepLease(claim, context)
@@ -101,7 +102,15 @@ async function sendAndRecord<K extends Kind>(
     const register = () => ledger.register({ tenant, kind, key }, registration)
     const registered = await record({ kind, key }, register)
     if (registered) return registered
-    return { key, snapshot, origin, note: null, settled: false, seq: 0, observedAt: new Date() }
+    return {
+      key,
+      snapshot,
+      origin,
+      pollingEnded: false,
+      pollingEndedReason: null,
+      seq: 0,
+      observedAt: new Date(),
+    }
   } catch (error) {
     if (!sent || mayBeSentAgain(error)) {
       const release = () => ledger.idempotencyRecords.release(claim, claim.holder)
@@ -113,7 +122,7 @@ async function sendAndRecord<K extends Kind>(
     await record({ kind, failed: failure.code }, finish).catch(onError)
     // Without a key nobody can ask again under it, so the error keeps its own type.
     if (idempotencyKey === undefined || failureOf(error) === null) throw error
-    throw new Refusal(failure)
+    throw new RequestError(failure)
   }
 }
 
@@ -153,7 +162,7 @@ const PASSING: ReadonlySet<UpstreamErrorCode> = new Set([
 
 /** Whether a create that left did certainly nothing, for a reason that can pass; a refusal of ours did nothing either. */
 function mayBeSentAgain(error: unknown): boolean {
-  if (error instanceof Refusal) return true
+  if (error instanceof RequestError) return true
   return error instanceof UpstreamError && !error.mayBeDone && PASSING.has(error.code)
 }
 

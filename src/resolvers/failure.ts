@@ -28,8 +28,8 @@ export type Failure =
 const THROWN = ['UNAUTHENTICATED', 'FORBIDDEN', 'UPSTREAM_PROTOCOL', 'SERVICE_UNAVAILABLE'] as const
 
 /** Refuses what was asked before anything was sent to 0-0. */
-export class Refusal extends Error {
-  override readonly name = 'Refusal'
+export class RequestError extends Error {
+  override readonly name = 'RequestError'
   readonly failure: Failure
   constructor(failure: Failure) {
     super(failure.message)
@@ -37,13 +37,13 @@ export class Refusal extends Error {
   }
 }
 
-export function refuseInput(issues: InputIssue[]): Refusal {
+export function invalidInput(issues: InputIssue[]): RequestError {
   const [first] = issues
   const message =
     issues.length === 1 && first
       ? `${first.path.join('.')}: ${first.message}`
       : `The input has ${issues.length} issues.`
-  return new Refusal({ code: 'INVALID_INPUT', message, retryable: false, issues })
+  return new RequestError({ code: 'INVALID_INPUT', message, retryable: false, issues })
 }
 
 /** A guess at what to wait, for when nobody says. 0-0 does not when it limits calls (upstream-api, 5.1 and 5.2). */
@@ -60,7 +60,7 @@ function serviceUnavailable({ message }: LedgerUnavailable): Failure {
 
 /** The failure an error stands for, or null when it is not one of ours. */
 export function failureOf(error: unknown): Failure | null {
-  if (error instanceof Refusal) return error.failure
+  if (error instanceof RequestError) return error.failure
   if (error instanceof LedgerUnavailable) return serviceUnavailable(error)
   if (!(error instanceof UpstreamError)) return null
   const { code, message, retryAfterMs, upstreamCode, upstreamMessage } = error

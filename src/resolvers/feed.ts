@@ -1,5 +1,5 @@
 import type { ChangeNotifier } from '../ledger/change-notifier.ts'
-import type { Address, Kind, Resource, Transition } from '../ledger/resource.ts'
+import type { Entity, EntityRef, Kind, Transition } from '../ledger/entity.ts'
 import { LedgerUnavailable } from '../ledger/unavailable.ts'
 
 const RETRY_MS = 500
@@ -7,9 +7,9 @@ const RETRY_MS = 500
 export interface FeedOptions<K extends Kind> {
   notifier: ChangeNotifier
   /** What to listen to: the resources themselves, or the parent whose children are followed. */
-  targets: Address[]
+  targets: EntityRef[]
   /** The resources as they are, read after listening began. */
-  present(): Promise<Resource<K>[]>
+  present(): Promise<Entity<K>[]>
   /** The keys of what is to be followed now: asked for when notifications may have been lost. */
   keys(): Promise<string[]>
   transitionsAfter(key: string, seq: number): Promise<Transition<K>[]>
@@ -65,11 +65,11 @@ export async function openFeed<K extends Kind>(options: FeedOptions<K>): Promise
   }
 
   try {
-    for (const resource of await present()) {
-      const { status } = resource.snapshot
-      ready.push({ previous: null, current: status, resource })
-      cursors.set(resource.key, resource.seq)
-      if (!resource.settled) unsettled.add(resource.key)
+    for (const entity of await present()) {
+      const { status } = entity.snapshot
+      ready.push({ previous: null, current: status, entity })
+      cursors.set(entity.key, entity.seq)
+      if (!entity.pollingEnded) unsettled.add(entity.key)
     }
   } catch (error) {
     end('failed')
@@ -115,8 +115,8 @@ export async function openFeed<K extends Kind>(options: FeedOptions<K>): Promise
   async function read(key: string): Promise<void> {
     for (const transition of await transitionsAfter(key, cursors.get(key) ?? 0)) {
       ready.push(transition)
-      cursors.set(key, transition.resource.seq)
-      if (transition.resource.settled) unsettled.delete(key)
+      cursors.set(key, transition.entity.seq)
+      if (transition.entity.pollingEnded) unsettled.delete(key)
     }
   }
 

@@ -1,5 +1,5 @@
 import { PLATFORMS, type Platform, type PlatformRef } from '../model.ts'
-import { refuseInput } from './failure.ts'
+import { invalidInput } from './failure.ts'
 
 /**
  * Ids as callers give them: a global one (`Asset:JIMENG:Asset-ab12`) or the bare one 0-0 itself uses (`Asset-ab12`).
@@ -42,7 +42,7 @@ export function getPlatformId(
   path: string[] = ['id'],
 ): PlatformRef {
   const ref = parsePlatformId(type, id, platform)
-  if (!ref) throw refuseInput([{ path, message: notAnId(type) }])
+  if (!ref) throw invalidInput([{ path, message: notAnId(type) }])
   return ref
 }
 
@@ -50,7 +50,7 @@ export function getPlatformId(
 export function getVideoTaskId(id: string, path: string[] = ['id']): string {
   if (isBareId(id)) return id
   const ref = parseGlobalId(id)
-  if (ref?.type !== 'VideoTask') throw refuseInput([{ path, message: notAnId('VideoTask') }])
+  if (ref?.type !== 'VideoTask') throw invalidInput([{ path, message: notAnId('VideoTask') }])
   return ref.id
 }
 

@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache'
 import type { UpstreamCall } from '../upstream/call.ts'
 import type { UpstreamClient } from '../upstream/client.ts'
 import { UpstreamError } from '../upstream/errors.ts'
-import { type Failure, Refusal } from './failure.ts'
+import { type Failure, RequestError } from './failure.ts'
 
 /** The calls of 0-0, and which keys it has refused. */
 export interface KeyGuard {
@@ -57,7 +57,7 @@ export function guardHeldKey(
       } catch (error) {
         if (!isKeyRefused(error)) throw error
         onRefused(error)
-        throw new Refusal(HELD_KEY_REFUSED)
+        throw new RequestError(HELD_KEY_REFUSED)
       }
     }),
   }

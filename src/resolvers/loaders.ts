@@ -1,15 +1,15 @@
 import DataLoader from 'dataloader'
-import type { Resource } from '../ledger/resource.ts'
+import type { Entity } from '../ledger/entity.ts'
 import { keyOf, type PlatformRef } from '../model.ts'
 import type { Caller, Context } from './context.ts'
-import { Refusal } from './failure.ts'
+import { RequestError } from './failure.ts'
 import type { TaskRef } from './reads.ts'
 
 /** Within one operation each resource is read once, however often it is named. */
 export interface Loaders {
-  assetGroup: DataLoader<PlatformRef, Resource<'assetGroup'>, string>
-  asset: DataLoader<PlatformRef, Resource<'asset'>, string>
-  videoTask: DataLoader<TaskRef, Resource<'videoTask'>, string>
+  assetGroup: DataLoader<PlatformRef, Entity<'assetGroup'>, string>
+  asset: DataLoader<PlatformRef, Entity<'asset'>, string>
+  videoTask: DataLoader<TaskRef, Entity<'videoTask'>, string>
 }
 
 /**
@@ -50,8 +50,8 @@ export function createLoaders({
   }
 }
 
-function tooManyReads(limit: number): Refusal {
+function tooManyReads(limit: number): RequestError {
   const message = `The operation needs more than ${limit} reads from 0-0. Ask for smaller pages.`
   const issues = [{ path: [], message }]
-  return new Refusal({ code: 'INVALID_INPUT', message, retryable: false, issues })
+  return new RequestError({ code: 'INVALID_INPUT', message, retryable: false, issues })
 }

@@ -1,7 +1,7 @@
 import { type Asset, findAssetByRef } from './asset.ts'
 import { type AssetGroup, findAssetGroupByRef } from './asset-group.ts'
 import type { Context } from './context.ts'
-import { refuseInput } from './failure.ts'
+import { invalidInput } from './failure.ts'
 import { parseGlobalId } from './ids.ts'
 import { findVideoTask, type VideoTask } from './video-task.ts'
 
@@ -20,12 +20,12 @@ export async function findNode(globalId: string, context: Context): Promise<Node
     case 'VideoTask':
       return findVideoTask(ref.id, null, context)
     default:
-      throw refuseInput([{ path: ['id'], message: 'Not a global id, such as "Asset:JIMENG:…".' }])
+      throw invalidInput([{ path: ['id'], message: 'Not a global id, such as "Asset:JIMENG:…".' }])
   }
 }
 
 /** One answer for each id; one that fails does not fail the others. */
 export function findNodes(ids: readonly string[], context: Context): Promise<Node | null>[] {
   if (ids.length <= MAX_NODES) return ids.map((id) => findNode(id, context))
-  throw refuseInput([{ path: ['ids'], message: `At most ${MAX_NODES} ids.` }])
+  throw invalidInput([{ path: ['ids'], message: `At most ${MAX_NODES} ids.` }])
 }

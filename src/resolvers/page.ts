@@ -1,9 +1,9 @@
-import type { ResourceFilter } from '../ledger/lists.ts'
+import type { Entity, Kind } from '../ledger/entity.ts'
+import type { EntityFilter } from '../ledger/lists.ts'
 import { type Page, PageError, type PageRequest } from '../ledger/page.ts'
-import type { Kind, Resource } from '../ledger/resource.ts'
 import { UpstreamError } from '../upstream/errors.ts'
 import type { Context } from './context.ts'
-import { refuseInput } from './failure.ts'
+import { invalidInput } from './failure.ts'
 
 /**
  * A page of what is registered here. Throws INVALID_INPUT when there can be no such page, and UNAUTHENTICATED when 0-0 has
@@ -11,9 +11,9 @@ import { refuseInput } from './failure.ts'
  */
 export async function listOf<K extends Kind, T>(
   kind: K,
-  filter: ResourceFilter,
+  filter: EntityFilter,
   request: PageRequest,
-  view: (resource: Resource<K>) => T,
+  view: (resource: Entity<K>) => T,
   { caller, ledger, limits, isKeyRefused }: Context,
 ): Promise<Page<T>> {
   const { tenant, credential } = caller()
@@ -26,7 +26,7 @@ export async function listOf<K extends Kind, T>(
     }
   } catch (error) {
     if (error instanceof PageError) {
-      throw refuseInput([{ path: [error.argument], message: error.message }])
+      throw invalidInput([{ path: [error.argument], message: error.message }])
     }
     throw error
   }

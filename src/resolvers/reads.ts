@@ -1,14 +1,14 @@
 import { LRUCache } from 'lru-cache'
-import type { Ledger } from '../ledger/ledger.ts'
 import {
-  type Address,
+  type Entity,
+  type EntityRef,
   isTerminal,
   type Kind,
   type Origin,
-  type Resource,
   type Snapshot,
   type Transition,
-} from '../ledger/resource.ts'
+} from '../ledger/entity.ts'
+import type { Ledger } from '../ledger/ledger.ts'
 import { keyOf, type PlatformRef } from '../model.ts'
 import type { UpstreamCall } from '../upstream/call.ts'
 import type { UpstreamClient } from '../upstream/client.ts'
@@ -32,51 +32,51 @@ export interface TaskRef {
  * Each read throws UpstreamError: NOT_FOUND also for what a tenant who shares a key has not registered.
  */
 export interface Reads {
-  assetGroup(ref: PlatformRef, caller: Caller): Promise<Resource<'assetGroup'>>
-  asset(ref: PlatformRef, caller: Caller): Promise<Resource<'asset'>>
-  videoTask(ref: TaskRef, caller: Caller): Promise<Resource<'videoTask'>>
+  assetGroup(ref: PlatformRef, caller: Caller): Promise<Entity<'assetGroup'>>
+  asset(ref: PlatformRef, caller: Caller): Promise<Entity<'asset'>>
+  videoTask(ref: TaskRef, caller: Caller): Promise<Entity<'videoTask'>>
   /**
    * What the ledger knows of a resource; `read` and registered first when it is not, or when watching it had ended.
    * This and the next are asked by a thousand subscribers of one asset at the same moment: those between two notifications
    * share the answer, those after one get a newer.
    */
   registered<K extends Kind>(
-    address: Address<K>,
+    address: EntityRef<K>,
     caller: Caller,
-    read: (signal: AbortSignal) => Promise<Resource<K>>,
-  ): Promise<Resource<K>>
-  transitionsAfter<K extends Kind>(address: Address<K>, seq: number): Promise<Transition<K>[]>
+    read: (signal: AbortSignal) => Promise<Entity<K>>,
+  ): Promise<Entity<K>>
+  transitionsAfter<K extends Kind>(address: EntityRef<K>, seq: number): Promise<Transition<K>[]>
 }
 
 export interface ReadsOptions {
   upstream: UpstreamClient
   ledger: Ledger
   /** How long something settled is answered without asking 0-0, in milliseconds; 0: never. */
-  settledTtlMs: number
+  terminalTtlMs: number
 }
 
 const MAX_REMEMBERED = 10_000
 
-export function createReads({ upstream, ledger, settledTtlMs }: ReadsOptions): Reads {
+export function createReads({ upstream, ledger, terminalTtlMs }: ReadsOptions): Reads {
   const inFlight = createSingleFlight()
-  const settled = new LRUCache<string, Resource>({ max: MAX_REMEMBERED, ttl: settledTtlMs })
+  const settled = new LRUCache<string, Entity>({ max: MAX_REMEMBERED, ttl: terminalTtlMs })
 
   async function read<K extends Kind>(
-    address: Address<K>,
+    address: EntityRef<K>,
     { credential, isShared, requestId, signal, admitRead }: Caller,
     fetch: (call: UpstreamCall) => Promise<Snapshot<K>>,
     origin: Origin<K> = null,
-  ): Promise<Resource<K>> {
+  ): Promise<Entity<K>> {
     const name = JSON.stringify([address, origin])
     const remembered = settled.get(name)
-    if (remembered) return remembered as Resource<K>
+    if (remembered) return remembered as Entity<K>
     admitRead?.()
     if (isShared && !(await ledger.find(address))) throw new UpstreamError('NOT_FOUND')
     return inFlight.share(name, signal, async (signal) => {
       const snapshot = await fetch({ credential, requestId, signal })
-      const registered = await ledger.observe(address, snapshot).catch(unlessAway)
+      const registered = await ledger.recordObservation(address, snapshot).catch(unlessAway)
       const resource = registered ?? unregistered(address, snapshot, origin)
-      if (settledTtlMs > 0 && isFinal(address.kind, resource)) settled.set(name, resource)
+      if (terminalTtlMs > 0 && isFinal(address.kind, resource)) settled.set(name, resource)
       return resource
     })
   }
@@ -101,7 +101,7 @@ export function createReads({ upstream, ledger, settledTtlMs }: ReadsOptions): R
       const name = JSON.stringify(['registered', address, ledger.notifier.count])
       return inFlight.share(name, signal, async (signal) => {
         const known = await ledger.find(address)
-        if (known && known.note === null) return known
+        if (known && known.pollingEndedReason === null) return known
         const { snapshot, origin } = await read(signal)
         return ledger.register(address, { snapshot, origin, credential })
       })
@@ -114,15 +114,23 @@ export function createReads({ upstream, ledger, settledTtlMs }: ReadsOptions): R
 }
 
 function unregistered<K extends Kind>(
-  { kind, key }: Address<K>,
+  { kind, key }: EntityRef<K>,
   snapshot: Snapshot<K>,
   origin: Origin<K>,
-): Resource<K> {
-  const settled = isTerminal(kind, snapshot.status)
-  return { key, snapshot, origin, note: null, settled, seq: 0, observedAt: new Date() }
+): Entity<K> {
+  const pollingEnded = isTerminal(kind, snapshot.status)
+  return {
+    key,
+    snapshot,
+    origin,
+    pollingEnded,
+    pollingEndedReason: null,
+    seq: 0,
+    observedAt: new Date(),
+  }
 }
 
 /** Groups have no lifecycle, so nothing says that they stay as they are. */
-function isFinal(kind: Kind, { snapshot }: Resource): boolean {
+function isFinal(kind: Kind, { snapshot }: Entity): boolean {
   return kind !== 'assetGroup' && isTerminal(kind, snapshot.status)
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
+import type { Entity } from '../ledger/entity.ts'
 import type { Page, PageRequest } from '../ledger/page.ts'
-import type { Resource } from '../ledger/resource.ts'
 import {
   type AssetType,
   type CreateVideoTaskRequest,
@@ -19,7 +19,7 @@ import { estimateVideoTokens } from '../upstream/usage.ts'
 import { type Asset, assetOf } from './asset.ts'
 import type { Context } from './context.ts'
 import { createOnce } from './create-once.ts'
-import { type CreateFailure, orFailure, Refusal, refuseInput } from './failure.ts'
+import { type CreateFailure, invalidInput, orFailure, RequestError } from './failure.ts'
 import { checkIdempotencyKey } from './idempotency-key.ts'
 import { getVideoTaskId, notAnId, parsePlatformId } from './ids.ts'
 import { nullIfNotFound, unlessAway } from './null-if-not-found.ts'
@@ -68,7 +68,12 @@ export interface VideoTaskPreview {
   estimatedVideoTokens: number
 }
 
-export function videoTaskOf({ key, snapshot, origin, note }: Resource<'videoTask'>): VideoTask {
+export function videoTaskOf({
+  key,
+  snapshot,
+  origin,
+  pollingEndedReason,
+}: Entity<'videoTask'>): VideoTask {
   const request = origin?.request
   return {
     ...snapshot,
@@ -79,7 +84,7 @@ export function videoTaskOf({ key, snapshot, origin, note }: Resource<'videoTask
     resolution: request?.resolution ?? null,
     ratio: request?.ratio ?? null,
     resources: request?.resources ?? [],
-    failureReason: snapshot.failureReason ?? note,
+    failureReason: snapshot.failureReason ?? pollingEndedReason,
   }
 }
 
@@ -105,7 +110,7 @@ export async function findVideoTask(
     model: known?.origin?.model ?? model ?? known?.snapshot.model ?? null,
   }
   const read = await nullIfNotFound(loaders.videoTask.load(ref))
-  const task = read ?? (known?.settled ? known : null)
+  const task = read ?? (known?.pollingEnded ? known : null)
   return task && videoTaskOf(task)
 }
 
@@ -140,7 +145,7 @@ export async function createVideoTask(
   const send = waitForAssets ? accept : submit
   try {
     return await orFailure(async () => {
-      if (issues.length > 0) throw refuseInput(issues)
+      if (issues.length > 0) throw invalidInput(issues)
       const complete = withDefaults(request)
       const created = await createOnce(
         {
@@ -274,10 +279,10 @@ async function readUsable(
   const references = await readReferences(request, context)
   const [missing] = missingIssues(references)
   if (missing) {
-    throw new Refusal({ code: 'NOT_FOUND', message: missing.message, retryable: false })
+    throw new RequestError({ code: 'NOT_FOUND', message: missing.message, retryable: false })
   }
   const issues = typeIssues(references)
-  if (issues.length > 0) throw refuseInput(issues)
+  if (issues.length > 0) throw invalidInput(issues)
   return references.filter(isKnown)
 }
 
@@ -288,10 +293,10 @@ interface Reference {
   type: AssetType
   ref: PlatformRef
   /** Null when 0-0 does not know it. */
-  asset: Resource<'asset'> | null
+  asset: Entity<'asset'> | null
 }
 
-type KnownReference = Reference & { asset: Resource<'asset'> }
+type KnownReference = Reference & { asset: Entity<'asset'> }
 
 function isKnown(reference: Reference): reference is KnownReference {
   return reference.asset !== null

@@ -30,7 +30,7 @@ export function createAssetRoutes(store: Store, lifecycle: Lifecycle, pace: Pace
   return {
     createAssetGroup: (call: Call): Reply => {
       const request = groupSchema.safeParse(call.body)
-      if (!request.success) return refuseInput(request.error, call.body)
+      if (!request.success) return invalidInput(request.error, call.body)
       const group: GroupRow = {
         id: `group-${randomBytes(8).toString('hex')}`,
         account: call.account,
@@ -53,7 +53,7 @@ export function createAssetRoutes(store: Store, lifecycle: Lifecycle, pace: Pace
 
     createAsset: (call: Call): Reply => {
       const request = assetSchema.safeParse(call.body)
-      if (!request.success) return refuseInput(request.error, call.body)
+      if (!request.success) return invalidInput(request.error, call.body)
       const { group_id: groupId, asset_type: type, ...rest } = request.data
       if (!store.findGroup(groupId, ownerOf(call), rest.platform)) {
         return notFound('group_id', groupId, call)
@@ -151,7 +151,7 @@ function notFound(field: string, id: string, { switches }: Call): Reply {
   return providerRefusal(404, `NotFound.${field}: ${id} does not exist`, status)
 }
 
-function refuseInput(error: z.ZodError, body: Record<string, unknown>): Reply {
+function invalidInput(error: z.ZodError, body: Record<string, unknown>): Reply {
   const [issue] = error.issues
   const field = String(issue?.path[0])
   const reason = body[field] ? 'InvalidParameter' : 'MissingParameter'

@@ -8,7 +8,11 @@ import {
   listAssets,
   listAssetsOf,
 } from '../resolvers/asset.ts'
-import { type AssetStatusChange, watchAssetGroup, watchAssets } from '../resolvers/watch.ts'
+import {
+  type AssetStatusChange,
+  subscribeToAssetGroup,
+  subscribeToAssets,
+} from '../resolvers/status-subscription.ts'
 import { AssetGroupRef } from './asset-group.ts'
 import { builder } from './builder.ts'
 import { connectionOf } from './connection.ts'
@@ -238,7 +242,7 @@ builder.subscriptionFields((t) => ({
         description: 'Where ids of 0-0 live; ignored for global ids.',
       }),
     },
-    subscribe: (_root, { ids, platform }, context) => watchAssets(ids, platform, context),
+    subscribe: (_root, { ids, platform }, context) => subscribeToAssets(ids, platform, context),
     resolve: (change) => change,
   }),
   assetGroupStatusChanged: t.field({
@@ -255,7 +259,7 @@ builder.subscriptionFields((t) => ({
         description: 'Where an id of 0-0 lives; ignored for a global id.',
       }),
     },
-    subscribe: (_root, { id, platform }, context) => watchAssetGroup(id, platform, context),
+    subscribe: (_root, { id, platform }, context) => subscribeToAssetGroup(id, platform, context),
     resolve: (change) => change,
   }),
 }))

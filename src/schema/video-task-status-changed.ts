@@ -1,4 +1,7 @@
-import { type VideoTaskStatusChange, watchVideoTasks } from '../resolvers/watch.ts'
+import {
+  subscribeToVideoTasks,
+  type VideoTaskStatusChange,
+} from '../resolvers/status-subscription.ts'
 import { builder } from './builder.ts'
 import { SUBSCRIBED_ID } from './cost.ts'
 import { VideoTaskRef, VideoTaskStatusRef } from './video-task.ts'
@@ -39,7 +42,8 @@ builder.subscriptionField('videoTaskStatusChanged', (t) =>
       ids: t.arg.idList({ required: true, description: 'Up to 500 ids, in either form.' }),
       model: t.arg.string({ description: 'The model of tasks that were not created here.' }),
     },
-    subscribe: (_root, { ids, model }, context) => watchVideoTasks(ids, model ?? null, context),
+    subscribe: (_root, { ids, model }, context) =>
+      subscribeToVideoTasks(ids, model ?? null, context),
     resolve: (change) => change,
   }),
 )

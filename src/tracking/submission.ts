@@ -1,6 +1,6 @@
+import type { Entity } from '../ledger/entity.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { AfterPoll, ClaimedPollJob, PolledKind } from '../ledger/poll-job.ts'
-import type { Resource } from '../ledger/resource.ts'
 import { type CreateVideoTaskRequest, keyOf, type VideoTaskSnapshot } from '../model.ts'
 import type { UpstreamClient } from '../upstream/client.ts'
 import { UpstreamError } from '../upstream/errors.ts'
@@ -108,7 +108,7 @@ export function createSubmission(options: SubmissionOptions) {
   function referencedAssets(
     { tenant }: ClaimedPollJob,
     { resources }: CreateVideoTaskRequest,
-  ): Promise<(Resource<'asset'> | null)[]> {
+  ): Promise<(Entity<'asset'> | null)[]> {
     const keys = resources.flatMap(({ platform, assetId }) =>
       assetId === undefined ? [] : [keyOf({ platform, id: assetId })],
     )
@@ -161,7 +161,7 @@ function requestOf({ origin }: ClaimedPollJob): CreateVideoTaskRequest | null {
 
 /** Why the task can never be sent, or null: an asset failed, or is not ACTIVE when its polling or the task's time ends. */
 function obstacleOf(
-  assets: (Resource<'asset'> | null)[],
+  assets: (Entity<'asset'> | null)[],
   { deadlineAt }: ClaimedPollJob,
 ): string | null {
   const known = assets.filter((asset) => asset !== null)
@@ -171,7 +171,7 @@ function obstacleOf(
     return `The asset ${assetId} failed: ${failureReason ?? 'no reason given'}.`
   }
   const pending = known.filter(({ snapshot }) => snapshot.status !== 'ACTIVE')
-  const unpolled = pending.find(({ note }) => note !== null)
+  const unpolled = pending.find(({ pollingEndedReason }) => pollingEndedReason !== null)
   if (unpolled) return stillPending(unpolled, unpolled.observedAt)
   if (deadlineAt.getTime() > Date.now()) return null
   if (pending[0]) return stillPending(pending[0], deadlineAt)
@@ -179,6 +179,6 @@ function obstacleOf(
   return isMissing ? `An asset it names was not known at ${deadlineAt.toISOString()}.` : null
 }
 
-function stillPending({ snapshot }: Resource<'asset'>, at: Date): string {
+function stillPending({ snapshot }: Entity<'asset'>, at: Date): string {
   return `The asset ${snapshot.assetId} was still ${snapshot.status} at ${at.toISOString()}.`
 }

@@ -1,6 +1,6 @@
+import type { Snapshot } from '../ledger/entity.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { AfterPoll, ClaimedPollJob, PolledKind } from '../ledger/poll-job.ts'
-import type { Snapshot } from '../ledger/resource.ts'
 import type { AssetSnapshot, VideoTaskSnapshot } from '../model.ts'
 import type { UpstreamClient } from '../upstream/client.ts'
 import { UpstreamError } from '../upstream/errors.ts'

@@ -19,7 +19,7 @@ import { formatError } from '../execution/error-mapping.ts'
 import { tenantOf } from '../execution/operation-context.ts'
 import { DOCUMENT_ID_PARAMS } from '../execution/persisted-documents.ts'
 import { type GraphQLHandler, identityOf } from '../http/graphql-handler.ts'
-import { Refusal } from '../resolvers/failure.ts'
+import { RequestError } from '../resolvers/failure.ts'
 import type { WebSocketLimits } from './endpoint.ts'
 import { type Answer, type OperationOptions, runOperation } from './operation.ts'
 
@@ -70,7 +70,7 @@ export function serveConnection(socket: WebSocket, options: ConnectionOptions): 
   let received = 0
   let initiated = false
   /** Undefined before the connection is acknowledged. */
-  let identity: Identity | Refusal | null | undefined
+  let identity: Identity | RequestError | null | undefined
   let releaseConnection: (() => void) | undefined
   let cancelExpiry = () => {}
   let alive = true
@@ -130,7 +130,7 @@ export function serveConnection(socket: WebSocket, options: ConnectionOptions): 
     }
     initiated = true
     clearTimeout(silence)
-    let found: Identity | Refusal | null
+    let found: Identity | RequestError | null
     try {
       found = await identityOf(authorizationOf(payload), graphql.authenticate)
     } catch (error) {
@@ -138,7 +138,7 @@ export function serveConnection(socket: WebSocket, options: ConnectionOptions): 
       return close(CloseCode.InternalServerError, 'Internal server error')
     }
     if (socket.readyState !== socket.OPEN) return
-    if (found instanceof Refusal && found.failure.retryable) {
+    if (found instanceof RequestError && found.failure.retryable) {
       return close(TRY_AGAIN_LATER, 'Try again later')
     }
     const release = acquireConnection(tenantOf(found))
@@ -269,8 +269,8 @@ function authorizationOf(params: ConnectionInitMessage['payload']): string | nul
   return typeof value === 'string' ? value : null
 }
 
-function expiryOf(identity: Identity | Refusal | null | undefined): number | null {
-  return !identity || identity instanceof Refusal ? null : identity.expiresAt
+function expiryOf(identity: Identity | RequestError | null | undefined): number | null {
+  return !identity || identity instanceof RequestError ? null : identity.expiresAt
 }
 
 function duplicate(id: string): string {

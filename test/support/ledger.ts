@@ -1,8 +1,8 @@
 import { onTestFinished } from 'vitest'
 import { openDatabase } from '../../src/ledger/database.ts'
+import type { EntityRef } from '../../src/ledger/entity.ts'
 import { type Ledger, type LedgerOptions, openLedger } from '../../src/ledger/ledger.ts'
 import type { ClaimedPollJob, ClaimOptions } from '../../src/ledger/poll-job.ts'
-import type { Address } from '../../src/ledger/resource.ts'
 import type { AssetSnapshot, AssetStatus, VideoTaskSnapshot } from '../../src/model.ts'
 import { KEY, temporaryFolder } from './app.ts'
 import { engineSettings } from './engine.ts'
@@ -32,11 +32,11 @@ export async function openTestDatabase(dataDir: string) {
   return database
 }
 
-export function assetAddress(ledger: Ledger, id = 'Asset-1', key = KEY): Address<'asset'> {
+export function assetAddress(ledger: Ledger, id = 'Asset-1', key = KEY): EntityRef<'asset'> {
   return { tenant: ledger.tenantOf(key), kind: 'asset', key: `JIMENG:${id}` }
 }
 
-export function taskAddress(ledger: Ledger, id = 'cgt-1', key = KEY): Address<'videoTask'> {
+export function taskAddress(ledger: Ledger, id = 'cgt-1', key = KEY): EntityRef<'videoTask'> {
   return { tenant: ledger.tenantOf(key), kind: 'videoTask', key: id }
 }
 
@@ -81,7 +81,7 @@ export async function registerAsset(
   ledger: Ledger,
   id = 'Asset-1',
   { key = KEY, ...more }: Partial<AssetSnapshot> & { key?: string } = {},
-): Promise<Address<'asset'>> {
+): Promise<EntityRef<'asset'>> {
   const address = assetAddress(ledger, id, key)
   const snapshot = assetSeen('PROCESSING', { assetId: id, ...more })
   const origin = { sourceUrl: 'https://example.com/a.png' }
@@ -95,7 +95,7 @@ export async function registerTask(
   id = 'cgt-1',
   status: 'QUEUED' | 'WAITING_FOR_ASSETS' = 'QUEUED',
   key = KEY,
-): Promise<Address<'videoTask'>> {
+): Promise<EntityRef<'videoTask'>> {
   const address = taskAddress(ledger, id, key)
   const snapshot = taskSeen(status, { taskId: status === 'QUEUED' ? id : null })
   await ledger.register(address, { snapshot, origin: null, credential: key })

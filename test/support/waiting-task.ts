@@ -1,5 +1,5 @@
+import type { EntityRef, Origin } from '../../src/ledger/entity.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
-import type { Address, Origin } from '../../src/ledger/resource.ts'
 import type { CreateVideoTaskRequest } from '../../src/model.ts'
 import { KEY } from './app.ts'
 import { registerAsset, taskAddress, taskSeen } from './ledger.ts'
@@ -17,7 +17,7 @@ export async function registerWaitingTask(
   ledger: Ledger,
   id: string,
   origin: Origin<'videoTask'> = { model: 'seedance-2-0', request: requestNaming() },
-): Promise<Address<'videoTask'>> {
+): Promise<EntityRef<'videoTask'>> {
   const address = taskAddress(ledger, id)
   const snapshot = taskSeen('WAITING_FOR_ASSETS', { taskId: null, rawStatus: null })
   await ledger.register(address, { snapshot, origin, credential: KEY })
@@ -29,7 +29,7 @@ export async function registerWaiting(
   ledger: Ledger,
   id: string,
   ...assetIds: string[]
-): Promise<Address<'videoTask'>> {
+): Promise<EntityRef<'videoTask'>> {
   for (const assetId of assetIds) await registerAsset(ledger, assetId)
   const request = requestNaming(...assetIds)
   return registerWaitingTask(ledger, id, { model: request.model, request })

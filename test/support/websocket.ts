@@ -217,7 +217,7 @@ export async function startEndpoint(options: EndpointOptions = {}): Promise<Test
     ledger,
     limits,
     upstream: client,
-    reads: createReads({ upstream: client, ledger, settledTtlMs: 1 }),
+    reads: createReads({ upstream: client, ledger, terminalTtlMs: 1 }),
     isKeyRefused: () => false,
     withTenantLock: createTenantLock(ledger.tenantLocks),
     waitUntil: (work) => work,
@@ -260,7 +260,10 @@ export async function startEndpoint(options: EndpointOptions = {}): Promise<Test
       const address = { tenant, kind: 'asset', key: `JIMENG:${assetId}` } as const
       const known = await ledger.find(address)
       if (!known) throw new Error(`${assetId} is not registered.`)
-      await ledger.observe(address, { ...known.snapshot, status } as typeof known.snapshot)
+      await ledger.recordObservation(address, {
+        ...known.snapshot,
+        status,
+      } as typeof known.snapshot)
     },
     listeners: () => ledger.notifier.size,
     sockets: endpoint.sockets,

@@ -1,8 +1,8 @@
-import type { Address, Kind, Resource, Status } from '../ledger/resource.ts'
+import type { Entity, EntityRef, Kind, Status } from '../ledger/entity.ts'
 import { type AssetStatus, keyOf, type Platform, type VideoTaskStatus } from '../model.ts'
 import { type Asset, assetOf } from './asset.ts'
 import type { Context } from './context.ts'
-import { type Failure, Refusal, refuseInput } from './failure.ts'
+import { type Failure, invalidInput, RequestError } from './failure.ts'
 import { type Feed, openFeed } from './feed.ts'
 import { getPlatformId, getVideoTaskId } from './ids.ts'
 import { createLoaders } from './loaders.ts'
@@ -19,7 +19,7 @@ export type AssetStatusChange = StatusChange<AssetStatus> & { asset: Asset }
 export type VideoTaskStatusChange = StatusChange<VideoTaskStatus> & { videoTask: VideoTask }
 
 /** Streams the named assets until all have settled. Throws NOT_FOUND, with `ids`, when 0-0 does not know some of them. */
-export async function watchAssets(
+export async function subscribeToAssets(
   ids: readonly string[],
   platform: Platform,
   context: Context,
@@ -35,7 +35,7 @@ export async function watchAssets(
 }
 
 /** Streams the named video tasks until all have settled. Throws NOT_FOUND, with `ids`, when 0-0 does not know some of them. */
-export async function watchVideoTasks(
+export async function subscribeToVideoTasks(
   ids: readonly string[],
   model: string | null,
   context: Context,
@@ -66,7 +66,7 @@ export async function watchVideoTasks(
  * Streams every asset of the group that is registered here, present and future, without end.
  * Throws NOT_FOUND when 0-0 does not know the group.
  */
-export async function watchAssetGroup(
+export async function subscribeToAssetGroup(
   id: string,
   platform: Platform,
   context: Context,
@@ -98,9 +98,9 @@ export async function watchAssetGroup(
 interface Target<K extends Kind> {
   /** As the caller wrote it; several when the same thing was named more than once. */
   ids: string[]
-  address: Address<K>
+  address: EntityRef<K>
   /** The signal aborts when the last of those who asked together has left. */
-  read(signal: AbortSignal): Promise<Resource<K>>
+  read(signal: AbortSignal): Promise<Entity<K>>
 }
 
 async function watchEach<K extends Kind>(targets: Target<K>[], context: Context): Promise<Feed<K>> {
@@ -128,7 +128,7 @@ async function watchEach<K extends Kind>(targets: Target<K>[], context: Context)
 async function registerAll<K extends Kind>(
   targets: Target<K>[],
   context: Context,
-): Promise<Resource<K>[]> {
+): Promise<Entity<K>[]> {
   const caller = context.caller()
   const found = await Promise.all(
     targets.map(({ address, read }) =>
@@ -137,21 +137,21 @@ async function registerAll<K extends Kind>(
   )
   const unknown = targets.filter((_, index) => found[index] === null).flatMap(({ ids }) => ids)
   const total = targets.flatMap(({ ids }) => ids).length
-  if (unknown.length > 0) throw new Refusal(notFound(unknown, total))
+  if (unknown.length > 0) throw new RequestError(notFound(unknown, total))
   return found.filter((resource) => resource !== null)
 }
 
 function checkIds(ids: readonly string[], { limits }: Context): readonly string[] {
   const { subscriptionIds } = limits
   if (ids.length > 0 && ids.length <= subscriptionIds) return ids
-  throw refuseInput([{ path: ['ids'], message: `Give between 1 and ${subscriptionIds} ids.` }])
+  throw invalidInput([{ path: ['ids'], message: `Give between 1 and ${subscriptionIds} ids.` }])
 }
 
-function asAssetChange(change: StatusChange<AssetStatus>, resource: Resource<'asset'>) {
+function asAssetChange(change: StatusChange<AssetStatus>, resource: Entity<'asset'>) {
   return { ...change, asset: assetOf(resource) }
 }
 
-function asVideoTaskChange(change: StatusChange<VideoTaskStatus>, resource: Resource<'videoTask'>) {
+function asVideoTaskChange(change: StatusChange<VideoTaskStatus>, resource: Entity<'videoTask'>) {
   return { ...change, videoTask: videoTaskOf(resource) }
 }
 
@@ -173,7 +173,7 @@ const EXPIRED: Failure = {
  */
 function changes<K extends Kind, T>(
   feed: Feed<K>,
-  view: (change: StatusChange<Status<K>>, resource: Resource<K>) => T,
+  view: (change: StatusChange<Status<K>>, entity: Entity<K>) => T,
   context: Context,
 ): AsyncIterableIterator<T> {
   const { signal, onExpiry } = context.caller()
@@ -195,12 +195,12 @@ function changes<K extends Kind, T>(
   return {
     async next() {
       const { done, value } = await nextTransition()
-      if (feed.endReason === 'expired') throw new Refusal(EXPIRED)
+      if (feed.endReason === 'expired') throw new RequestError(EXPIRED)
       if (done) return { done: true, value: undefined }
       context.loaders = createLoaders(context)
-      const { previous, current, resource } = value
-      const change = { previous, current, observedAt: resource.observedAt }
-      return { done: false, value: view(change, resource) }
+      const { previous, current, entity } = value
+      const change = { previous, current, observedAt: entity.observedAt }
+      return { done: false, value: view(change, entity) }
     },
     async return() {
       stopWaiting()

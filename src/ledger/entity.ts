@@ -8,7 +8,7 @@ import {
   type VideoTaskStatus,
 } from '../model.ts'
 
-/** For each kind of resource: what 0-0 says of it, and what only this service knows of one created here. */
+/** For each kind of entity: what 0-0 reported, and what only this service knows about an entity that was created here. */
 interface Kinds {
   assetGroup: { snapshot: AssetGroupSnapshot; origin: null }
   asset: { snapshot: AssetSnapshot; origin: { sourceUrl: string } | null }
@@ -23,25 +23,25 @@ export type Snapshot<K extends Kind = Kind> = Kinds[K]['snapshot']
 export type Origin<K extends Kind = Kind> = Kinds[K]['origin']
 export type Status<K extends Kind = Kind> = Snapshot<K>['status']
 
-/** Names one resource of one tenant; `key` is unique among the tenant's resources of the kind. */
-export interface Address<K extends Kind = Kind> {
+/** Names one entity of one tenant. `key` is unique among the tenant's entities of that kind. */
+export interface EntityRef<K extends Kind = Kind> {
   tenant: string
   kind: K
   key: string
 }
 
-/** A resource as the ledger remembers it. */
-export interface Resource<K extends Kind = Kind> {
+/** Something that 0-0 knows (a group, an asset or a video task), as the ledger stores it. */
+export interface Entity<K extends Kind = Kind> {
   key: string
   snapshot: Snapshot<K>
   origin: Origin<K>
-  /** Why polling it ended before its time, or null. */
-  note: string | null
-  /** No further status is expected. */
-  settled: boolean
+  /** True when it is not polled any more: its status is terminal, or its poll job ended early. */
+  pollingEnded: boolean
+  /** Why its poll job ended before a terminal status; null when it did not. */
+  pollingEndedReason: string | null
   /** The transition that led to the present status. */
   seq: number
-  /** When it was first seen as it is now: an answer that says the same again does not move this. */
+  /** When the present values were first observed. Observing the same values again does not change it. */
   observedAt: Date
 }
 
@@ -49,14 +49,15 @@ export interface Resource<K extends Kind = Kind> {
 export interface Transition<K extends Kind = Kind> {
   previous: Status<K> | null
   current: Status<K>
-  /** The resource as it was right after the change. */
-  resource: Resource<K>
+  /** The entity right after the change. */
+  entity: Entity<K>
 }
 
+/** Whether 0-0 reports no other status after this one. A group has no lifecycle, so each of its statuses is terminal. */
 export function isTerminal(kind: Kind, status: Status): boolean {
   switch (kind) {
     case 'assetGroup':
-      return true // nothing is known to follow
+      return true
     case 'asset':
       return isTerminalAsset(status as Status<'asset'>)
     case 'videoTask':
@@ -67,8 +68,8 @@ export function isTerminal(kind: Kind, status: Status): boolean {
 const TASK_ORDER: Partial<Record<Status, number>> = { WAITING_FOR_ASSETS: 0, QUEUED: 1, RUNNING: 2 }
 
 /**
- * Whether `next`, observed after `previous` was recorded, can only be an old answer that arrived late:
- * a terminal status never changes, and a task that ran does not queue again.
+ * Whether `next`, received after `previous` was recorded, must be an older answer that arrived late: a terminal status
+ * never changes, and a running task is not queued again.
  */
 export function isStale(kind: Kind, previous: Status, next: Status): boolean {
   if (previous === next) return false
@@ -78,26 +79,29 @@ export function isStale(kind: Kind, previous: Status, next: Status): boolean {
   return from !== undefined && to !== undefined && to < from
 }
 
-/** What is true of one status only. */
+/** Fields that belong to one status: a new status resets them. */
 const TRANSIENT = { failureReason: null, progress: null }
 
-/** `next`, where it leaves something out completed by what was said before: providers answer sparsely. */
+/**
+ * `next`, with the values of `before` where `next` has none. Providers omit fields that they reported earlier.
+ */
 export function mergeSnapshot<K extends Kind>(before: Snapshot<K>, next: Snapshot<K>): Snapshot<K> {
   const said = Object.entries(next).filter(([, value]) => value !== null)
   const lasting = next.status === before.status ? before : { ...before, ...keep(TRANSIENT, before) }
   return { ...lasting, ...Object.fromEntries(said) }
 }
 
-/** The entries of `values` that `shape` has too. */
+/** The entries of `values` whose names `shape` has too. */
 function keep(values: object, shape: object): object {
   return Object.fromEntries(Object.entries(values).filter(([name]) => name in shape))
 }
 
+/** The text in which snapshots and origins are stored. */
 export function encodeJson(value: unknown): string {
   return JSON.stringify(value)
 }
 
-/** A snapshot that `encodeJson` wrote. Only its own times become dates again: what it carries within is not ours. */
+/** A snapshot that `encodeJson` wrote. Only its own two times become dates: nested values are the provider's. */
 export function decodeSnapshot<K extends Kind>(text: string): Snapshot<K> {
   const snapshot = JSON.parse(text)
   for (const name of ['createdAt', 'updatedAt']) {
@@ -106,7 +110,7 @@ export function decodeSnapshot<K extends Kind>(text: string): Snapshot<K> {
   return snapshot
 }
 
-/** An origin that `encodeJson` wrote, as it was: `providerOptions` are the caller's, whatever their names. */
+/** An origin that `encodeJson` wrote. Texts in it stay texts: `providerOptions` are the caller's values. */
 export function decodeOrigin<K extends Kind>(text: string | null): Origin<K> {
   return text === null ? null : JSON.parse(text)
 }

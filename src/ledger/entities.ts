@@ -1,0 +1,143 @@
+import type { Kysely } from 'kysely'
+import { addPollJob } from './add-poll-job.ts'
+import {
+  type Entity,
+  type EntityRef,
+  isTerminal,
+  type Kind,
+  type Origin,
+  type Snapshot,
+  type Status,
+  type Transition,
+} from './entity.ts'
+import { type EntityRow, entityOf, findRow } from './entity-row.ts'
+import { finishWithin, type IdempotencyRecordKey } from './idempotency-records.ts'
+import { type EntityFilter, listChildren, listEntities } from './lists.ts'
+import { type Page, type PageRequest, pageBounds } from './page.ts'
+import type { PolledKind, PollTiming } from './poll-job.ts'
+import {
+  insertEntity,
+  nextSnapshot,
+  recordObservation,
+  resumePolling,
+} from './record-observation.ts'
+import type { Secrets } from './secrets.ts'
+import type { Tables } from './tables.ts'
+import { transitionsAfter } from './transitions.ts'
+
+/** What is stored when an entity is registered. */
+export interface Registration<K extends Kind> {
+  snapshot: Snapshot<K>
+  origin: Origin<K>
+  /** The bearer key to poll with. */
+  credential: string
+  /** The idempotency record of the create that made the entity; absent when it was only subscribed to. */
+  idempotencyRecord?: IdempotencyRecordKey | undefined
+}
+
+/** The outcome that `register` writes into an idempotency record: the key of the created entity. */
+export interface Created {
+  key: string
+}
+
+/** Groups, assets and video tasks, and their transitions. */
+export interface Entities {
+  /** Stores an entity and schedules its polls, unless its status is terminal. Returns the entity as it is stored then. */
+  register<K extends Kind>(ref: EntityRef<K>, registration: Registration<K>): Promise<Entity<K>>
+  /**
+   * Records what was observed of an entity, with a transition when its status changed; nothing else changes a status.
+   * An observation with the stored values writes nothing. Returns the entity as it is stored then, or null, recording
+   * nothing, when it is not registered.
+   */
+  recordObservation<K extends Kind>(
+    ref: EntityRef<K>,
+    observed: Snapshot<K>,
+  ): Promise<Entity<K> | null>
+  /** The entity, or null when it is not registered. */
+  find<K extends Kind>(ref: EntityRef<K>): Promise<Entity<K> | null>
+  /** Newest first, at most `maxSize` a page. Throws PageError when the arguments do not describe a page. */
+  list<K extends Kind>(
+    tenant: string,
+    kind: K,
+    filter: EntityFilter,
+    request: PageRequest,
+    maxSize: number,
+  ): Promise<Page<Entity<K>>>
+  /** Every entity whose parent has this key, oldest first. */
+  children<K extends Kind>(tenant: string, kind: K, parent: string): Promise<Entity<K>[]>
+  /** The transitions of one entity after `seq`, in order, without those that were pruned. */
+  transitionsAfter<K extends Kind>(ref: EntityRef<K>, seq: number): Promise<Transition<K>[]>
+}
+
+interface Parts {
+  database: Kysely<Tables>
+  secrets: Secrets
+  polling: PollTiming
+  /** Called with the row of an entity after a change of it was committed. */
+  announce(row: EntityRow): void
+  /** Called after a poll job was added. */
+  onPollJobAdded(): void
+  /** Gives the errors of the storage their type. */
+  typedErrors<Calls extends object>(calls: Calls): Calls
+}
+
+/** The entities in `database`. */
+export function createEntities(parts: Parts): Entities {
+  const { database, secrets, announce, onPollJobAdded, typedErrors } = parts
+  return {
+    async register(ref, registration) {
+      const row = await register(parts, ref, registration)
+      announce(row)
+      if (row.polling_ended === 0) onPollJobAdded()
+      return entityOf(row)
+    },
+
+    async recordObservation<K extends Kind>(ref: EntityRef<K>, observed: Snapshot<K>) {
+      // Most reads are of entities that are not registered or have not changed: those need no transaction.
+      const known = await findRow(database, ref)
+      if (!known || !nextSnapshot(known, observed)) return known && entityOf<K>(known)
+      const { before, after } = await database.transaction().execute(async (trx) => {
+        const before = await findRow(trx, ref)
+        return { before, after: before && (await recordObservation(trx, before, observed)) }
+      })
+      if (after && after.seq !== before?.seq) announce(after)
+      return after && entityOf<K>(after)
+    },
+
+    async find(ref) {
+      const row = await findRow(database, ref)
+      return row && entityOf(row)
+    },
+
+    async list(tenant, kind, filter, request, maxSize) {
+      const cursors = secrets.cursorsOf(tenant, kind)
+      const page = { ...pageBounds(request, maxSize, cursors), cursors }
+      return listEntities(database, tenant, kind, filter, page, typedErrors)
+    },
+
+    children: (tenant, kind, parent) => listChildren(database, tenant, kind, parent),
+    transitionsAfter: (ref, seq) => transitionsAfter(database, ref, seq),
+  }
+}
+
+/** Inserts or updates the entity, its poll job and its idempotency record in one transaction. Returns the row. */
+function register<K extends Kind>(
+  { database, secrets, polling }: Parts,
+  ref: EntityRef<K>,
+  { snapshot, origin, credential, idempotencyRecord }: Registration<K>,
+): Promise<EntityRow> {
+  return database.transaction().execute(async (trx) => {
+    const inserted = await insertEntity(trx, ref, snapshot, origin)
+    const known = inserted ?? (await findRow(trx, ref))
+    if (!known) throw new Error('An entity disappeared while it was being registered.')
+    const row = inserted ?? (await recordObservation(trx, known, snapshot))
+    if (idempotencyRecord) {
+      await finishWithin(trx, idempotencyRecord, { key: row.key } satisfies Created)
+    }
+    if (isTerminal(ref.kind, row.status as Status)) return row
+    const polled = ref as EntityRef<PolledKind>
+    const pollable = { snapshot: snapshot as Snapshot<PolledKind>, origin, credential }
+    await addPollJob(trx, secrets, polled, pollable, polling)
+    return resumePolling(trx, row)
+  })
+}

@@ -1,0 +1,147 @@
+import { sql, type Transaction } from 'kysely'
+import { wakeWaitingTasks } from './awaited-assets.ts'
+import { encodeNotification, NOTIFICATION_CHANNEL } from './change-notifier.ts'
+import { deleteUnusedCredential } from './credentials.ts'
+import { isPostgres } from './database.ts'
+import {
+  decodeSnapshot,
+  type EntityRef,
+  encodeJson,
+  isStale,
+  isTerminal,
+  type Kind,
+  mergeSnapshot,
+  type Origin,
+  type Snapshot,
+} from './entity.ts'
+import { columnsOf, type EntityRow } from './entity-row.ts'
+import type { Tables } from './tables.ts'
+
+/**
+ * Inserts an entity with its first transition. Returns its row; returns null, writing nothing, when the entity is
+ * registered already.
+ */
+export async function insertEntity<K extends Kind>(
+  trx: Transaction<Tables>,
+  { tenant, kind, key }: EntityRef<K>,
+  snapshot: Snapshot<K>,
+  origin: Origin<K>,
+): Promise<EntityRow | null> {
+  const row = await trx
+    .insertInto('entity')
+    .values({
+      tenant,
+      kind,
+      key,
+      ...columnsOf({ kind, key }, snapshot),
+      origin: origin === null ? null : encodeJson(origin),
+      polling_ended: isTerminal(kind, snapshot.status) ? 1 : 0,
+      polling_ended_reason: null,
+      seq: 0,
+      observed_at: Date.now(),
+    })
+    .onConflict((conflict) => conflict.columns(['tenant', 'kind', 'key']).doNothing())
+    .returningAll()
+    .executeTakeFirst()
+  return row ? appendTransition(trx, row, null) : null
+}
+
+/**
+ * The snapshot to store after `observed`, or null when nothing changes: `observed` has the stored values, or is an older
+ * answer that arrived late.
+ */
+export function nextSnapshot(row: EntityRow, observed: Snapshot): Snapshot | null {
+  const before = decodeSnapshot(row.snapshot)
+  if (isStale(row.kind as Kind, before.status, observed.status)) return null
+  const after = mergeSnapshot(before, observed)
+  return encodeJson(after) === row.snapshot ? null : after
+}
+
+/**
+ * Records what was observed of the entity in `row`. Returns the row as it is then. An observation that changes nothing
+ * writes nothing. A new status appends a transition, and a terminal status ends polling.
+ */
+export async function recordObservation(
+  trx: Transaction<Tables>,
+  row: EntityRow,
+  observed: Snapshot,
+): Promise<EntityRow> {
+  const snapshot = nextSnapshot(row, observed)
+  if (!snapshot) return row
+
+  const terminal = isTerminal(row.kind as Kind, snapshot.status)
+  const after = await write(trx, row, {
+    ...columnsOf(row, snapshot),
+    ...(terminal ? { polling_ended: 1, polling_ended_reason: null } : {}),
+    observed_at: Date.now(),
+  })
+  const result =
+    after.status === row.status ? after : await appendTransition(trx, after, row.status)
+  // After the poll jobs of waiting tasks, because it locks the credential, which every transaction locks last.
+  if (terminal) await deletePollJob(trx, row)
+  return result
+}
+
+/** Ends the polling of an entity whose status is not terminal. The status stays. Returns the row as it is then. */
+export async function endPolling(
+  trx: Transaction<Tables>,
+  row: EntityRow,
+  reason: string,
+): Promise<EntityRow> {
+  const ended = { polling_ended: 1, polling_ended_reason: reason, observed_at: Date.now() }
+  const after = await appendTransition(trx, await write(trx, row, ended), row.status)
+  await deletePollJob(trx, row)
+  return after
+}
+
+/** Marks an entity as polled again. Returns the row as it is then. */
+export async function resumePolling(trx: Transaction<Tables>, row: EntityRow): Promise<EntityRow> {
+  if (row.polling_ended === 0) return row
+  return write(trx, row, { polling_ended: 0, polling_ended_reason: null })
+}
+
+async function write(
+  trx: Transaction<Tables>,
+  row: EntityRow,
+  values: Partial<EntityRow>,
+): Promise<EntityRow> {
+  await trx.updateTable('entity').set(values).where('position', '=', row.position).execute()
+  return { ...row, ...values }
+}
+
+/**
+ * Appends the transition to the status of `row`, makes the tasks due that wait for this asset, and notifies the other
+ * processes when the transaction commits.
+ */
+async function appendTransition(
+  trx: Transaction<Tables>,
+  row: EntityRow,
+  previous: string | null,
+): Promise<EntityRow> {
+  const { tenant, kind, key, snapshot, polling_ended, polling_ended_reason, observed_at } = row
+  const state = { snapshot, polling_ended, polling_ended_reason, observed_at }
+  const { seq } = await trx
+    .insertInto('transition')
+    .values({ tenant, kind, key, previous, current: row.status, ...state })
+    .returning('seq')
+    .executeTakeFirstOrThrow()
+  if (isPostgres(trx)) {
+    await sql`select pg_notify(${NOTIFICATION_CHANNEL}, ${encodeNotification(row)})`.execute(trx)
+  }
+  if (kind === 'asset' && polling_ended === 1) await wakeWaitingTasks(trx, tenant, key)
+  return write(trx, row, { seq })
+}
+
+/** Deletes the poll job of an entity, and the tenant's credential when no other poll job needs it. */
+async function deletePollJob(
+  trx: Transaction<Tables>,
+  { tenant, kind, key }: EntityRow,
+): Promise<void> {
+  const { numDeletedRows } = await trx
+    .deleteFrom('poll_job')
+    .where('tenant', '=', tenant)
+    .where('kind', '=', kind)
+    .where('key', '=', key)
+    .executeTakeFirst()
+  if (numDeletedRows > 0n) await deleteUnusedCredential(trx, tenant)
+}
