@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import { createAuthenticate } from './auth/identity.ts'
 import { createBackgroundWork, type WaitUntil } from './background-work.ts'
 import type { Config } from './config.ts'
+import { failureBehind, isAbort } from './execution/error-mapping.ts'
 import { readPersistedDocuments } from './execution/persisted-documents.ts'
 import { createGraphiQLPage } from './http/graphiql.ts'
 import { exampleHeaders, tabs } from './http/graphiql-tabs.ts'
@@ -141,13 +142,18 @@ async function observeOperations(
   closers: Closers,
 ): Promise<Operations> {
   const observers = [logOperations(log), metrics.observe]
-  if (!otlpEndpoint) return createOperations(observers)
+  if (!otlpEndpoint) return createOperations(observers, errorCodeOf)
   // OpenTelemetry is loaded only when it is used.
   const { startTracing } = await import('./telemetry/tracing.ts')
   const onError = (err: unknown) => log.warn({ err }, 'traces cannot be sent')
   const tracing = await startTracing({ endpoint: otlpEndpoint, onError })
   closers.push(() => tracing.stop())
-  return createOperations([...observers, tracing.observe])
+  return createOperations([...observers, tracing.observe], errorCodeOf)
+}
+
+/** The code of an error that the service defines; `ABORTED` when the caller left; null for any other error. */
+function errorCodeOf(error: unknown): string | null {
+  return isAbort(error) ? 'ABORTED' : (failureBehind(error)?.code ?? null)
 }
 
 function openLedgerOf(

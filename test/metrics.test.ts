@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { createMetrics, type MetricsSources } from '../src/telemetry/metrics.ts'
-import type { Operation } from '../src/telemetry/operation-observer.ts'
+import type { Operation } from '../src/telemetry/operation.ts'
 import { startApp, until } from './support/app.ts'
 import { scriptUpstream } from './support/upstream.ts'
 

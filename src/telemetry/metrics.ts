@@ -3,9 +3,9 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { GraphQLEnumType } from 'graphql'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { schema } from '../schema/index.ts'
-import type { UpstreamCallReport } from '../upstream/call.ts'
-import type { OperationObserver } from './operation-observer.ts'
+import type { OperationObserver } from './operation.ts'
 import type { RefusedRequest } from './refused-request.ts'
+import type { UpstreamAttempt } from './upstream-attempt.ts'
 
 /** What is looked up when it is asked for. */
 export interface MetricsSources {
@@ -24,7 +24,7 @@ export interface Metrics {
   text(): Promise<string>
   observe: OperationObserver
   onRefused(refused: RefusedRequest): void
-  onCall(call: UpstreamCallReport): void
+  onCall(attempt: UpstreamAttempt): void
   /** A poll began, `lagMs` after it was due. */
   onPoll(poll: { kind: string; lagMs: number }): void
   onLedgerCall(name: string, durationMs: number): void

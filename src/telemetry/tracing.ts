@@ -12,7 +12,7 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { defaultResource, resourceFromAttributes } from '@opentelemetry/resources'
 import { BatchSpanProcessor, type SpanExporter, TracerProvider } from '@opentelemetry/sdk-trace'
 import packageJson from '../../package.json' with { type: 'json' }
-import type { OperationObserver } from './operation-observer.ts'
+import type { OperationObserver } from './operation.ts'
 
 /** Sends a span for each operation, and one below it for each upstream attempt, to a collector. */
 export interface Tracing {
@@ -66,7 +66,7 @@ export function startTracing({ endpoint, onError }: TracingOptions): Tracing {
       )
       const context = trace.setSpan(parent, span)
       return {
-        called({ method, route, status, durationMs, attempt, errorCode }) {
+        attempted({ method, route, status, durationMs, attempt, errorCode }) {
           const endTime = Date.now()
           const child = tracer.startSpan(
             `${method} ${route}`,

@@ -1,0 +1,16 @@
+/** One attempt to call 0-0, reported when it has ended. */
+export interface UpstreamAttempt {
+  /** The HTTP method. */
+  method: string
+  /** The path without an id, e.g. `/v1/assets`. */
+  route: string
+  /** The HTTP status; null when no response arrived. */
+  status: number | null
+  durationMs: number
+  /** Counts from 1; a higher number is a retry. */
+  attempt: number
+  /**
+   * Null on success. `BREAKER_OPEN` and `QUEUE_TIMEOUT` mean that nothing was sent; `ABORTED` means that the caller left.
+   */
+  errorCode: string | null
+}
