@@ -29,7 +29,6 @@ const KNOWN_IMPORTS = [
   'http/graphql-handler.ts -> schema/index.ts',
   'schema/connection.ts -> ledger/page.ts',
   'schema/cost.ts -> ledger/page.ts',
-  'telemetry/metrics.ts -> schema/index.ts',
   'websocket/connection.ts -> auth/expiry.ts',
   'websocket/connection.ts -> auth/identity.ts',
   'websocket/connection.ts -> http/graphql-handler.ts',

@@ -15,8 +15,9 @@ export interface OperationScope {
 }
 
 /**
- * Creates a scope that uses AsyncLocalStorage. A map by request id would not work, because callers choose request ids and
- * two callers may choose the same one. A parameter would have to pass through every layer down to the upstream client.
+ * Creates a scope that uses AsyncLocalStorage. A map by request id would not work, because callers choose request ids
+ * and two callers may choose the same one. A parameter would have to pass through every layer down to the upstream
+ * client.
  */
 export function createOperationScope(): OperationScope {
   const storage = new AsyncLocalStorage<RunningOperation>()

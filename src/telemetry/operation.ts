@@ -3,7 +3,7 @@ import type { UpstreamAttempt } from './upstream-attempt.ts'
 /** What is known about a GraphQL operation when it begins. */
 export interface Operation {
   requestId: string
-  /** Hex hash of the tenant. Null without valid credentials, and when the operation is refused before authentication. */
+  /** Hex hash of the tenant. Null without valid credentials, and when refused before authentication. */
   tenant: string | null
   /** Null when the document does not parse or has no matching operation. */
   type: 'query' | 'mutation' | 'subscription' | null

@@ -10,7 +10,8 @@ export interface UpstreamAttempt {
   /** Counts from 1; a higher number is a retry. */
   attempt: number
   /**
-   * Null on success. `BREAKER_OPEN` and `QUEUE_TIMEOUT` mean that nothing was sent; `ABORTED` means that the caller left.
+   * Null on success. `ABORTED`: the caller left. `BREAKER_OPEN`: nothing was sent, because the circuit breaker is open.
+   * `QUEUE_TIMEOUT`: nothing was sent, because no connection became free in time.
    */
   errorCode: string | null
 }
