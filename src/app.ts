@@ -1,9 +1,11 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
+import type { GraphQLEnumType } from 'graphql'
 import type { Logger } from 'pino'
 import { createAuthenticate } from './auth/identity.ts'
 import { createBackgroundWork, type WaitUntil } from './background-work.ts'
 import type { Config } from './config.ts'
+import { failureBehind, isAbort } from './execution/error-mapping.ts'
 import { readPersistedDocuments } from './execution/persisted-documents.ts'
 import { createGraphiQLPage } from './http/graphiql.ts'
 import { exampleHeaders, tabs } from './http/graphiql-tabs.ts'
@@ -13,6 +15,7 @@ import { type Ledger, openLedger } from './ledger/ledger.ts'
 import { guardCallersKeys, guardHeldKey, type KeyGuard } from './resolvers/key-refusal.ts'
 import { createReads } from './resolvers/reads.ts'
 import { createTenantLock } from './resolvers/tenant-lock.ts'
+import { schema } from './schema/index.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
 import { logOperations } from './telemetry/operation-log.ts'
 import { createOperations, type Operations } from './telemetry/operation-observer.ts'
@@ -77,6 +80,7 @@ async function startParts(
   const sandboxUrl = config.upstreamUrl ? null : await startSandbox(config, closers)
   const onError = (err: unknown) => log.error({ err }, 'internal error')
   const metrics = createMetrics({
+    errorCodes: listErrorCodes(),
     pollJobs: () => ledger.countPollJobs(),
     subscribers: () => ledger.notifier.size,
     sockets: () => server.sockets(),
@@ -134,6 +138,12 @@ async function startParts(
   }
 }
 
+/** The values of `ErrorCode` in the schema. */
+function listErrorCodes(): string[] {
+  const type = schema.getType('ErrorCode') as GraphQLEnumType
+  return type.getValues().map(({ name }) => name)
+}
+
 async function observeOperations(
   { otlpEndpoint }: Config,
   log: Logger,
@@ -141,13 +151,18 @@ async function observeOperations(
   closers: Closers,
 ): Promise<Operations> {
   const observers = [logOperations(log), metrics.observe]
-  if (!otlpEndpoint) return createOperations(observers)
+  if (!otlpEndpoint) return createOperations(observers, errorCodeOf)
   // OpenTelemetry is loaded only when it is used.
   const { startTracing } = await import('./telemetry/tracing.ts')
   const onError = (err: unknown) => log.warn({ err }, 'traces cannot be sent')
   const tracing = await startTracing({ endpoint: otlpEndpoint, onError })
   closers.push(() => tracing.stop())
-  return createOperations([...observers, tracing.observe])
+  return createOperations([...observers, tracing.observe], errorCodeOf)
+}
+
+/** The code of an error that the service defines; `ABORTED` when the caller left; null for any other error. */
+function errorCodeOf(error: unknown): string | null {
+  return isAbort(error) ? 'ABORTED' : (failureBehind(error)?.code ?? null)
 }
 
 function openLedgerOf(

@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest'
-import { createMetrics, type MetricsSources } from '../src/telemetry/metrics.ts'
-import type { Operation } from '../src/telemetry/operation-observer.ts'
+import type { MetricsSources } from '../src/telemetry/metric-gauges.ts'
+import { createMetrics } from '../src/telemetry/metrics.ts'
+import type { Operation } from '../src/telemetry/operation.ts'
 import { startApp, until } from './support/app.ts'
 import { scriptUpstream } from './support/upstream.ts'
 
@@ -229,6 +230,7 @@ function start(sources: Partial<MetricsSources> = {}) {
     subscribers: () => 2,
     sockets: () => 3,
     breakers: () => [],
+    errorCodes: ['NOT_FOUND'],
     ...sources,
   })
   onTestFinished(metrics.stop)

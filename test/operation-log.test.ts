@@ -1,7 +1,8 @@
 import { parse } from 'graphql'
 import { createSchema, createYoga } from 'graphql-yoga'
 import { expect, test } from 'vitest'
-import { createOperations, type Progress } from '../src/telemetry/operation-observer.ts'
+import type { Progress } from '../src/telemetry/operation.ts'
+import { createOperations } from '../src/telemetry/operation-observer.ts'
 import { type Data, KEY, startApp, type TestApp, until } from './support/app.ts'
 import { scriptUpstream } from './support/upstream.ts'
 

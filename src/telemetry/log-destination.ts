@@ -1,33 +1,40 @@
 import { write, writeSync } from 'node:fs'
 
-/** What pino writes its lines to. */
+/** The destination that pino writes log lines to. */
 export interface LogDestination {
-  /** Takes one line. Never throws and never waits: what cannot be written is kept, or dropped when too much is kept. */
+  /** Buffers one line for writing. Never throws and never blocks. Drops the line when the buffer is full. */
   write(line: string): void
-  /** Writes what is kept, synchronously, until the output refuses it. For the end of the process. */
+  /**
+   * Writes the buffered lines synchronously, for use when the process ends. Stops at the first error, without throwing;
+   * the remaining lines are lost.
+   */
   flushSync(): void
 }
 
-/** Bytes kept while the output takes nothing. Later lines are dropped and counted. */
-const MAX_KEPT_BYTES = 1024 * 1024
-/** Pause after a failed write, in milliseconds: a full disk does not have room again at once. */
+/** Buffer size, in characters, while the output accepts no data. Later lines are dropped and counted. */
+const MAX_BUFFERED_CHARS = 1024 * 1024
+/** Delay after a failed write, in milliseconds. A full disk does not have free space again immediately. */
 const RETRY_MS = 200
 
 /**
- * Writes lines to a file descriptor in the background, in order, several in one call.
+ * Creates a destination that writes lines to the file descriptor `fd` in the background, in order, several lines in one
+ * call. A failed write is retried. When lines were dropped, a line in pino's format says how many.
  *
- * pino's own destination ends the process on the first ENOSPC when it writes synchronously, and its `flushSync` repeats a
- * write that fails with ENOSPC for ever.
+ * pino's own destination is not used, because in synchronous mode it ends the process on the first ENOSPC, and its
+ * `flushSync` repeats a write that fails with ENOSPC without end.
  */
-export function createLogDestination(fd: number, maxKeptBytes = MAX_KEPT_BYTES): LogDestination {
+export function createLogDestination(
+  fd: number,
+  maxBufferedChars = MAX_BUFFERED_CHARS,
+): LogDestination {
   let lines: string[] = []
-  let keptBytes = 0
+  let bufferedChars = 0
   let lostLines = 0
-  /** What is being written now, or was refused. */
+  /** The bytes of the write that is in progress or has failed. */
   let batch: Buffer = Buffer.alloc(0)
   let state: 'IDLE' | 'SCHEDULED' | 'WRITING' | 'PAUSED' = 'IDLE'
 
-  function next(): void {
+  function writeNext(): void {
     if (batch.length === 0) batch = takeLines()
     if (batch.length === 0) {
       state = 'IDLE'
@@ -37,10 +44,10 @@ export function createLogDestination(fd: number, maxKeptBytes = MAX_KEPT_BYTES):
     write(fd, batch, (error, writtenBytes) => {
       if (!error) {
         batch = batch.subarray(writtenBytes)
-        return next()
+        return writeNext()
       }
       state = 'PAUSED'
-      setTimeout(next, RETRY_MS).unref()
+      setTimeout(writeNext, RETRY_MS).unref()
     })
   }
 
@@ -48,38 +55,38 @@ export function createLogDestination(fd: number, maxKeptBytes = MAX_KEPT_BYTES):
     if (lostLines > 0) lines.push(lossReport(lostLines))
     const text = lines.join('')
     lines = []
-    keptBytes = 0
+    bufferedChars = 0
     lostLines = 0
     return Buffer.from(text)
   }
 
   return {
     write(line) {
-      if (keptBytes + line.length > maxKeptBytes) {
+      if (bufferedChars + line.length > maxBufferedChars) {
         lostLines += 1
         return
       }
       lines.push(line)
-      keptBytes += line.length
+      bufferedChars += line.length
       if (state !== 'IDLE') return
       state = 'SCHEDULED'
-      setImmediate(next)
+      setImmediate(writeNext)
     },
 
     flushSync() {
-      // The bytes of a write under way are with the operating system already.
+      // The operating system already has the bytes of a write in progress.
       let rest = Buffer.concat([state === 'WRITING' ? Buffer.alloc(0) : batch, takeLines()])
       try {
         while (rest.length > 0) rest = rest.subarray(writeSync(fd, rest))
       } catch {
-        // The output still refuses: the lines are lost, the process ends all the same.
+        // The output still accepts no data. The lines are lost, but the process must end.
       }
     },
   }
 }
 
-/** The line that stands where lines are missing, in pino's form and at its level WARN. */
+/** Returns the line that replaces lost lines, in pino's format with level 40 (WARN). */
 function lossReport(lines: number): string {
-  const msg = `${lines} log lines were lost: the output did not take them`
+  const msg = `${lines} log lines were lost because the output accepted no data`
   return `${JSON.stringify({ level: 40, time: Date.now(), lostLines: lines, msg })}\n`
 }

@@ -1,10 +1,13 @@
 import type { Logger } from 'pino'
-import type { OperationObserver, Progress } from './operation-observer.ts'
+import type { OperationObserver, Progress } from './operation.ts'
 
-/** Hex digits of a tenant that its operations can be told by. */
+/** How many hex digits of the tenant's hash are logged. They suffice to group the operations of one tenant. */
 const TENANT_DIGITS = 12
 
-/** One line for each operation when it has answered; for a subscription one when it began and one when it ended. */
+/**
+ * Returns an observer that logs one line when an operation has ended. For a subscription it logs one line at the
+ * beginning and one at the end.
+ */
 export function logOperations(log: Logger): OperationObserver {
   return ({ requestId, tenant, type, name, transport }) => {
     let isSubscribed = false

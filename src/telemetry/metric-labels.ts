@@ -1,0 +1,52 @@
+/** Codes of GraphQL, of HTTP and of upstream attempts. `ErrorCode` in the schema does not list them. */
+const CODES_OUTSIDE_SCHEMA = [
+  'BAD_REQUEST',
+  'REQUEST_ENTITY_TOO_LARGE',
+  'PERSISTED_QUERY_NOT_FOUND',
+  'PERSISTED_QUERY_NOT_SUPPORTED',
+  'OPERATION_RESOLUTION_FAILURE',
+  'GRAPHQL_PARSE_FAILED',
+  'GRAPHQL_VALIDATION_FAILED',
+  'BAD_USER_INPUT',
+  'INTERNAL',
+  'ABORTED',
+  'BREAKER_OPEN',
+  'QUEUE_TIMEOUT',
+]
+
+/**
+ * Creates the function that returns the label value for an error code: `ok` without a code, and `OTHER` for an unknown
+ * code, so that the number of values is bounded. `schemaCodes` are the values of `ErrorCode` in the schema.
+ */
+export function createCodeLabel(
+  schemaCodes: readonly string[],
+): (code: string | null | undefined) => string {
+  const codes = new Set([...schemaCodes, ...CODES_OUTSIDE_SCHEMA])
+  return (code) => {
+    if (code == null) return 'ok'
+    return codes.has(code) ? code : 'OTHER'
+  }
+}
+
+const MAX_NAMES = 100
+const NAME = /^[A-Za-z0-9_]{1,64}$/
+
+/**
+ * Creates the function that returns the label value for an operation name: `anonymous` without a name, and `other` for
+ * names after the first 100 and for names that are too long. Callers choose names, so the number must be bounded here.
+ */
+export function createNameLabel(): (name: string | null) => string {
+  const names = new Set<string>()
+  return (name) => {
+    if (name === null) return 'anonymous'
+    if (names.has(name)) return name
+    if (names.size === MAX_NAMES || !NAME.test(name)) return 'other'
+    names.add(name)
+    return name
+  }
+}
+
+/** Returns the class of an HTTP status, e.g. `2xx`; `none` for null. */
+export function statusClass(status: number | null): string {
+  return status === null ? 'none' : `${Math.floor(status / 100)}xx`
+}
