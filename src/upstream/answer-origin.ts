@@ -1,5 +1,5 @@
 import type { ErrorBody } from './error-body.ts'
-import type { HttpResponse } from './exchange.ts'
+import type { HttpResponse } from './http-request.ts'
 
 /**
  * Who wrote an error answer. Only what the EDGE or the GATEWAY wrote itself proves that no provider was asked; UNKNOWN, such

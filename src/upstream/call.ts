@@ -1,5 +1,5 @@
 import type { BreakerOptions } from './breaker.ts'
-import type { Method } from './exchange.ts'
+import type { Method } from './http-request.ts'
 import type { Route } from './route.ts'
 
 /** Options of the upstream client. */

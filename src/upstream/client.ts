@@ -10,9 +10,9 @@ import type {
 } from '../model.ts'
 import type { BreakerState } from './breaker.ts'
 import type { UpstreamCall, UpstreamOptions } from './call.ts'
-import { checkedId } from './request.ts'
 import type { Route } from './route.ts'
 import { createSender } from './sender.ts'
+import { checkedId } from './upstream-request.ts'
 import * as wire from './wire.ts'
 
 /** The six calls of 0-0. All of them fail with an UpstreamError, or with the reason of the caller's signal. */

@@ -1,7 +1,7 @@
 import type { AnswerOrigin } from './answer-origin.ts'
 import type { ErrorBody } from './error-body.ts'
 import type { UpstreamErrorCode } from './errors.ts'
-import type { Method } from './exchange.ts'
+import type { Method } from './http-request.ts'
 import type { Route } from './route.ts'
 
 /** An error answer, and the request that it came for. */
