@@ -29,8 +29,7 @@ const DEFAULT_RETRY_BASE_DELAY_MS = 200
  * All reads share one retry budget.
  */
 export function createSender(options: UpstreamOptions): Sender {
-  const { origin, pathname } = new URL(options.url)
-  const basePath = pathname.replace(/\/+$/, '').replace(/\/v1$/, '')
+  const { origin, basePath } = parseBaseUrl(options.url)
   // Separate pools, so that slow creates do not delay reads.
   const connections = {
     GET: openConnections(origin, options.maxConcurrency),
@@ -88,6 +87,12 @@ export function createSender(options: UpstreamOptions): Sender {
       await Promise.all(Object.values(connections).map((each) => each.close()))
     },
   }
+}
+
+/** Splits the URL of 0-0. The routes begin with `/v1`, so the base path must not end with it. */
+function parseBaseUrl(url: string): { origin: string; basePath: string } {
+  const { origin, pathname } = new URL(url)
+  return { origin, basePath: pathname.replace(/\/+$/, '').replace(/\/v1$/, '') }
 }
 
 function createBreakers({ breaker }: UpstreamOptions): Record<Route, Breaker> {
