@@ -240,8 +240,8 @@ describe('a breaker', () => {
     return leave
   }
 
-  function give(breaker: Breaker, verdict: 'ANSWERED' | 'FAILED' | 'NOTHING', times: number): void {
-    for (let calls = 0; calls < times; calls++) enter(breaker)(verdict)
+  function give(breaker: Breaker, outcome: 'SUCCESS' | 'FAILURE' | 'IGNORED', times: number): void {
+    for (let calls = 0; calls < times; calls++) enter(breaker)(outcome)
   }
 
   test.each([
@@ -252,8 +252,8 @@ describe('a breaker', () => {
   ])('after $answered answers and $failed failures is $state', ({ answered, failed, state }) => {
     const breaker = createBreaker()
 
-    give(breaker, 'ANSWERED', answered)
-    give(breaker, 'FAILED', failed)
+    give(breaker, 'SUCCESS', answered)
+    give(breaker, 'FAILURE', failed)
 
     expect(breaker.state).toBe(state)
   })
@@ -261,10 +261,10 @@ describe('a breaker', () => {
   test('takes no notice of calls that tell nothing', () => {
     const breaker = createBreaker()
 
-    give(breaker, 'FAILED', 9)
-    give(breaker, 'NOTHING', 50)
+    give(breaker, 'FAILURE', 9)
+    give(breaker, 'IGNORED', 50)
     expect(breaker.state).toBe('CLOSED')
-    give(breaker, 'FAILED', 1)
+    give(breaker, 'FAILURE', 1)
 
     expect(breaker.state).toBe('OPEN')
   })
@@ -272,13 +272,13 @@ describe('a breaker', () => {
   test('forgets bit by bit', () => {
     const breaker = createBreaker()
 
-    give(breaker, 'FAILED', 5)
+    give(breaker, 'FAILURE', 5)
     vi.advanceTimersByTime(1_500)
-    give(breaker, 'FAILED', 4)
+    give(breaker, 'FAILURE', 4)
     vi.advanceTimersByTime(8_500)
-    give(breaker, 'FAILED', 5)
+    give(breaker, 'FAILURE', 5)
     expect(breaker.state).toBe('CLOSED')
-    give(breaker, 'FAILED', 1)
+    give(breaker, 'FAILURE', 1)
 
     expect(breaker.state).toBe('OPEN')
   })
@@ -287,7 +287,7 @@ describe('a breaker', () => {
     const breaker = createBreaker()
     expect(breaker.retryAfterMs()).toBe(0)
 
-    give(breaker, 'FAILED', 10)
+    give(breaker, 'FAILURE', 10)
     expect(breaker.retryAfterMs()).toBe(5_000)
     vi.advanceTimersByTime(6_000)
     expect(breaker.retryAfterMs()).toBe(0)
@@ -298,13 +298,13 @@ describe('a breaker', () => {
 
   test('takes no notice of a probe that ends after the next one has closed it', () => {
     const breaker = createBreaker()
-    give(breaker, 'FAILED', 10)
+    give(breaker, 'FAILURE', 10)
     vi.advanceTimersByTime(5_000)
     const leaveLate = enter(breaker)
     vi.advanceTimersByTime(30_000)
-    enter(breaker)('ANSWERED')
+    enter(breaker)('SUCCESS')
 
-    leaveLate('FAILED')
+    leaveLate('FAILURE')
 
     expect(breaker.state).toBe('CLOSED')
   })
@@ -312,9 +312,9 @@ describe('a breaker', () => {
   test('forgets what is more than ten seconds ago', () => {
     const breaker = createBreaker()
 
-    give(breaker, 'FAILED', 9)
+    give(breaker, 'FAILURE', 9)
     vi.advanceTimersByTime(10_000)
-    give(breaker, 'FAILED', 9)
+    give(breaker, 'FAILURE', 9)
 
     expect(breaker.state).toBe('CLOSED')
   })
@@ -323,7 +323,7 @@ describe('a breaker', () => {
     const breaker = createBreaker()
 
     for (let second = 0; second < 10; second++) {
-      give(breaker, 'FAILED', 1)
+      give(breaker, 'FAILURE', 1)
       vi.advanceTimersByTime(900)
     }
 
@@ -341,10 +341,10 @@ describe('a breaker', () => {
       return enter(breaker)
     }
 
-    give(breaker, 'FAILED', 10)
-    for (let probes = 0; probes < 4; probes++) waitForProbe()('FAILED')
-    waitForProbe()('ANSWERED')
-    give(breaker, 'FAILED', 10)
+    give(breaker, 'FAILURE', 10)
+    for (let probes = 0; probes < 4; probes++) waitForProbe()('FAILURE')
+    waitForProbe()('SUCCESS')
+    give(breaker, 'FAILURE', 10)
     waitForProbe()
 
     expect(pausesMs).toEqual([5_000, 10_000, 20_000, 30_000, 30_000, 5_000])
@@ -353,30 +353,30 @@ describe('a breaker', () => {
   test('does not count how calls end that began before it opened', () => {
     const breaker = createBreaker()
     const late = Array.from({ length: 30 }, () => enter(breaker))
-    give(breaker, 'FAILED', 10)
+    give(breaker, 'FAILURE', 10)
 
-    late.splice(0, 10).forEach((leave) => void leave('ANSWERED'))
+    late.splice(0, 10).forEach((leave) => void leave('SUCCESS'))
     expect(breaker.state).toBe('OPEN')
     vi.advanceTimersByTime(5_000)
     const leaveProbe = enter(breaker)
-    late.splice(0, 10).forEach((leave) => void leave('FAILED'))
+    late.splice(0, 10).forEach((leave) => void leave('FAILURE'))
     expect(breaker.state).toBe('HALF_OPEN')
-    leaveProbe('ANSWERED')
-    late.forEach((leave) => void leave('FAILED'))
+    leaveProbe('SUCCESS')
+    late.forEach((leave) => void leave('FAILURE'))
 
     expect(breaker.state).toBe('CLOSED')
   })
 
   test('probes again when a probe has had no outcome for 30 s', () => {
     const breaker = createBreaker()
-    give(breaker, 'FAILED', 10)
+    give(breaker, 'FAILURE', 10)
     vi.advanceTimersByTime(5_000)
     enter(breaker)
 
     vi.advanceTimersByTime(29_999)
     expect(breaker.enter()).toBeNull()
     vi.advanceTimersByTime(1)
-    enter(breaker)('ANSWERED')
+    enter(breaker)('SUCCESS')
 
     expect(breaker.state).toBe('CLOSED')
   })

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { UpstreamError } from '../src/upstream/errors.ts'
-import { ExchangeError, type Method } from '../src/upstream/exchange.ts'
-import { parseResponse, unanswered } from '../src/upstream/response-parser.ts'
+import { HttpRequestError, type Method } from '../src/upstream/http-request.ts'
+import { noResponseError, parseResponse } from '../src/upstream/response-parser.ts'
 import type { Route } from '../src/upstream/route.ts'
 
 const ASSETS = '/v1/assets'
@@ -330,9 +330,9 @@ test.each([
   ['GET', 'SENT', 'UPSTREAM_UNAVAILABLE', '.'],
   ['POST', 'SENT', 'OUTCOME_UNKNOWN', '.'],
 ] as const)('a %s that ended while it was %s is %s', (method, stage, code, ending) => {
-  const cause = new ExchangeError(stage, new Error('reset'))
+  const cause = new HttpRequestError(stage, new Error('reset'))
 
-  const error = unanswered(method, cause)
+  const error = noResponseError(method, cause)
 
   expect(error).toMatchObject({ code, cause, mayBeDone: code === 'OUTCOME_UNKNOWN' })
   expect(error.message.endsWith(ending)).toBe(true)

@@ -88,7 +88,7 @@ describe('a request queue', () => {
     const impatient = queue.enter(signal, 20)
     const patient = queue.enter(signal, 60_000)
 
-    await expect(impatient).rejects.toThrow('no turn within 20 ms')
+    await expect(impatient).rejects.toThrow('no free connection within 20 ms')
     queue.leave()
     await patient
 

@@ -1,16 +1,22 @@
+/** CLOSED allows all attempts, OPEN allows none, HALF_OPEN waits for the outcome of one probe. */
 export type BreakerState = 'CLOSED' | 'OPEN' | 'HALF_OPEN'
 
+/** When a breaker opens, and for how long. */
 export interface BreakerOptions {
-  /** It opens once `failureRatio` or more of at least `minCalls` calls have failed within `windowMs`. */
+  /**
+   * The breaker opens when at least `minCalls` attempts ended within `windowMs` and a share of at
+   * least `failureRatio` (0 to 1) of them failed.
+   */
   windowMs: number
   minCalls: number
   failureRatio: number
-  /** How long it stays open at first; each probe that fails doubles it, up to `maxOpenMs`. */
+  /** How long it stays open at first. Each failed probe doubles the time, up to `maxOpenMs`. */
   openMs: number
-  /** A probe without an outcome for so long no longer holds up the next. */
+  /** Also how long a probe may take before another probe is allowed. */
   maxOpenMs: number
 }
 
+/** The defaults of createBreaker. */
 export const BREAKER_DEFAULTS: BreakerOptions = {
   windowMs: 10_000,
   minCalls: 10,
@@ -19,58 +25,68 @@ export const BREAKER_DEFAULTS: BreakerOptions = {
   maxOpenMs: 30_000,
 }
 
-/** What a call tells of the other side: that it answers, that it does not, or nothing, as when the caller left before. */
-export type Verdict = 'ANSWERED' | 'FAILED' | 'NOTHING'
+/** The outcome of one attempt. IGNORED says nothing about the service, e.g. because the caller left. */
+export type AttemptOutcome = 'SUCCESS' | 'FAILURE' | 'IGNORED'
 
+/** A circuit breaker: it stops attempts while most of them fail. */
 export interface Breaker {
   readonly state: BreakerState
-  /** Lets a call through, to tell its verdict when it has ended; null when there is none to let through. */
-  enter(): ((verdict: Verdict) => void) | null
-  /** How long nobody is let through; 0 while a probe is under way, since it may end at any moment. */
+  /**
+   * Returns null when no attempt is allowed now. Otherwise returns a function that the attempt must
+   * call with its outcome when it has ended.
+   */
+  enter(): ((outcome: AttemptOutcome) => void) | null
+  /**
+   * Milliseconds until the next probe is allowed. 0 while the breaker is closed, and while a probe
+   * is running, because it may end at any moment.
+   */
   retryAfterMs(): number
 }
 
-/** Stops calls to something that fails most of them, and sends it one at a time to find out when it is back. */
+/**
+ * Creates a closed breaker. It opens when too many attempts fail. After `openMs` it allows one attempt
+ * as a probe. A successful probe closes it; a failed probe opens it again for twice as long.
+ */
 export function createBreaker(options: Partial<BreakerOptions> = {}): Breaker {
   const { windowMs, minCalls, failureRatio, openMs, maxOpenMs } = {
     ...BREAKER_DEFAULTS,
     ...options,
   }
   let state: BreakerState = 'CLOSED'
-  let tally = createTally(windowMs)
-  let pauseMs = openMs
+  let counter = createRollingCounter(windowMs)
+  let currentOpenMs = openMs
   let probeAtMs = 0
 
   function open(forMs: number): void {
     state = 'OPEN'
-    pauseMs = forMs
+    currentOpenMs = forMs
     probeAtMs = performance.now() + forMs
   }
 
-  function enterClosed(): (verdict: Verdict) => void {
-    const joined = tally
-    return (verdict) => {
-      // A call from before the last outage, or from its beginning, tells nothing of the time after it.
-      if (verdict === 'NOTHING' || state !== 'CLOSED' || joined !== tally) return
-      const { calls, failures } = tally.add(verdict === 'FAILED')
+  function enterClosed(): (outcome: AttemptOutcome) => void {
+    const counterAtStart = counter
+    return (outcome) => {
+      // Ignore an attempt that began before the breaker last opened: it says nothing about now.
+      if (outcome === 'IGNORED' || state !== 'CLOSED' || counterAtStart !== counter) return
+      const { calls, failures } = counter.add(outcome === 'FAILURE')
       if (calls >= minCalls && failures >= failureRatio * calls) open(openMs)
     }
   }
 
-  function enterAsProbe(): (verdict: Verdict) => void {
+  function enterAsProbe(): (outcome: AttemptOutcome) => void {
     state = 'HALF_OPEN'
     probeAtMs = performance.now() + maxOpenMs
-    return (verdict) => {
+    return (outcome) => {
       if (state !== 'HALF_OPEN') return
-      if (verdict === 'FAILED') return open(Math.min(2 * pauseMs, maxOpenMs))
-      if (verdict === 'NOTHING') {
-        // Nothing was learnt, so the next call is the probe.
+      if (outcome === 'FAILURE') return open(Math.min(2 * currentOpenMs, maxOpenMs))
+      if (outcome === 'IGNORED') {
+        // Allow the next attempt as a probe at once.
         state = 'OPEN'
         probeAtMs = 0
         return
       }
       state = 'CLOSED'
-      tally = createTally(windowMs)
+      counter = createRollingCounter(windowMs)
     }
   }
 
@@ -90,11 +106,12 @@ export function createBreaker(options: Partial<BreakerOptions> = {}): Breaker {
 
 const SLOTS = 10
 
-/** Counts the calls of the last `windowMs`, to within a tenth of it. */
-function createTally(windowMs: number) {
+/** Counts the attempts of the last `windowMs`, with a precision of a tenth of it. */
+function createRollingCounter(windowMs: number) {
   let slots: { startedMs: number; calls: number; failures: number }[] = []
 
   return {
+    /** Counts one attempt and returns the totals of the window. */
     add(hasFailed: boolean): { calls: number; failures: number } {
       const nowMs = performance.now()
       slots = slots.filter(({ startedMs }) => nowMs - startedMs < windowMs)

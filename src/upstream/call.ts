@@ -1,52 +1,59 @@
 import type { BreakerOptions } from './breaker.ts'
-import type { Method } from './exchange.ts'
+import type { Method } from './http-request.ts'
 import type { Route } from './route.ts'
 
-/** Options of the upstream client. */
+/** Options of createUpstreamClient. */
 export interface UpstreamOptions {
-  /** Where 0-0 is, with or without a path and with or without `/v1` at its end. */
+  /** The base URL of 0-0. It may have a path, and may end with `/v1`. */
   url: string
-  /** Reads in flight at once; those beyond it wait their turn, inside their deadline. */
+  /** The maximum of concurrent reads. Further reads wait in a queue; the wait counts towards their deadline. */
   maxConcurrency: number
-  /** The same for creates, which have connections of their own, so that slow ones hold up no read. */
+  /** The same for creates. They have separate connections, so that slow creates do not delay reads. */
   maxCreates: number
-  /** Deadlines of a whole operation: waiting, all attempts, and reading the answer. */
+  /** The deadline of a read, from its start to the end of the last attempt, with waits and retries. */
   getTimeoutMs: number
+  /** The same for a create, which has one attempt. */
   postTimeoutMs: number
+  /** See retryDelayMs. Default: 200. */
   retryBaseDelayMs?: number | undefined
-  /** Of the breaker that each route group has; see BREAKER_DEFAULTS. */
+  /** For the breakers, one for each route. Defaults: BREAKER_DEFAULTS. */
   breaker?: Partial<BreakerOptions> | undefined
-  /** Called when an attempt has ended, also when an open breaker answered it, for logs and metrics. */
+  /** Called after each attempt, also when an open breaker refused it. For logs and metrics. */
   onCall?: ((call: UpstreamCallReport) => void) | undefined
 }
 
-/** What is logged and counted of one attempt. */
+/** What is logged and counted about one attempt. */
 export interface UpstreamCallReport {
   method: Method
   route: Route
-  /** Null when no answer came. */
+  /** The HTTP status. Null when no response arrived. */
   status: number | null
+  /** From the start of the attempt to its end, with the wait for a connection. */
   durationMs: number
   requestId: string
-  /** From 1; those beyond it are retries. */
+  /** 1 for the first attempt. Higher numbers are retries. */
   attempt: number
   /**
-   * Null on success; `ABORTED` when the caller had left, `BREAKER_OPEN` when nothing was sent because others had failed,
-   * `QUEUE_TIMEOUT` when nothing was sent because no connection of ours became free in time.
+   * Null on success. Otherwise an UpstreamErrorCode or one of:
+   * - ABORTED: the caller left.
+   * - BREAKER_OPEN: nothing was sent, because the breaker was open.
+   * - QUEUE_TIMEOUT: nothing was sent, because no connection of ours became free in time.
    */
   errorCode: string | null
 }
 
-/** Who calls 0-0, and when to stop. */
+/** For whom a request to 0-0 is sent, and when to abort it. */
 export interface UpstreamCall {
-  /** The bare key, without `Bearer `. */
+  /** The API key, without `Bearer `. */
   credential: string
+  /** Sent as `X-Request-Id` and logged. */
   requestId: string
   /**
-   * Ends the operation with the signal's own reason: a read at any time, a create only until it has been sent. From then
-   * on it may cost money, so it is seen through for its answer to be recorded.
+   * Aborts the request, which then rejects with the reason of the signal. A read can be aborted at
+   * any time. A create can be aborted only until it is sent: after that it may cost money, so its
+   * response must be awaited and recorded.
    */
   signal?: AbortSignal | undefined
-  /** Called when a create leaves: until then nothing can have been done, from then on it may have been. */
+  /** Called just before a create is sent. Until this call, 0-0 cannot have carried it out. */
   onSent?: (() => void) | undefined
 }

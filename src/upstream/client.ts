@@ -10,39 +10,50 @@ import type {
 } from '../model.ts'
 import type { BreakerState } from './breaker.ts'
 import type { UpstreamCall, UpstreamOptions } from './call.ts'
-import { checkedId } from './request.ts'
 import type { Route } from './route.ts'
 import { createSender } from './sender.ts'
+import { checkedId } from './upstream-request.ts'
 import * as wire from './wire.ts'
 
-/** The six calls of 0-0. All of them fail with an UpstreamError, or with the reason of the caller's signal. */
+/**
+ * A client for the six routes of 0-0 that we use (upstream-api 1). Each request rejects with an
+ * UpstreamError, or with the reason of the caller's signal. Reads are retried; creates are not.
+ */
 export interface UpstreamClient {
+  /** Reads an asset group. */
   getAssetGroup(
     ref: { platform: Platform; groupId: string },
     call: UpstreamCall,
   ): Promise<AssetGroupSnapshot>
+  /** Creates an asset group. A repeated request creates a second group, which is free. */
   createAssetGroup(
     request: CreateAssetGroupRequest,
     call: UpstreamCall,
   ): Promise<AssetGroupSnapshot>
+  /** Reads an asset. */
   getAsset(ref: { platform: Platform; assetId: string }, call: UpstreamCall): Promise<AssetSnapshot>
+  /** Creates an asset. A repeated request creates a second asset, which is free. */
   createAsset(request: CreateAssetRequest, call: UpstreamCall): Promise<AssetSnapshot>
-  /** Without the model 0-0 may have forgotten where the task is (upstream-api 3.7). */
+  /** Reads a video task. Without the model, 0-0 may not find the task (upstream-api 3.7). */
   getVideoTask(
     ref: { taskId: string; model: string | null },
     call: UpstreamCall,
   ): Promise<VideoTaskSnapshot>
+  /** Creates a video task, which costs money. A repeated request creates and charges a second task. */
   createVideoTask(request: CreateVideoTaskRequest, call: UpstreamCall): Promise<AcceptedVideoTask>
-  /** Whether the routes are open to calls, for metrics: CLOSED is the good state. */
+  /** The state of the breaker of each route, for metrics. */
   breakers(): { group: Route; state: BreakerState }[]
-  /** Takes no more calls, and ends when those it has are done. */
+  /** Accepts no more requests. Resolves when the accepted requests have ended. */
   close(): Promise<void>
 }
 
-/** The route inside 0-0 that a group or asset call takes; without it some answer 404 (upstream-api 1). */
+/**
+ * The `model` query parameter of group and asset requests. The gateway uses it to choose a provider;
+ * without it some requests fail with 404 (upstream-api 1).
+ */
 const ASSET_MODEL = 'seedance-2-0'
 
-/** A client of 0-0 with connections, circuit breakers and a retry budget of its own. */
+/** Creates a client with its own connections, circuit breakers and retry budget. */
 export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
   const sender = createSender(options)
   const { send } = sender

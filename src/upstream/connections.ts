@@ -1,24 +1,30 @@
 import { Pool } from 'undici'
 import type { Deadline } from './deadline.ts'
-import { ExchangeError, exchange, type HttpRequest, type HttpResponse } from './exchange.ts'
+import {
+  type HttpRequest,
+  HttpRequestError,
+  type HttpResponse,
+  sendHttpRequest,
+} from './http-request.ts'
 import { createRequestQueue } from './request-queue.ts'
 
-/** Connections to 0-0, with a queue of their own in front. */
+/** A pool of connections to 0-0 with a request queue in front. */
 export interface Connections {
   /**
-   * As `exchange`, after waiting for a free connection for at most half of the time that is left: the other half is 0-0's.
-   * Fails with an ExchangeError `QUEUED` when the wait was in vain.
+   * Waits for a free connection, then works like `sendHttpRequest`. The wait takes at most half of
+   * the time until the deadline, which leaves the other half for 0-0. When no connection becomes
+   * free in that time, it rejects with an HttpRequestError of stage QUEUED.
    */
-  exchange(request: HttpRequest, deadline: Deadline, onSent: () => void): Promise<HttpResponse>
-  /** Takes no more requests; resolves when those it has are done. */
+  send(request: HttpRequest, deadline: Deadline, onSent: () => void): Promise<HttpResponse>
+  /** Accepts no more requests. Resolves when the accepted requests have ended. */
   close(): Promise<void>
 }
 
 /**
- * Opens up to `limit` connections to `origin`, one request at a time on each.
+ * Opens up to `limit` connections to `origin`. Each connection carries one request at a time.
  *
- * The queue is ours and not undici's, because only so can be told whether a request waited for us or for 0-0: whoever has
- * left the queue has a connection, or 0-0 does not accept one.
+ * The queue is ours because undici's queue does not tell whether a request waited for a connection
+ * or for 0-0. A request that has left our queue waits only for 0-0.
  */
 export function openConnections(origin: string, limit: number): Connections {
   const pool = new Pool(origin, { connections: limit, allowH2: false })
@@ -26,13 +32,13 @@ export function openConnections(origin: string, limit: number): Connections {
   let closed: Promise<void> | null = null
 
   return {
-    async exchange(request, { signal, endsAtMs }, onSent) {
+    async send(request, { signal, endsAtMs }, onSent) {
       const maxWaitMs = (endsAtMs - performance.now()) / 2
       await queue.enter(signal, maxWaitMs).catch((cause) => {
-        throw new ExchangeError('QUEUED', cause)
+        throw new HttpRequestError('QUEUED', cause)
       })
       try {
-        return await exchange(pool, request, signal, onSent)
+        return await sendHttpRequest(pool, request, signal, onSent)
       } finally {
         queue.leave()
       }

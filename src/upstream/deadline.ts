@@ -1,17 +1,21 @@
+/** The time limit of one request to 0-0, with all its attempts. */
 export interface Deadline {
-  /** Aborts when the time is over or the caller leaves, whichever is first. */
+  /** Aborts when the time is over or when the caller's signal aborts, whichever is first. */
   signal: AbortSignal
-  /** On the clock of `performance.now()`. */
+  /** In the time base of `performance.now()`. */
   endsAtMs: number
-  /** From now on only time counts. */
+  /** From now on the caller's signal no longer aborts `signal`; only the time limit does. */
   ignoreCaller(): void
-  /** Whether it was the caller that ended it. */
+  /** Whether `signal` aborted because the caller's signal did. */
   isCallerGone(): boolean
-  /** To be called when the work is done: stops the clock and leaves no listener on the caller's signal. */
+  /** Must be called when the work is done. Stops the timer and removes the listener from the caller's signal. */
   end(): void
 }
 
-/** Starts a clock of `timeoutMs` that also watches the caller's signal, which may outlive it by far. */
+/**
+ * Starts a deadline of `timeoutMs` that also follows the caller's signal. The caller's signal can live
+ * much longer than the deadline, so `end` must remove the listener.
+ */
 export function startDeadline(timeoutMs: number, caller: AbortSignal | undefined): Deadline {
   const controller = new AbortController()
   let isCallerGone = false

@@ -1,25 +1,28 @@
-/** What an error answer says, whichever of the layers behind the URL wrote it. */
+/** The content of an error body, in any of the formats of the layers of 0-0 (upstream-api 5). */
 export interface ErrorBody {
-  /** Its words, at most 2,000 characters; empty when there are none. Not yet fit to be shown: see `plainText`. */
+  /** The error message, at most 2,000 characters. Empty when there is none. Use `plainText` before showing it. */
   text: string
-  /** Its own code, such as `9003` or `NotFound.group_id`. */
+  /** The error code, such as `9003` or `NotFound.group_id`. Null when there is none. */
   code: string | null
-  /** Where the words stand when the body holds nothing else, as in all that the edge and the gateway write themselves. */
+  /**
+   * The field that holds the message, when it is the only field of the body. All errors that the edge
+   * and the gateway write themselves are like this. Null for other bodies.
+   */
   place: 'detail' | 'error' | 'message' | 'error.message' | null
-  /** Whether it has a shape that only providers, or the gateway quoting one, use (upstream-api 10.1). */
+  /** Whether the body has a format that only provider errors have (upstream-api 10.1). */
   isFromProvider: boolean
-  /** `type` of an error object, such as `local_overload`. */
+  /** `error.type`, such as `local_overload`. Null when it is absent. */
   type: string | null
 }
 
-/** Long enough to show and to classify, too short to be a burden. */
+/** In UTF-16 code units. Enough to classify an error and to show it. */
 const MAX_TEXT_LENGTH = 2_000
 
-/** Reads the JSON of an error answer; undefined and other values that are not objects say nothing. */
+/** Reads the JSON of an error response. Any value that is not an object gives an ErrorBody without content. */
 export function readErrorBody(json: unknown): ErrorBody {
   const text = findText(json)
-  const quoted = unwrap(text)
-  if (quoted !== null) return readQuoted(quoted)
+  const providerBody = findProviderBody(text)
+  if (providerBody !== null) return readProviderBody(providerBody)
   const error = isRecord(json) && isRecord(json.error) ? json.error : null
   return {
     text: text.slice(0, MAX_TEXT_LENGTH),
@@ -31,39 +34,42 @@ export function readErrorBody(json: unknown): ErrorBody {
 }
 
 /**
- * What the Python gateway quotes after its repeats, `All <model> error: <the provider's body>` (upstream-api 10.4); null when
- * the text is not such a quotation.
+ * Returns the provider's body from an error of the Python gateway after its retries:
+ * `All <model> error: <body of the provider>` (upstream-api 10.4). Null for any other text.
  */
-function unwrap(text: string): string | null {
-  const [, quoted] = /^All .{1,200}? error:(.*)/s.exec(text) ?? []
-  return quoted?.trim() ?? null
+function findProviderBody(text: string): string | null {
+  const [, body] = /^All .{1,200}? error:(.*)/s.exec(text) ?? []
+  return body?.trim() ?? null
 }
 
-/** A quoted body: JSON is read like any other, plain text stands for itself, a page or broken JSON says nothing. */
-function readQuoted(quoted: string): ErrorBody {
-  const json = parseJson(quoted)
+/**
+ * Reads a provider's body. JSON is read as in readErrorBody, plain text becomes the message, and HTML
+ * and broken JSON give no message.
+ */
+function readProviderBody(body: string): ErrorBody {
+  const json = parseJson(body)
   if (isRecord(json)) return { ...readErrorBody(json), place: null, isFromProvider: true }
-  const text = /^[<{[]/.test(quoted) ? '' : quoted.slice(0, MAX_TEXT_LENGTH)
+  const text = /^[<{[]/.test(body) ? '' : body.slice(0, MAX_TEXT_LENGTH)
   return { text, code: findCode(null, text), place: null, isFromProvider: true, type: null }
 }
 
-/** The words of an error body, in the order of upstream-api 5. */
+/** The error message. The order of the fields is that of upstream-api 5. */
 function findText(json: unknown): string {
   if (!isRecord(json)) return ''
   const { detail, message, error, msg } = json
   if (typeof detail === 'string') return detail
-  if (Array.isArray(detail)) return detail.map(describeInvalid).filter(Boolean).join('; ')
+  if (Array.isArray(detail)) return detail.map(describeValidationError).filter(Boolean).join('; ')
   if (typeof message === 'string') return message
   if (typeof error === 'string') return error
   if (isRecord(error) && typeof error.message === 'string') return error.message
   return typeof msg === 'string' ? msg : ''
 }
 
-/** One entry of a 422: where and what, without the input, which may be long. */
-function describeInvalid(item: unknown): string {
+/** Formats one entry of a 422 as `path: message` (upstream-api 5.2). Omits the input, which may be long. */
+function describeValidationError(item: unknown): string {
   if (!isRecord(item) || typeof item.msg !== 'string') return ''
-  const where = Array.isArray(item.loc) ? item.loc.filter((step) => typeof step === 'string') : []
-  return where.length === 0 ? item.msg : `${where.join('.')}: ${item.msg}`
+  const path = Array.isArray(item.loc) ? item.loc.filter((step) => typeof step === 'string') : []
+  return path.length === 0 ? item.msg : `${path.join('.')}: ${item.msg}`
 }
 
 function findPlace(json: unknown): ErrorBody['place'] {
@@ -76,17 +82,18 @@ function findPlace(json: unknown): ErrorBody['place'] {
   return isNested ? 'error.message' : null
 }
 
-/** Name and value of the one field of an object; empty when it has none or more, or is no object. */
+/** The name and value of the only field of an object. Empty when the value is not an object with one field. */
 function soleEntry(value: unknown): [name: string, value: unknown] | [] {
   const [entry, ...others] = isRecord(value) ? Object.entries(value) : []
   return entry === undefined || others.length > 0 ? [] : entry
 }
 
-/** While polling, the gateway rewrites a provider's error into a task that is `running` (upstream-api 3.5). */
+/** Whether the gateway rewrote a provider error into a task with status `running` (upstream-api 3.5). */
 function isMasked({ id, status }: Record<string, unknown>): boolean {
   return typeof id === 'string' && status === 'running'
 }
 
+/** Error codes inside a message (upstream-api 5.5). */
 const NAMED_CODE =
   /\b(?:(?:NotFound|InvalidParameter|MissingParameter|AccessDenied|RateLimit\w*)(?:\.\w+)*|\w+SensitiveContentDetected(?:\.\w+)?)/
 
@@ -100,7 +107,10 @@ function findCode(json: unknown, text: string): string | null {
     : null
 }
 
-/** Undefined for what is not JSON. Depth does no harm: the parser does not recurse, and nothing here walks the result. */
+/**
+ * Parses JSON. Returns undefined when the text is not JSON. Deep nesting is safe: the parser is not
+ * recursive, and nothing in this file walks the whole result.
+ */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
@@ -109,6 +119,7 @@ export function parseJson(text: string): unknown {
   }
 }
 
+/** Whether a value is an object and not an array or null. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,20 +1,24 @@
 import { plainText } from './plain-text.ts'
 
+/** Why a request to 0-0 failed (upstream-api 5.7). */
 export type UpstreamErrorCode =
-  /** 0-0 does not accept the key. */
+  /** 0-0 does not accept the API key. */
   | 'UNAUTHENTICATED'
-  /** The key is good, but not for this. */
+  /** The API key is valid, but does not allow this request. */
   | 'FORBIDDEN'
+  /** The balance at 0-0 is not sufficient. */
   | 'PAYMENT_REQUIRED'
+  /** 0-0 does not know the entity. */
   | 'NOT_FOUND'
-  /** 0-0 or a provider behind it said no, and will say so again. */
+  /** 0-0 or a provider refused the request. The same request would be refused again. */
   | 'UPSTREAM_REJECTED'
+  /** 0-0 or a provider asks for fewer requests. */
   | 'RATE_LIMITED'
-  /** Nothing was done, and the same call may succeed later. */
+  /** Nothing was done. The same request may succeed later. */
   | 'UPSTREAM_UNAVAILABLE'
-  /** An answer came that cannot be read. */
+  /** The response cannot be understood. Nothing was done. */
   | 'UPSTREAM_PROTOCOL'
-  /** A create was sent, and what came of it is not known. */
+  /** A create was sent, and it is not known whether 0-0 carried it out. */
   | 'OUTCOME_UNKNOWN'
 
 const MESSAGES: Record<UpstreamErrorCode, string> = {
@@ -30,31 +34,36 @@ const MESSAGES: Record<UpstreamErrorCode, string> = {
 }
 
 interface Details {
-  /** Why, mostly in 0-0's own words. Made plain and short before it enters the message. */
+  /** The reason, usually the text of 0-0. It becomes part of the message, after `plainText`. */
   reason?: string | null
-  /** 0-0's own words where `reason` does not have them. Made plain and short. */
+  /** The text of 0-0, when it is not in `reason`. `plainText` is applied to it. */
   upstreamMessage?: string | null
   upstreamCode?: string | null
   retryAfterMs?: number | null
-  /** Absent: true for OUTCOME_UNKNOWN alone. */
+  /** Default: true for OUTCOME_UNKNOWN, false for every other code. */
   mayBeDone?: boolean
   cause?: unknown
 }
 
-/** A call to 0-0 that did not succeed. `message` is ours and safe to show; `cause` is for logs only. */
+/** A failed request to 0-0. `message` is safe to show to users; `cause` is for logs only. */
 export class UpstreamError extends Error {
   override readonly name = 'UpstreamError'
   readonly code: UpstreamErrorCode
-  /** What upstream calls it, e.g. `9003` or `NotFound.group_id`. */
+  /** The error code of 0-0 or a provider, such as `9003` or `NotFound.group_id`. Null when there is none. */
   readonly upstreamCode: string | null
-  /** How long to wait before another call can succeed; null when 0-0 does not say. */
+  /** How long to wait before the next request can succeed. Null when this is unknown. */
   readonly retryAfterMs: number | null
-  /** 0-0's own words, in whatever language they are, when `message` does not have them: plain text, at most 300 characters. */
+  /**
+   * The text of 0-0, in any language, when `message` does not include it. Plain text of at most 300
+   * characters. Null when there is none.
+   */
   readonly upstreamMessage: string | null
   /**
-   * Whether 0-0 may have carried out the create that failed with this error (upstream-api 10.1): true when a provider
-   * answered after the gateway's repeats, or when the connection broke after the request had left. Always false for a read,
-   * for what was never sent, for the edge's and the gateway's own texts, and for a definite refusal.
+   * Whether 0-0 may have carried out the create that failed with this error (upstream-api 10.1). True
+   * when the response may be a provider's response to a retry of the gateway, when the response is
+   * invalid, and when the connection broke after the request was sent. False for a read, for a request
+   * that was never sent, for errors that the edge or the gateway wrote itself, and for a definite
+   * refusal.
    */
   readonly mayBeDone: boolean
 

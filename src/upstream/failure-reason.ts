@@ -1,6 +1,9 @@
 import { plainText } from './plain-text.ts'
 
-/** Where the providers behind 0-0 say why an asset or a task failed; no document names the place. */
+/**
+ * The fields where providers put the reason why an asset or a video task failed. No document names
+ * the field (upstream-api 2.2, 3.4 and 8).
+ */
 export interface FailureBody {
   error?: unknown
   Error?: unknown
@@ -8,7 +11,10 @@ export interface FailureBody {
   failure_reason?: unknown
 }
 
-/** One readable line such as `DownloadFailed: the URL gave 404`, from a text or from an object with code and message. */
+/**
+ * Returns the reason of a failure as one line of plain text, such as
+ * `DownloadFailed: the URL gave 404`. Null when no field has a usable text.
+ */
 export function readFailureReason(body: FailureBody): string | null {
   for (const value of [body.error, body.Error, body.fail_reason, body.failure_reason]) {
     const reason = plainText(describe(value))
@@ -17,16 +23,22 @@ export function readFailureReason(body: FailureBody): string | null {
   return null
 }
 
-/** `code: message`. The message may be an object with code and message itself (upstream-api 10.4), but only once. */
+/**
+ * Formats `code: message`. The message can be an object with a code and a message itself, one level
+ * deep (upstream-api 10.4).
+ */
 function describe(value: unknown, mayNest = true): string {
   if (typeof value !== 'object' || value === null) return stringify(value)
   const { Code, code = Code, Message, message = Message } = value as Record<string, unknown>
   if (code === undefined && message === undefined) return stringify(value)
-  const words = mayNest ? describe(message, false) : stringify(message)
-  return [stringify(code), words].filter(Boolean).join(': ')
+  const text = mayNest ? describe(message, false) : stringify(message)
+  return [stringify(code), text].filter(Boolean).join(': ')
 }
 
-/** Providers put any JSON where a text is expected. Empty for what says nothing, or is nested too deeply to be written. */
+/**
+ * Converts any JSON value to text, because providers do not always send a string. Empty for null, an
+ * empty object, and a value that is nested too deeply for JSON.stringify.
+ */
 function stringify(value: unknown): string {
   if (typeof value !== 'object' || value === null) return String(value ?? '')
   try {

@@ -8,21 +8,25 @@ import type {
 } from '../model.ts'
 
 /*
- * What 0-0 will take, checked before it is asked. Each check gives every issue at once, with paths as in the GraphQL input.
- * Pixels, bytes and seconds of media are left to 0-0, which alone sees them.
+ * Checks of the input limits of 0-0, made before a request is sent. Each check returns all issues at
+ * once, with paths as in the GraphQL input, and an empty array for valid input. The size, format and
+ * length of media are checked by 0-0 only, because we do not download the files.
  */
 
-/** Name and description: upstream-api 2.1. */
+/** Checks the name and the description of a group (upstream-api 2.1). */
 export function checkAssetGroup(request: CreateAssetGroupRequest): InputIssue[] {
   return [...groupIssues(request)]
 }
 
-/** Name and URL: upstream-api 2.2. */
+/** Checks the name and the URL of an asset (upstream-api 2.2). */
 export function checkAsset(request: CreateAssetRequest): InputIssue[] {
   return [...assetIssues(request)]
 }
 
-/** Options: upstream-api 3.1; resources: 3.2. Limits are known for the Seedance 2.0 models only. */
+/**
+ * Checks the options (upstream-api 3.1) and the resources (upstream-api 3.2) of a video task. Most
+ * limits are known for the Seedance 2.0 models only.
+ */
 export function checkVideoTask(request: CreateVideoTaskRequest): InputIssue[] {
   return [...videoTaskIssues(request)]
 }
@@ -87,7 +91,10 @@ function* optionIssues({
   }
 }
 
-/** A first frame, or a first and a last one: at most one image each. */
+/**
+ * Frames: at most one FIRST_FRAME and one LAST_FRAME, both images. A LAST_FRAME needs a FIRST_FRAME
+ * (upstream-api 3.2).
+ */
 function* frameIssues(resources: VideoResourceRequest[]): Issues {
   const firstFrame = resources.findIndex(({ role }) => role === 'FIRST_FRAME')
   const lastFrame = resources.findIndex(({ role }) => role === 'LAST_FRAME')
@@ -104,10 +111,10 @@ function* frameIssues(resources: VideoResourceRequest[]): Issues {
 }
 
 const MAX_REFERENCES: Record<AssetType, number> = { IMAGE: 9, VIDEO: 3, AUDIO: 3 }
-/** The most files any video takes. */
+/** The maximum number of resources of a video task (upstream-api 3.2). */
 export const MAX_FILES = 12
 
-/** References: never together with frames, only so many, and not of audio alone. */
+/** References: not together with frames, limited in number, and not audio only (upstream-api 3.2). */
 function* referenceIssues(resources: VideoResourceRequest[]): Issues {
   const hasFrame = resources.some(({ role }) => role !== 'REFERENCE')
   for (const [index, { role }] of resources.entries()) {
@@ -129,10 +136,10 @@ function* referenceIssues(resources: VideoResourceRequest[]): Issues {
   }
 }
 
-/** More than any model makes: an hour. */
+/** One hour, in seconds. Longer than any known model allows. */
 const MAX_DURATION = 3_600
 
-/** Of other models it is known only that they take no assets (upstream-api 3.2). */
+/** The only known limit of other models is that they do not accept assets (upstream-api 3.2). */
 function* otherModelIssues({ model, duration, resources }: CreateVideoTaskRequest): Issues {
   if (duration !== undefined && duration !== -1 && !isIntegerIn(duration, 1, MAX_DURATION)) {
     yield issue(
@@ -146,7 +153,7 @@ function* otherModelIssues({ model, duration, resources }: CreateVideoTaskReques
   }
 }
 
-/** A URL with a user or a password in it would hand them on to everyone who sees the asset. */
+/** A user name or password in the URL would be visible to everyone who can see the asset. */
 function* urlIssues(value: string, ...path: (string | number)[]): Issues {
   const url = URL.parse(value)
   if (url === null || !/^https?:$/.test(url.protocol)) {
@@ -164,11 +171,11 @@ function isBlank(text: string): boolean {
   return text.trim() === ''
 }
 
-/** In characters as people count them, not in UTF-16 units. */
+/** The length in Unicode code points, not in UTF-16 code units. */
 function lengthOf(text: string): number {
   return Array.from(text).length
 }
 
-function isIntegerIn(value: number, least: number, most: number): boolean {
-  return Number.isInteger(value) && value >= least && value <= most
+function isIntegerIn(value: number, min: number, max: number): boolean {
+  return Number.isInteger(value) && value >= min && value <= max
 }

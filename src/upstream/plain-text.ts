@@ -1,13 +1,15 @@
+/** In Unicode code points. */
 const MAX_LENGTH = 300
 
-/** Separators of all kinds, control characters, invisible format characters and broken surrogates. */
+/** Separators, control characters, invisible format characters and unpaired surrogates. */
 const BLANK = /[\p{Z}\p{Cc}\p{Cf}\p{Cs}]+/gu
 const KEY = /\bbearer\s+\S+|\bsk-[\w-]+/gi
 const MARKUP = /<!doctype|<\/?[a-z][\w:-]*(\s[^<>]*)?>/i
 
 /**
- * A text of upstream's as one short line that may be shown to end users, with everything that looks like a key taken out;
- * null when nothing is left or when it is markup, which was never meant for them.
+ * Makes a text from 0-0 safe to show to users: one line, at most 300 characters, with `[key]` in place
+ * of anything that looks like an API key. Null for an empty text, and for markup such as HTML,
+ * which must not be shown (upstream-api 5.6).
  */
 export function plainText(text: string): string | null {
   if (MARKUP.test(text)) return null

@@ -1,21 +1,25 @@
+/** Limits how many requests run at the same time. */
 export interface RequestQueue {
-  /** Resolves when it is this request's turn; rejects when `signal` aborts, after `maxWaitMs`, or when it is closed. */
+  /**
+   * Resolves when the request may start. Rejects when `signal` aborts, when the wait takes longer than
+   * `maxWaitMs`, or when the queue is closed.
+   */
   enter(signal: AbortSignal, maxWaitMs: number): Promise<void>
-  /** To be called once for each turn, when it is over. */
+  /** Must be called once for each request that started, when it has ended. */
   leave(): void
-  /** Lets no more requests in; resolves when those that are in it, also those that wait, have left. */
+  /** Accepts no more requests. Resolves when all accepted requests, also the waiting ones, have ended. */
   close(): Promise<void>
 }
 
-/** Lets `maxInFlight` requests go on at once; the others wait in the order in which they came. */
+/** Creates a queue that runs at most `maxInFlight` requests at once and starts waiting requests in order. */
 export function createRequestQueue(maxInFlight: number): RequestQueue {
   const waiting = new Set<() => void>()
-  const emptied = Promise.withResolvers<void>()
+  const drained = Promise.withResolvers<void>()
   let inFlight = 0
   let isClosed = false
 
-  function settle(): void {
-    if (isClosed && inFlight === 0) emptied.resolve()
+  function resolveIfDrained(): void {
+    if (isClosed && inFlight === 0) drained.resolve()
   }
 
   return {
@@ -26,17 +30,19 @@ export function createRequestQueue(maxInFlight: number): RequestQueue {
         inFlight++
         return
       }
-      const turn = Promise.withResolvers<void>()
+      const start = Promise.withResolvers<void>()
       const giveUp = (reason: unknown) => {
-        waiting.delete(turn.resolve)
-        turn.reject(reason)
+        waiting.delete(start.resolve)
+        start.reject(reason)
       }
       const onAbort = () => giveUp(signal.reason)
-      const timer = setTimeout(() => giveUp(new Error(`no turn within ${maxWaitMs} ms`)), maxWaitMs)
+      const timer = setTimeout(() => {
+        giveUp(new Error(`no free connection within ${maxWaitMs} ms`))
+      }, maxWaitMs)
       signal.addEventListener('abort', onAbort)
-      waiting.add(turn.resolve)
+      waiting.add(start.resolve)
       try {
-        await turn.promise
+        await start.promise
       } finally {
         clearTimeout(timer)
         signal.removeEventListener('abort', onAbort)
@@ -47,17 +53,17 @@ export function createRequestQueue(maxInFlight: number): RequestQueue {
       const [next] = waiting
       if (next === undefined) {
         inFlight--
-        return settle()
+        return resolveIfDrained()
       }
-      // The turn is handed on, so that nobody who comes meanwhile can take it.
+      // Keep inFlight unchanged, so that a new request cannot start before the next waiting one.
       waiting.delete(next)
       next()
     },
 
     close() {
       isClosed = true
-      settle()
-      return emptied.promise
+      resolveIfDrained()
+      return drained.promise
     },
   }
 }

@@ -2,41 +2,51 @@ import { type AnswerOrigin, originOf } from './answer-origin.ts'
 import { type ErrorBody, isRecord, parseJson, readErrorBody } from './error-body.ts'
 import { classify, classifyEnvelope } from './error-classification.ts'
 import { UpstreamError, type UpstreamErrorCode } from './errors.ts'
-import { type ExchangeError, type HttpResponse, isSuccess, type Method } from './exchange.ts'
+import { type HttpRequestError, type HttpResponse, isSuccess, type Method } from './http-request.ts'
 import { plainText } from './plain-text.ts'
 import { parseRetryAfter } from './retry.ts'
 import type { Route } from './route.ts'
 
 /**
- * The JSON a successful answer carries (the `data` of an envelope, or a task as it is); any other answer throws an
- * UpstreamError.
+ * Returns the JSON of a successful response: `data` of the envelope (upstream-api 2), or the whole
+ * body for a video task (upstream-api 3). Throws an UpstreamError for any other response.
  *
- * The HTTP status is judged before the body: while polling, 0-0 rewrites some providers' errors into a body that says
- * `running`, and only the status still tells.
+ * Checks the HTTP status before the body. When a poll fails, the gateway can rewrite the error of
+ * the provider into a body with status `running`; then only the HTTP status shows the failure
+ * (upstream-api 3.5).
  */
 export function parseResponse(method: Method, route: Route, response: HttpResponse): unknown {
   const json = parseJson(response.body)
   if (!isSuccess(response.status)) throw httpError(method, route, response, json)
-  if (!isRecord(json)) throw unreadable(method, 'the answer is not a JSON object')
+  if (!isRecord(json)) throw invalidResponseError(method, 'the answer is not a JSON object')
 
   const { code } = json
   if (route === '/v1/video/tasks') {
-    // A task is a bare object; where a provider gave no task id, its own envelope comes through instead.
+    // A task has no envelope. But when the provider returns no task id, the gateway passes on the
+    // envelope of the provider (upstream-api 3.3).
     if (typeof code === 'number' && code !== 200) throw envelopeError(method, route, json)
     return json
   }
-  if (!/^\d+$/.test(String(code))) throw unreadable(method, 'the answer is not an envelope')
+  if (!/^\d+$/.test(String(code))) {
+    throw invalidResponseError(method, 'the answer is not an envelope')
+  }
   if (Number(code) !== 200) throw envelopeError(method, route, json)
   return json.data
 }
 
-/** The error for an answer that claims success and cannot be read: a create may have happened all the same. */
-export function unreadable(method: Method, cause: unknown): UpstreamError {
+/**
+ * Returns the error for a 2xx response that cannot be read: UPSTREAM_PROTOCOL for a read. For a
+ * create it is OUTCOME_UNKNOWN, because 0-0 may have carried it out.
+ */
+export function invalidResponseError(method: Method, cause: unknown): UpstreamError {
   return new UpstreamError(method === 'POST' ? 'OUTCOME_UNKNOWN' : 'UPSTREAM_PROTOCOL', { cause })
 }
 
-/** The error for an exchange without an answer: a create may have happened as soon as anything was sent. */
-export function unanswered(method: Method, cause: ExchangeError): UpstreamError {
+/**
+ * Returns the error for a request without a response: UPSTREAM_UNAVAILABLE. For a create that was
+ * sent, also in part, it is OUTCOME_UNKNOWN, because 0-0 may have carried it out.
+ */
+export function noResponseError(method: Method, cause: HttpRequestError): UpstreamError {
   const isUnknown = method === 'POST' && cause.stage === 'SENT'
   return new UpstreamError(isUnknown ? 'OUTCOME_UNKNOWN' : 'UPSTREAM_UNAVAILABLE', {
     reason: cause.stage === 'QUEUED' ? 'no connection to it was free' : null,
@@ -44,7 +54,7 @@ export function unanswered(method: Method, cause: ExchangeError): UpstreamError 
   })
 }
 
-/** The error for an answer whose status is not 2xx. */
+/** The error for a response whose status is not 2xx. */
 function httpError(
   method: Method,
   route: Route,
@@ -55,45 +65,52 @@ function httpError(
   const body = readErrorBody(json)
   const origin = originOf(response, body)
   const { code, mayBeDone, retryAfterMs } = classify({ method, route, status, origin, body })
-  const asked = parseRetryAfter(headers['retry-after'], Date.now())
+  const headerMs = parseRetryAfter(headers['retry-after'], Date.now())
   return new UpstreamError(code, {
-    ...wordsFor(code, body),
-    ...(code === 'OUTCOME_UNKNOWN' && { reason: describe(status, origin, body) }),
+    ...upstreamText(code, body),
+    ...(code === 'OUTCOME_UNKNOWN' && { reason: describeResponse(status, origin, body) }),
     upstreamCode: body.code,
-    // What is never to be sent again needs no time at which to do so.
-    retryAfterMs: code === 'OUTCOME_UNKNOWN' ? null : (asked ?? retryAfterMs),
+    // A create with an unknown outcome must not be sent again, so it has no retry time.
+    retryAfterMs: code === 'OUTCOME_UNKNOWN' ? null : (headerMs ?? retryAfterMs),
     mayBeDone,
     cause: `HTTP ${status}, written by: ${origin}`,
   })
 }
 
-/** The error for HTTP 200 with an envelope that says no. */
+/** The error for a 2xx response whose envelope has another `code` than 200 (upstream-api 5.5). */
 function envelopeError(method: Method, route: Route, json: Record<string, unknown>): UpstreamError {
   const body = readErrorBody(json)
   const code = classifyEnvelope(method, route, Number(json.code), body.text)
-  return new UpstreamError(code, { ...wordsFor(code, body), upstreamCode: body.code })
+  return new UpstreamError(code, { ...upstreamText(code, body), upstreamCode: body.code })
 }
 
-/** Those whose reason helps the caller; elsewhere upstream's words would only confuse, or tell of what belongs to others. */
+/**
+ * The codes whose message includes the text of 0-0, because it helps the caller. For the other codes
+ * the text would confuse the caller or reveal something about other users.
+ */
 const EXPLAINED: ReadonlySet<UpstreamErrorCode> = new Set([
   'FORBIDDEN',
   'PAYMENT_REQUIRED',
   'UPSTREAM_REJECTED',
 ])
 
-/** Where 0-0's words go. Those on a rate limit are often in Chinese and add nothing to ours, so they are kept apart. */
-function wordsFor(code: UpstreamErrorCode, { text }: ErrorBody) {
+/**
+ * Where the text of 0-0 goes. The text on a rate limit is often in Chinese and adds nothing to our
+ * message, so it goes into `upstreamMessage`.
+ */
+function upstreamText(code: UpstreamErrorCode, { text }: ErrorBody) {
   if (code === 'RATE_LIMITED') return { upstreamMessage: text }
   return { reason: EXPLAINED.has(code) ? text : null }
 }
 
 /**
- * What was answered to a create whose outcome is unknown, for its message. On a 5xx the words go along only when they are a
- * provider's and have a code: others may name hosts and programs inside the gateway (upstream-api 10.4).
+ * Describes the response to a create whose outcome is unknown, for the error message. The text of a
+ * 5xx is included only when it is from a provider and has a code. Other texts can name hosts and
+ * programs inside the gateway (upstream-api 10.4).
  */
-function describe(status: number, origin: AnswerOrigin, body: ErrorBody): string {
-  const words =
+function describeResponse(status: number, origin: AnswerOrigin, body: ErrorBody): string {
+  const text =
     status < 500 || (body.isFromProvider && body.code !== null) ? plainText(body.text) : null
-  const answer = `${origin === 'PROVIDER' ? 'a provider' : '0-0'} answered HTTP ${status}`
-  return words === null ? answer : `${answer}: ${words}`
+  const summary = `${origin === 'PROVIDER' ? 'a provider' : '0-0'} answered HTTP ${status}`
+  return text === null ? summary : `${summary}: ${text}`
 }

@@ -1,24 +1,25 @@
+/** Limits retries to a share of the requests, so that retries do not make an outage worse. */
 export interface RetryBudget {
-  /** To be told of every request, once, whatever becomes of it. */
+  /** Must be called once for each request, whatever its result. */
   addRequest(): void
-  /** Whether one more retry is affordable; it is then spent. */
+  /** Takes one retry from the budget. Returns false when the budget is empty. */
   spend(): boolean
 }
 
-/** In hundredths of a retry: whole numbers, so that nothing is lost to rounding. */
+/* The unit is a hundredth of a retry: integers avoid rounding errors. */
 const COST = 100
 const CAPACITY = 5 * COST
-const EARNED = 5
+const EARNED_PER_REQUEST = 5
 
 /**
- * Five retries at hand and one more for every twenty requests, so that among any 100 requests in a row, and among any
- * larger number of them, retries are at most 10 %, whatever was saved up before.
+ * Creates a full budget of five retries. Twenty requests add one retry, up to five. So among any 100 or
+ * more consecutive requests, there is at most one retry for every ten requests.
  */
 export function createRetryBudget(): RetryBudget {
   let balance = CAPACITY
   return {
     addRequest() {
-      balance = Math.min(CAPACITY, balance + EARNED)
+      balance = Math.min(CAPACITY, balance + EARNED_PER_REQUEST)
     },
     spend() {
       if (balance < COST) return false

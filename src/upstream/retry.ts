@@ -3,17 +3,22 @@ import { UpstreamError } from './errors.ts'
 
 const MAX_RETRIES = 2
 
+/** When withRetries retries. */
 export interface RetryOptions {
+  /** See retryDelayMs. */
   baseDelayMs: number
-  /** On the clock of `performance.now()`: no pause begins that would end after it. */
+  /** In the time base of `performance.now()`. No retry is made whose delay would end after it. */
   deadlineMs: number
-  /** Ends a pause at once; the failure before it is then thrown. */
+  /** Ends the delay before a retry. Then the last failure is thrown. */
   signal: AbortSignal
-  /** Asked before each retry that is otherwise due; the failure before it is thrown when the answer is no. */
+  /** Called before each delay. When it returns false, the last failure is thrown. */
   mayRetry: (failure: UpstreamError) => boolean
 }
 
-/** What `attempt` gives, tried again at most twice while it fails with something that may pass. */
+/**
+ * Returns the result of `attempt`, which gets its number, from 1. Retries at most twice, and only
+ * after UPSTREAM_UNAVAILABLE or RATE_LIMITED. Throws the failure of the last attempt.
+ */
 export async function withRetries<T>(
   attempt: (number: number) => Promise<T>,
   { baseDelayMs, deadlineMs, signal, mayRetry }: RetryOptions,
@@ -22,7 +27,7 @@ export async function withRetries<T>(
     try {
       return await attempt(retry + 1)
     } catch (error) {
-      if (retry === MAX_RETRIES || !mayPass(error)) throw error
+      if (retry === MAX_RETRIES || !isTransient(error)) throw error
       const delayMs = retryDelayMs(retry, baseDelayMs, error.retryAfterMs, Math.random())
       if (performance.now() + delayMs >= deadlineMs || !mayRetry(error)) throw error
       await sleep(delayMs, undefined, { signal }).catch(() => {
@@ -32,7 +37,7 @@ export async function withRetries<T>(
   }
 }
 
-function mayPass(error: unknown): error is UpstreamError {
+function isTransient(error: unknown): error is UpstreamError {
   return (
     error instanceof UpstreamError &&
     (error.code === 'UPSTREAM_UNAVAILABLE' || error.code === 'RATE_LIMITED')
@@ -40,8 +45,9 @@ function mayPass(error: unknown): error is UpstreamError {
 }
 
 /**
- * The pause before retry 0, 1, …: exponential with full jitter (`random` is in [0, 1)), on top of the pause that upstream
- * asked for, so that all who were told the same do not come back together.
+ * Returns the delay in milliseconds before retry 0, 1, …: exponential backoff with full jitter
+ * (`random` is in [0, 1)), added to the delay that 0-0 asked for. The jitter prevents that clients
+ * with the same Retry-After retry at the same moment.
  */
 export function retryDelayMs(
   retry: number,
@@ -52,12 +58,12 @@ export function retryDelayMs(
   return (retryAfterMs ?? 0) + random * baseDelayMs * 2 ** retry
 }
 
-/** The longest pause that is believed: a day. A quota may be one for each day; what is longer is a mistake. */
+/** One day. A daily quota can need that much; a longer delay is regarded as a mistake. */
 const MAX_RETRY_AFTER_MS = 24 * 3_600_000
 
 /**
- * The value of a Retry-After header, seconds or a date, as milliseconds from now (RFC 9110, 10.2.3): from 0 to a day, so that
- * it can be added to any date. Null when the value is neither.
+ * Converts a Retry-After header, seconds or an HTTP date, to milliseconds from now (RFC 9110, 10.2.3).
+ * The result is from 0 to one day. Null when the value is absent or has another format.
  */
 export function parseRetryAfter(value: string | undefined, nowMs: number): number | null {
   const delayMs = readDelayMs(value ?? '', nowMs)

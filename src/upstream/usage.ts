@@ -1,12 +1,15 @@
 const FRAMES_PER_SECOND = 24
+/** Seconds. */
 const DEFAULT_DURATION = 5
+/** Pixels. */
 const DEFAULT_HEIGHT = 720
-/** The largest number that fits GraphQL's Int. */
+/** The largest value of GraphQL's Int. */
 const MAX_INT = 2 ** 31 - 1
 
 /**
- * What 0-0 will count for a video, by the formula of its own estimate (upstream-api 3.6): the ratio plays no part, a
- * duration the model chooses counts as five seconds, and a resolution without a plain height, such as `4k`, as 720p.
+ * Estimates the video tokens that 0-0 will count, with 0-0's own formula (upstream-api 3.6). The ratio
+ * is ignored. A duration of -1 (the model chooses) counts as 5 s. A resolution without a plain height,
+ * such as `4k`, counts as 720p.
  */
 export function estimateVideoTokens(video: {
   duration?: number | undefined

@@ -16,12 +16,15 @@ import type {
 import { readFailureReason } from './failure-reason.ts'
 
 /*
- * The bodies of 0-0 and our words for them, both ways. Nobody documents these bodies in full, so reading asks for the id
- * and takes everything else as it comes: what is absent or of an unexpected type is null, what is unknown is passed over.
- * The `read…` functions throw a ZodError when there is no id.
+ * Translates between the JSON bodies of 0-0 and our model. The bodies are not fully documented, so the
+ * `read…` functions require only the id and throw a ZodError without it. Any other field that is
+ * absent or has an unexpected type becomes null. Unknown fields are ignored.
  */
 
-/** `data` of GET and POST /v1/asset-groups; some providers give the bare id. */
+/**
+ * Reads `data` of GET and POST /v1/asset-groups (upstream-api 2.1). Some providers send only the id, as
+ * a string. Throws a ZodError when there is no id.
+ */
 export function readAssetGroup(data: unknown, platform: Platform): AssetGroupSnapshot {
   const group = AssetGroupBody.parse(typeof data === 'string' ? { group_id: data } : data)
   return {
@@ -36,7 +39,7 @@ export function readAssetGroup(data: unknown, platform: Platform): AssetGroupSna
   }
 }
 
-/** `data` of GET and POST /v1/assets. */
+/** Reads `data` of GET and POST /v1/assets (upstream-api 2.2). Throws a ZodError when there is no id. */
 export function readAsset(data: unknown, platform: Platform): AssetSnapshot {
   const asset = AssetBody.parse(data)
   return {
@@ -53,13 +56,16 @@ export function readAsset(data: unknown, platform: Platform): AssetSnapshot {
   }
 }
 
-/** The body of POST /v1/video/tasks. Some providers give nothing but the id of what they have accepted. */
+/**
+ * Reads the body of POST /v1/video/tasks (upstream-api 3.3). A task without a status is QUEUED, because
+ * some providers send only the id. Throws a ZodError when there is no id.
+ */
 export function readCreatedVideoTask(body: unknown): AcceptedVideoTask {
   const task = readVideoTask(body)
   return task.rawStatus === null ? { ...task, status: 'QUEUED' } : task
 }
 
-/** The body of GET /v1/video/tasks/{task_id}. */
+/** Reads the body of GET /v1/video/tasks/{task_id} (upstream-api 3.4). Throws a ZodError when there is no id. */
 export function readVideoTask(body: unknown): AcceptedVideoTask {
   const task = VideoTaskBody.parse(body)
   const { video, content, usage } = task
@@ -95,6 +101,7 @@ export function readVideoTask(body: unknown): AcceptedVideoTask {
   }
 }
 
+/** Returns the body of POST /v1/asset-groups (upstream-api 2.1). */
 export function writeAssetGroup(request: CreateAssetGroupRequest): object {
   return {
     platform: request.platform,
@@ -104,6 +111,7 @@ export function writeAssetGroup(request: CreateAssetGroupRequest): object {
   }
 }
 
+/** Returns the body of POST /v1/assets (upstream-api 2.2). */
 export function writeAsset(request: CreateAssetRequest): object {
   return {
     platform: request.platform,
@@ -114,7 +122,10 @@ export function writeAsset(request: CreateAssetRequest): object {
   }
 }
 
-/** `audio` always goes along, since its default differs between the providers behind 0-0. */
+/**
+ * Returns the body of POST /v1/video/tasks (upstream-api 3.1). `audio` is always sent, because its
+ * default is not the same for all providers.
+ */
 export function writeVideoTask(request: CreateVideoTaskRequest): object {
   return {
     model: request.model,
@@ -131,8 +142,9 @@ export function writeVideoTask(request: CreateVideoTaskRequest): object {
 }
 
 /**
- * `role` always goes along: without it the first image becomes the first frame. `asset_id` is taken for a URL unless it
- * starts exactly `Asset-`; an `asset://` URL names an asset in every spelling (upstream-api 3.2).
+ * `role` is always sent: without it, 0-0 uses the first image as the first frame. 0-0 treats `asset_id`
+ * as a URL unless it starts with exactly `Asset-`. So any other asset id is sent as an `asset://` URL
+ * (upstream-api 3.2).
  */
 function writeResource(resource: VideoResourceRequest): object {
   const { type, role, assetId, url } = resource
@@ -160,7 +172,7 @@ const ASSET_STATUSES = new Map<string | undefined, AssetStatus>([
   ['failed', 'FAILED'],
 ])
 
-/** The words of 0-0 and those that slip through it from the providers (upstream-api 3.5). */
+/** The status values of 0-0 and of the providers, in lower case (upstream-api 3.5). */
 const VIDEO_TASK_STATUSES = new Map<string | undefined, VideoTaskStatus>([
   ['queued', 'QUEUED'],
   ['running', 'RUNNING'],
@@ -193,7 +205,7 @@ const number = z
   .nullable()
   .catch(null)
 
-/** Whole, and no larger than GraphQL's Int; anything else says nothing. */
+/** Rounded to an integer. Null when it does not fit GraphQL's Int. */
 const count = number
   .transform((value) => (value === null ? null : Math.round(value)))
   .pipe(z.int32().nullable())
@@ -201,7 +213,7 @@ const count = number
 
 const timestamp = z.union([z.string(), z.number()]).nullable().catch(null)
 
-/** Numbers too large to be exact are refused: such an id would be another one. */
+/** A string, or a number that JavaScript can represent exactly. A rounded number would be another id. */
 const id = z
   .union([z.string(), z.int().transform(String)])
   .nullable()
@@ -258,18 +270,20 @@ const VideoTaskBody = z.object({
 
 const Id = z.string('an id is missing').min(1, 'an id is missing')
 
+/** The first id that is neither null nor empty. Throws a ZodError when there is none. */
 function readId(...candidates: (string | null)[]): string {
   return Id.parse(candidates.find((candidate) => candidate !== null && candidate !== ''))
 }
 
-/** The address when it is absolute http or https; anything else would be of no use to a browser, or a danger. */
+/** The URL when it is absolute http or https, otherwise null. Other URLs are useless or dangerous in a browser. */
 function httpUrl(value: string | null): string | null {
   return value !== null && /^https?:$/.test(URL.parse(value)?.protocol ?? '') ? value : null
 }
 
 /**
- * When something was created. Numbers below 1e11 are seconds and from 1e12 on milliseconds; what lies between is a copying
- * mistake, never a date (upstream-api 2.3). Texts are numbers or ISO 8601 with an offset. Null when there is no telling.
+ * Reads a time of 0-0. A number below 1e11 is in seconds, and from 1e12 in milliseconds. A number in
+ * between is a copying mistake and gives null (upstream-api 2.3). A string is such a number, or ISO 8601
+ * with an offset. Null for any other value.
  */
 export function readTimestamp(value: string | number | null): Date | null {
   if (typeof value === 'string' && !/^\d+$/.test(value)) {

@@ -1,29 +1,36 @@
 import packageJson from '../../package.json' with { type: 'json' }
 import { UpstreamError } from './errors.ts'
-import type { HttpRequest, Method } from './exchange.ts'
+import type { HttpRequest, Method } from './http-request.ts'
 import type { Route } from './route.ts'
 
-export interface RequestOutline {
+/** A request to 0-0: what to send, and how to read the response. A read may take several attempts. */
+export interface UpstreamRequest<T> {
   method: Method
   route: Route
-  /** The resource to read; a create has none. */
+  /** The id of the entity to read. Absent for a create. */
   id?: string
   query?: Record<string, string>
+  /** Sent as JSON. Absent for a read. */
   body?: object
+  /** Converts the JSON of a successful response. What it throws means that the response is invalid. */
+  read: (json: unknown) => T
 }
 
 const USER_AGENT = `zerograph/${packageJson.version}`
-/** Ids of 0-0 are opaque, but no path may be made of one that is `..` or holds a slash. */
+/** The format of 0-0's ids is not documented. This excludes `..` and slashes, which would change the path. */
 const ID = /^[A-Za-z0-9_-]{1,128}$/
 const CREDENTIAL = /^[\x21-\x7e]+$/
 
 /**
- * The whole request, made from nothing: no header of any caller's passes through here. Throws NOT_FOUND for an id that
- * cannot be one of 0-0's and UNAUTHENTICATED for a key that no header can carry.
+ * Builds the HTTP request of an UpstreamRequest. All headers are made here; none is copied from the
+ * caller's request (upstream-api 1: some headers must never be sent).
+ *
+ * Throws an UpstreamError: NOT_FOUND when the id cannot be an id of 0-0, UNAUTHENTICATED when the key
+ * has characters that a header cannot contain.
  */
-export function buildRequest(
+export function buildHttpRequest(
   basePath: string,
-  { method, route, id, query = {}, body }: RequestOutline,
+  { method, route, id, query = {}, body }: UpstreamRequest<unknown>,
   { credential, requestId }: { credential: string; requestId: string },
 ): HttpRequest {
   if (!CREDENTIAL.test(credential)) throw new UpstreamError('UNAUTHENTICATED')
@@ -43,7 +50,7 @@ export function buildRequest(
   }
 }
 
-/** The id, when it can be one of 0-0's; otherwise it names nothing, and NOT_FOUND is thrown without asking. */
+/** Returns the id. Throws an UpstreamError NOT_FOUND, without a request, when it cannot be an id of 0-0. */
 export function checkedId(id: string): string {
   if (!ID.test(id)) throw new UpstreamError('NOT_FOUND')
   return id

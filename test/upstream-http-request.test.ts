@@ -1,7 +1,12 @@
 import { getEventListeners } from 'node:events'
 import { buildConnector, Pool } from 'undici'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { ExchangeError, exchange, isSuccess, MAX_BODY_BYTES } from '../src/upstream/exchange.ts'
+import {
+  HttpRequestError,
+  isSuccess,
+  MAX_BODY_BYTES,
+  sendHttpRequest,
+} from '../src/upstream/http-request.ts'
 import { serve } from './support/serve.ts'
 
 const request = { method: 'GET', path: '/', headers: {}, body: null } as const
@@ -27,11 +32,16 @@ test('a request whose time was over before it had a connection is never sent', a
   const caller = new AbortController()
   const onSent = vi.fn()
 
-  const late = exchange(pool, { ...request, path: '/late' }, caller.signal, onSent)
+  const late = sendHttpRequest(pool, { ...request, path: '/late' }, caller.signal, onSent)
   caller.abort('late')
   await expect(late).rejects.toMatchObject({ stage: 'CONNECTING', cause: 'late' })
   gate.resolve()
-  const next = exchange(pool, { ...request, path: '/next' }, new AbortController().signal, nothing)
+  const next = sendHttpRequest(
+    pool,
+    { ...request, path: '/next' },
+    new AbortController().signal,
+    nothing,
+  )
 
   await expect(next).resolves.toMatchObject({ status: 200, body: '{}' })
   expect(paths).toEqual(['/next'])
@@ -43,7 +53,7 @@ test('a request whose time is over before it begins is not sent', async () => {
   const pool = openPool(await serve(handler))
   const onSent = vi.fn()
 
-  const result = exchange(pool, request, AbortSignal.abort('late'), onSent)
+  const result = sendHttpRequest(pool, request, AbortSignal.abort('late'), onSent)
 
   await expect(result).rejects.toMatchObject({ stage: 'CONNECTING', cause: 'late' })
   expect(onSent).not.toHaveBeenCalled()
@@ -53,7 +63,7 @@ test('a request whose time is over before it begins is not sent', async () => {
 test('a connection that is refused was not used', async () => {
   const pool = openPool('http://127.0.0.1:1')
 
-  const result = exchange(pool, request, new AbortController().signal, nothing)
+  const result = sendHttpRequest(pool, request, new AbortController().signal, nothing)
 
   await expect(result).rejects.toMatchObject({ stage: 'CONNECTING' })
 })
@@ -71,8 +81,8 @@ test.each([
   const { signal } = new AbortController()
 
   const answers = [
-    await exchange(pool, request, signal, nothing),
-    await exchange(pool, request, signal, nothing),
+    await sendHttpRequest(pool, request, signal, nothing),
+    await sendHttpRequest(pool, request, signal, nothing),
   ]
 
   expect(answers.map(({ body }) => body.length)).toEqual([read, read])
@@ -80,7 +90,7 @@ test.each([
   expect(sockets.size).toBe(connections)
 })
 
-test('the signal is not listened to once the exchange has ended, well or not', async () => {
+test('the signal has no listener after the request succeeds or fails', async () => {
   const url = await serve((request, response) => {
     if (request.url === '/reset') request.socket.resetAndDestroy()
     else response.end('{}')
@@ -88,8 +98,8 @@ test('the signal is not listened to once the exchange has ended, well or not', a
   const pool = openPool(url)
   const { signal } = new AbortController()
 
-  await exchange(pool, request, signal, nothing)
-  const broken = exchange(pool, { ...request, path: '/reset' }, signal, nothing)
+  await sendHttpRequest(pool, request, signal, nothing)
+  const broken = sendHttpRequest(pool, { ...request, path: '/reset' }, signal, nothing)
   await expect(broken).rejects.toMatchObject({ stage: 'SENT' })
 
   expect(getEventListeners(signal, 'abort')).toEqual([])
@@ -97,18 +107,21 @@ test('the signal is not listened to once the exchange has ended, well or not', a
 
 test.each([
   ['QUEUED', 'the request waited for a free connection and was never sent'],
-  ['CONNECTING', 'no connection came about and the request was never sent'],
-  ['SENT', 'the exchange broke off'],
-] as const)('an exchange that ended while it was %s says so to the log', (stage, message) => {
-  const cause = new Error('reset')
+  ['CONNECTING', 'no connection was established and the request was never sent'],
+  ['SENT', 'the request was sent, but no complete response arrived'],
+] as const)(
+  'the error of a request that failed while %s has a message for the log',
+  (stage, message) => {
+    const cause = new Error('reset')
 
-  expect(new ExchangeError(stage, cause)).toMatchObject({
-    name: 'ExchangeError',
-    stage,
-    message,
-    cause,
-  })
-})
+    expect(new HttpRequestError(stage, cause)).toMatchObject({
+      name: 'HttpRequestError',
+      stage,
+      message,
+      cause,
+    })
+  },
+)
 
 test.each([
   [199, false],
