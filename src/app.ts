@@ -3,15 +3,16 @@ import type { AddressInfo } from 'node:net'
 import type { GraphQLEnumType } from 'graphql'
 import type { Logger } from 'pino'
 import { createAuthenticate } from './auth/identity.ts'
-import { createBackgroundWork, type WaitUntil } from './background-work.ts'
 import type { Config } from './config.ts'
-import { failureBehind, isAbort } from './execution/error-mapping.ts'
-import { readPersistedDocuments } from './execution/persisted-documents.ts'
+import { createGraphQLHandler } from './execution/graphql-handler.ts'
+import { type PersistedDocuments, readPersistedDocuments } from './execution/persisted-documents.ts'
 import { createGraphiQLPage } from './http/graphiql.ts'
 import { exampleHeaders, tabs } from './http/graphiql-tabs.ts'
-import { createGraphQLHandler, type GraphQLHandler } from './http/graphql-handler.ts'
-import { createServer, type Server } from './http/server.ts'
+import { createHttpPlugins } from './http/http-plugins.ts'
+import { createServer, type Server, type ServerOptions } from './http/server.ts'
 import { type Ledger, openLedger } from './ledger/ledger.ts'
+import { createBackgroundWork, type WaitUntil } from './resolvers/background-work.ts'
+import type { Services } from './resolvers/context.ts'
 import { guardCallersKeys, guardHeldKey, type KeyGuard } from './resolvers/key-refusal.ts'
 import { createReads } from './resolvers/reads.ts'
 import { createTenantLock } from './resolvers/tenant-lock.ts'
@@ -19,7 +20,7 @@ import { schema } from './schema/index.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
 import { logOperations } from './telemetry/operation-log.ts'
 import { createOperations, type Operations } from './telemetry/operation-observer.ts'
-import { logRefusedRequests } from './telemetry/refused-request.ts'
+import { logRefusedRequests, type RefusedRequest } from './telemetry/refused-request.ts'
 import { startTracker, type Tracker, type TrackerOptions } from './tracking/tracker.ts'
 import { createUpstreamClient } from './upstream/client.ts'
 
@@ -151,18 +152,13 @@ async function observeOperations(
   closers: Closers,
 ): Promise<Operations> {
   const observers = [logOperations(log), metrics.observe]
-  if (!otlpEndpoint) return createOperations(observers, errorCodeOf)
+  if (!otlpEndpoint) return createOperations(observers)
   // OpenTelemetry is loaded only when it is used.
   const { startTracing } = await import('./telemetry/tracing.ts')
   const onError = (err: unknown) => log.warn({ err }, 'traces cannot be sent')
   const tracing = await startTracing({ endpoint: otlpEndpoint, onError })
   closers.push(() => tracing.stop())
-  return createOperations([...observers, tracing.observe], errorCodeOf)
-}
-
-/** The code of an error that the service defines; `ABORTED` when the caller left; null for any other error. */
-function errorCodeOf(error: unknown): string | null {
-  return isAbort(error) ? 'ABORTED' : (failureBehind(error)?.code ?? null)
+  return createOperations([...observers, tracing.observe])
 }
 
 function openLedgerOf(
@@ -228,7 +224,7 @@ async function createServerOf(parts: ServerParts): Promise<Server> {
     ? await readPersistedDocuments(config.persistedDocuments)
     : null
   return createServer({
-    graphql: createGraphQLHandlerOf(parts, persisted),
+    ...createGraphQLHandlerOf(parts, persisted),
     page: config.publicSchema && persisted === null ? createPage(sandboxUrl) : null,
     metrics,
     limits: config.limits,
@@ -240,41 +236,47 @@ async function createServerOf(parts: ServerParts): Promise<Server> {
 }
 
 function createGraphQLHandlerOf(
-  { config, log, ledger, guard, metrics, operations, waitUntil, onError }: ServerParts,
-  persisted: Awaited<ReturnType<typeof readPersistedDocuments>> | null,
-): GraphQLHandler {
+  parts: ServerParts,
+  persisted: PersistedDocuments | null,
+): Pick<ServerOptions, 'graphql' | 'isSubscription'> {
+  const { config, log, ledger, metrics, operations, onError } = parts
   const logRefused = logRefusedRequests(log)
-  const { limits, publicSchema } = config
-  return createGraphQLHandler({
+  const onRefused = (refused: RefusedRequest) => {
+    logRefused(refused)
+    metrics.onRefused(refused)
+  }
+  const { plugins, isSubscription } = createHttpPlugins(operations, onRefused)
+  const graphql = createGraphQLHandler({
     authenticate: createAuthenticate({
       config: config.identity,
       tenantOf: ledger.tenantOf,
       onError,
     }),
-    limits,
-    publicSchema,
+    limits: config.limits,
+    publicSchema: config.publicSchema,
     persisted,
-    services: {
-      limits,
-      ledger,
-      upstream: guard.upstream,
-      isKeyRefused: guard.isRefused,
-      reads: createReads({
-        upstream: guard.upstream,
-        ledger,
-        terminalTtlMs: config.terminalTtlMs,
-      }),
-      withTenantLock: createTenantLock(ledger.tenantLocks),
-      waitUntil,
-      onError,
-    },
+    services: createServices(parts),
     log,
     operations,
-    onRefused(refused) {
-      logRefused(refused)
-      metrics.onRefused(refused)
-    },
+    onRefused,
+    httpPlugins: plugins,
   })
+  return { graphql, isSubscription }
+}
+
+function createServices({ config, ledger, guard, waitUntil, onError }: ServerParts): Services {
+  const { upstream, isRefused } = guard
+  const { limits, terminalTtlMs } = config
+  return {
+    limits,
+    ledger,
+    upstream,
+    isKeyRefused: isRefused,
+    reads: createReads({ upstream, ledger, terminalTtlMs }),
+    withTenantLock: createTenantLock(ledger.tenantLocks),
+    waitUntil,
+    onError,
+  }
 }
 
 function createPage(sandboxUrl: string | null) {

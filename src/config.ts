@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { IdentityConfig } from './auth/identity.ts'
 import { type Host, parseHost } from './http/allowed-hosts.ts'
 import { UPSTREAM_CALL } from './schema/cost.ts'
 
@@ -171,22 +172,6 @@ function allowedHostsOf(env: Environment): Host[] | null {
   const isWildcard = own === null || ['0.0.0.0', '[::]'].includes(own.name)
   return [...(isWildcard ? [] : [own]), ...(env.ALLOWED_HOSTS ?? [])]
 }
-
-/** How callers say who they are. */
-export type IdentityConfig =
-  /** Each brings a 0-0 key of its own. */
-  | { mode: 'PASS_THROUGH' }
-  /** The service holds the key; a caller's tenant is a claim of its JWT. */
-  | {
-      mode: 'JWT'
-      upstreamApiKey: string
-      jwksUrl: string
-      issuer: string
-      audience: string
-      tenantClaim: string
-    }
-  /** The service holds the key, and whoever reaches it may use it. */
-  | { mode: 'ANONYMOUS'; upstreamApiKey: string }
 
 type Environment = z.infer<typeof EnvironmentShape>
 

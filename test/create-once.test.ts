@@ -2,10 +2,10 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import type { Ledger } from '../src/ledger/ledger.ts'
 import { LedgerUnavailable } from '../src/ledger/unavailable.ts'
+import { RequestError } from '../src/model/failure.ts'
 import type { Context } from '../src/resolvers/context.ts'
 import { type Create, createOnce } from '../src/resolvers/create-once.ts'
-import { RequestError } from '../src/resolvers/failure.ts'
-import { UpstreamError } from '../src/upstream/errors.ts'
+import { UpstreamError } from '../src/upstream/upstream-error.ts'
 import { KEY, until } from './support/app.ts'
 import { stopClock } from './support/clock.ts'
 import { openTestLedger, taskAddress, taskSeen } from './support/ledger.ts'
@@ -46,13 +46,14 @@ function contextOf(ledger: Ledger, replaced: Partial<Ledger> = {}, signal?: Abor
   const errors: unknown[] = []
   const background: Promise<unknown>[] = []
   const context = {
-    caller: () => ({
+    identity: {
       tenant: ledger.tenantOf(KEY),
       credential: KEY,
-      requestId: 'r',
       isShared: false,
-      signal,
-    }),
+      expiresAt: null,
+    },
+    requestId: 'r',
+    signal,
     ledger: { ...ledger, ...replaced },
     onError: (error: unknown) => errors.push(error),
     waitUntil<T>(work: Promise<T>) {
@@ -70,7 +71,7 @@ async function failureOf(creating: Promise<unknown>) {
     () => null,
     (error) => error,
   )
-  return error instanceof RequestError ? error.failure : error
+  return error instanceof RequestError && !(error instanceof UpstreamError) ? error.failure : error
 }
 
 test('what was created is given at once when the ledger is away, and recorded later', async () => {

@@ -1,8 +1,9 @@
 import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import { readConfig } from '../src/config.ts'
-import type { Services } from '../src/execution/operation-context.ts'
-import { createGraphQLHandler } from '../src/http/graphql-handler.ts'
+import { createGraphQLHandler } from '../src/execution/graphql-handler.ts'
+import type { Services } from '../src/resolvers/context.ts'
+import { createOperations } from '../src/telemetry/operation-observer.ts'
 import { temporaryFolder } from './support/app.ts'
 import { startProcess } from './support/process.ts'
 
@@ -12,6 +13,7 @@ function startHandler() {
     services: {} as Services,
     authenticate: async () => null,
     log: pino({ level: 'silent' }),
+    operations: createOperations([]),
     limits: readConfig({}).limits,
     publicSchema: true,
     persisted: null,

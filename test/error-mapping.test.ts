@@ -1,7 +1,7 @@
 import { GraphQLError } from 'graphql'
 import { expect, test, vi } from 'vitest'
 import { createErrorMapper } from '../src/execution/error-mapping.ts'
-import { UpstreamError } from '../src/upstream/errors.ts'
+import { UpstreamError } from '../src/upstream/upstream-error.ts'
 
 function wrapped(originalError: Error): GraphQLError {
   const inner = new GraphQLError(originalError.message, { originalError, path: ['asset'] })

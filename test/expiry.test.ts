@@ -1,5 +1,5 @@
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
-import { hasExpired, onExpiry } from '../src/auth/expiry.ts'
+import { hasExpired, onExpiry } from '../src/model/expiry.ts'
 
 const NOW = 1_700_000_000_000
 

@@ -1,13 +1,8 @@
 import { expect, test } from 'vitest'
 import { LedgerUnavailable } from '../src/ledger/unavailable.ts'
-import {
-  type Failure,
-  failureOf,
-  invalidInput,
-  orFailure,
-  RequestError,
-} from '../src/resolvers/failure.ts'
-import { UpstreamError, type UpstreamErrorCode } from '../src/upstream/errors.ts'
+import { type Failure, failureOf, invalidInput, RequestError } from '../src/model/failure.ts'
+import { orFailure } from '../src/resolvers/or-failure.ts'
+import { UpstreamError, type UpstreamErrorCode } from '../src/upstream/upstream-error.ts'
 
 test.for<[UpstreamErrorCode, ConstructorParameters<typeof UpstreamError>[1], object]>([
   ['UNAUTHENTICATED', {}, { retryable: false }],

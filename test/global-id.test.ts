@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { RequestError } from '../src/resolvers/failure.ts'
+import { RequestError } from '../src/model/failure.ts'
 import {
   getPlatformId,
   getVideoTaskId,

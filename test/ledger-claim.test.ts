@@ -125,7 +125,7 @@ test('what settled while it was polled is concluded by nobody', async () => {
   const active = await ledger.recordObservation(address, assetSeen('ACTIVE'))
 
   expect(await ledger.pollJobs.conclude(polled, assetSeen('FAILED'), nextPoll())).toBe(false)
-  expect(await ledger.pollJobs.conclude(polled, null, { endedBecause: 'late' })).toBe(false)
+  expect(await ledger.pollJobs.conclude(polled, null, { pollingEndedReason: 'late' })).toBe(false)
   expect(await ledger.find(address)).toEqual(active)
 })
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { EntityFilter } from '../src/ledger/lists.ts'
-import type { PageRequest } from '../src/ledger/page.ts'
+import type { EntityFilter } from '../src/ledger/list-entities.ts'
+import type { PageRequest } from '../src/model/page.ts'
 import { KEY, temporaryFolder } from './support/app.ts'
 import {
   assetAddress,

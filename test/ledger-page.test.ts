@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { createCursors } from '../src/ledger/cursors.ts'
-import { type PageBounds, type PageRequest, pageBounds } from '../src/ledger/page.ts'
+import { type PageBounds, pageBounds } from '../src/ledger/page-bounds.ts'
+import type { PageRequest } from '../src/model/page.ts'
 
 const secret = Buffer.alloc(32, 7)
 const cursors = createCursors(secret, 'tenant', 'asset')

@@ -158,7 +158,9 @@ test('a poll job that is given up leaves the status and says why, as a transitio
   const polled = await claimOne(ledger)
 
   clock.set(500)
-  expect(await ledger.pollJobs.conclude(polled, null, { endedBecause: 'too late' })).toBe(true)
+  expect(await ledger.pollJobs.conclude(polled, null, { pollingEndedReason: 'too late' })).toBe(
+    true,
+  )
 
   const known = await ledger.find(address)
   expect(known).toMatchObject({
@@ -177,7 +179,7 @@ test('a poll job that is given up leaves the status and says why, as a transitio
 test('what settles at last loses the note of the poll job that was given up', async () => {
   const ledger = await openTestLedger()
   const address = await registerAsset(ledger)
-  await ledger.pollJobs.conclude(await claimOne(ledger), null, { endedBecause: 'too late' })
+  await ledger.pollJobs.conclude(await claimOne(ledger), null, { pollingEndedReason: 'too late' })
 
   const active = await ledger.recordObservation(address, assetSeen('ACTIVE'))
 
@@ -193,7 +195,7 @@ test('what settles at last loses the note of the poll job that was given up', as
 test('what was given up and is registered again is polled again', async () => {
   const ledger = await openTestLedger()
   const address = await registerAsset(ledger)
-  await ledger.pollJobs.conclude(await claimOne(ledger), null, { endedBecause: 'too late' })
+  await ledger.pollJobs.conclude(await claimOne(ledger), null, { pollingEndedReason: 'too late' })
 
   await registerAsset(ledger)
 
@@ -210,7 +212,7 @@ test('a poll that sees the end ends the poll job, whatever was to follow, and te
   const before = ledger.notifier.count
 
   const ended = ledger.pollJobs.conclude(await claimOne(ledger), assetSeen('ACTIVE'), {
-    endedBecause: 'too late',
+    pollingEndedReason: 'too late',
   })
 
   expect(await ended).toBe(true)

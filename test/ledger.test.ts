@@ -11,7 +11,7 @@ import type {
   AssetStatus,
   VideoTaskSnapshot,
   VideoTaskStatus,
-} from '../src/model.ts'
+} from '../src/model/entities.ts'
 import { temporaryFolder } from './support/app.ts'
 import { engineSettings } from './support/engine.ts'
 import { openTestDatabase } from './support/ledger.ts'

@@ -1,7 +1,7 @@
 import { Agent, request } from 'node:http'
 import { expect, test } from 'vitest'
 import WebSocket from 'ws'
-import type { Services } from '../src/execution/operation-context.ts'
+import type { Services } from '../src/resolvers/context.ts'
 import { startApp, until } from './support/app.ts'
 import { eventsOf } from './support/event-stream.ts'
 import { scriptUpstream } from './support/upstream.ts'

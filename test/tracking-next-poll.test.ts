@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import type { ClaimedPollJob } from '../src/ledger/poll-job.ts'
+import type { ClaimedJob, ClaimedPollJob, PolledKind } from '../src/ledger/poll-job.ts'
 import { createNextPoll, REFUSED_POLLS } from '../src/tracking/next-poll.ts'
 import { reasonOf } from '../src/tracking/reason.ts'
 import { after, lengthened } from '../src/tracking/schedule.ts'
-import { UpstreamError } from '../src/upstream/errors.ts'
+import { UpstreamError } from '../src/upstream/upstream-error.ts'
 import { assetSeen } from './support/ledger.ts'
 
 const MINUTE_MS = 60_000
@@ -14,7 +14,9 @@ const pace = {
 const options = { heldKey: null, pace, random: () => 0 }
 const REFUSED = new UpstreamError('NOT_FOUND')
 
-function watch(more: Partial<ClaimedPollJob> = {}): ClaimedPollJob {
+type More = Partial<Omit<ClaimedJob<'asset'>, 'kind'>> & { kind?: PolledKind }
+
+function watch(more: More = {}): ClaimedPollJob {
   return {
     tenant: 'tenant',
     kind: 'asset',
@@ -30,7 +32,7 @@ function watch(more: Partial<ClaimedPollJob> = {}): ClaimedPollJob {
     fence: 1,
     submission: null,
     ...more,
-  }
+  } as ClaimedPollJob
 }
 
 const overdue = { deadlineAt: new Date('2026-01-01T00:00:00Z') }
@@ -71,7 +73,7 @@ describe('after an answer', () => {
 
   test('the poll job ends when its deadline has passed, with the last status', () => {
     expect(createNextPoll(options).afterAnswer(watch(overdue))).toEqual({
-      endedBecause:
+      pollingEndedReason:
         'Not settled by 2026-01-01T00:00:00.000Z, when watching it ended; 0-0 last said "Processing".',
     })
   })
@@ -130,7 +132,7 @@ describe('after a failure', () => {
     const { afterFailure } = createNextPoll(options)
 
     expect(afterFailure(watch(overdue), failed('UPSTREAM_UNAVAILABLE', 1_000))).toEqual({
-      endedBecause:
+      pollingEndedReason:
         'Not settled by 2026-01-01T00:00:00.000Z, when watching it ended; 0-0 last said "Processing"; ' +
         'the last poll failed: 0-0 cannot be reached or cannot answer now.',
     })
@@ -172,14 +174,16 @@ describe('after NOT_FOUND or FORBIDDEN', () => {
     const next = createNextPoll(options).afterFailure(watch({ refusedPolls: 2 }), REFUSED)
 
     expect(next).toEqual({
-      endedBecause: '3 polls in a row failed: 0-0 does not know this resource.',
+      pollingEndedReason: '3 polls in a row failed: 0-0 does not know this resource.',
     })
   })
 
   test('the deadline ends the poll job before that', () => {
     const next = createNextPoll(options).afterFailure(watch(overdue), REFUSED)
 
-    expect(next).toEqual({ endedBecause: expect.stringMatching(/^Not settled by .* not know/) })
+    expect(next).toEqual({
+      pollingEndedReason: expect.stringMatching(/^Not settled by .* not know/),
+    })
   })
 
   test('another failure in between does not count and does not start the count again', () => {
@@ -189,7 +193,7 @@ describe('after NOT_FOUND or FORBIDDEN', () => {
     )
 
     expect(next).not.toHaveProperty('refusedPolls')
-    expect(next).not.toHaveProperty('endedBecause')
+    expect(next).not.toHaveProperty('pollingEndedReason')
   })
 
   test('pause and number can be chosen', () => {
@@ -198,7 +202,7 @@ describe('after NOT_FOUND or FORBIDDEN', () => {
     const first = afterFailure(watch(), REFUSED)
 
     expect('nextPollAt' in first && inMs(first.nextPollAt)).toBe(1_000)
-    expect(afterFailure(watch({ refusedPolls: 1 }), REFUSED)).toHaveProperty('endedBecause')
+    expect(afterFailure(watch({ refusedPolls: 1 }), REFUSED)).toHaveProperty('pollingEndedReason')
   })
 })
 

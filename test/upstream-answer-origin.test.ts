@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { type AnswerOrigin, originOf } from '../src/upstream/answer-origin.ts'
 import { readErrorBody } from '../src/upstream/error-body.ts'
-import { UpstreamError, type UpstreamErrorCode } from '../src/upstream/errors.ts'
 import { parseResponse } from '../src/upstream/response-parser.ts'
 import type { Route } from '../src/upstream/route.ts'
+import { UpstreamError, type UpstreamErrorCode } from '../src/upstream/upstream-error.ts'
 
 const TASKS = '/v1/video/tasks'
 const ASSETS = '/v1/assets'

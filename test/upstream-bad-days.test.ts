@@ -11,8 +11,7 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => void
 const call = { credential: 'sk-test', requestId: 'request-1' }
 const ASSET = JSON.stringify({ code: 200, data: { asset_id: 'Asset-1', status: 'Active' } })
 
-const get = (client: UpstreamClient) =>
-  client.getAsset({ platform: 'JIMENG', assetId: 'Asset-1' }, call)
+const get = (client: UpstreamClient) => client.getAsset({ platform: 'JIMENG', id: 'Asset-1' }, call)
 
 const post = (client: UpstreamClient) =>
   client.createVideoTask(

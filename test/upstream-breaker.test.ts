@@ -18,7 +18,7 @@ const respond = (status: number) => (_request: IncomingMessage, response: Server
   void response.writeHead(status).end(ASSET)
 
 const read = (client: UpstreamClient, more: Partial<UpstreamCall> = {}) =>
-  client.getAsset({ platform: 'JIMENG', assetId: 'Asset-1' }, { ...call, ...more })
+  client.getAsset({ platform: 'JIMENG', id: 'Asset-1' }, { ...call, ...more })
 
 const create = (client: UpstreamClient, more: Partial<UpstreamCall> = {}) =>
   client.createAsset(

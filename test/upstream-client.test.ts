@@ -2,14 +2,14 @@ import { getEventListeners, once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { json } from 'node:stream/consumers'
 import { describe, expect, test, vi } from 'vitest'
-import type { CreateVideoTaskRequest } from '../src/model.ts'
+import type { CreateVideoTaskRequest } from '../src/model/requests.ts'
 import type { UpstreamCallReport } from '../src/upstream/call.ts'
 import type { UpstreamClient } from '../src/upstream/client.ts'
 import { serve } from './support/serve.ts'
 import { failureOf, startClient } from './support/upstream-client.ts'
 
 const call = { credential: 'sk-test', requestId: 'request-1' }
-const assetRef = { platform: 'JIMENG', assetId: 'Asset-1' } as const
+const assetRef = { platform: 'JIMENG', id: 'Asset-1' } as const
 const taskRequest: CreateVideoTaskRequest = {
   model: 'seedance-2-0',
   prompt: 'A slow pan',
@@ -31,7 +31,7 @@ describe('each call is the request 0-0 documents', () => {
   test.each<[string, (client: UpstreamClient) => Promise<unknown>, string, object | null]>([
     [
       'getAssetGroup',
-      (client) => client.getAssetGroup({ platform: 'BYTEPLUS', groupId: 'group-1' }, call),
+      (client) => client.getAssetGroup({ platform: 'BYTEPLUS', id: 'group-1' }, call),
       'GET /v1/asset-groups/group-1?platform=BYTEPLUS&model=seedance-2-0',
       null,
     ],
@@ -163,10 +163,15 @@ test('each call of a group or an asset gives what 0-0 says of it', async () => {
   })
   const client = startClient(url)
   const said = { name: 'Cast', status: 'ACTIVE', platform: 'BYTEPLUS' }
-  const group = { platform: 'BYTEPLUS', groupId: 'group-1' } as const
-  const asset = { platform: 'BYTEPLUS', assetId: 'Asset-1' } as const
+  const group = { platform: 'BYTEPLUS', id: 'group-1' } as const
+  const asset = { platform: 'BYTEPLUS', id: 'Asset-1' } as const
   const create = { platform: 'BYTEPLUS', name: 'Cast' } as const
-  const file = { ...group, url: 'https://example.com/a.png', type: 'IMAGE' } as const
+  const file = {
+    platform: 'BYTEPLUS',
+    groupId: 'group-1',
+    url: 'https://example.com/a.png',
+    type: 'IMAGE',
+  } as const
 
   // What is read is known by the id it was asked for with.
   expect(await client.getAssetGroup(group, call)).toMatchObject({ ...said, groupId: 'group-1' })
@@ -178,7 +183,7 @@ test('each call of a group or an asset gives what 0-0 says of it', async () => {
 test.each(['a', 'x'.repeat(128), 'Asset_1-b'])('the id %j can be one of 0-0', async (id) => {
   const url = await serve((_request, response) => answer(response, assetBody(id)))
 
-  const asset = await startClient(url).getAsset({ ...assetRef, assetId: id }, call)
+  const asset = await startClient(url).getAsset({ ...assetRef, id }, call)
 
   expect(asset.assetId).toBe(id)
 })
@@ -203,7 +208,7 @@ describe('nothing is sent', () => {
       const client = startClient(await serve(handler))
       const notFound = expect.objectContaining({ code: 'NOT_FOUND' })
 
-      await expect(client.getAsset({ ...assetRef, assetId: id }, call)).rejects.toEqual(notFound)
+      await expect(client.getAsset({ ...assetRef, id }, call)).rejects.toEqual(notFound)
       await expect(client.getVideoTask({ taskId: id, model: null }, call)).rejects.toEqual(notFound)
       await expect(
         client.createAsset(

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { UpstreamError } from '../src/upstream/errors.ts'
 import { HttpRequestError, type Method } from '../src/upstream/http-request.ts'
 import { noResponseError, parseResponse } from '../src/upstream/response-parser.ts'
 import type { Route } from '../src/upstream/route.ts'
+import { UpstreamError } from '../src/upstream/upstream-error.ts'
 
 const ASSETS = '/v1/assets'
 const TASKS = '/v1/video/tasks'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { UpstreamError, type UpstreamErrorCode } from '../src/upstream/errors.ts'
+import { UpstreamError, type UpstreamErrorCode } from '../src/upstream/upstream-error.ts'
 
 test.each<[UpstreamErrorCode, boolean]>([
   ['UNAUTHENTICATED', false],

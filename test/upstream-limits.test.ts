@@ -1,13 +1,12 @@
 import { describe, expect, test } from 'vitest'
+import type { AssetType, ResourceRole } from '../src/model/entities.ts'
+import type { InputIssue } from '../src/model/failure.ts'
 import type {
-  AssetType,
   CreateAssetRequest,
   CreateVideoTaskRequest,
-  InputIssue,
-  ResourceRole,
   VideoResourceRequest,
-} from '../src/model.ts'
-import { checkAsset, checkAssetGroup, checkVideoTask } from '../src/upstream/limits.ts'
+} from '../src/model/requests.ts'
+import { checkAsset, checkAssetGroup, checkVideoTask } from '../src/upstream/input-limits.ts'
 import { estimateVideoTokens } from '../src/upstream/usage.ts'
 
 const pathsOf = (issues: InputIssue[]) => issues.map(({ path }) => path.join('.'))

@@ -12,7 +12,7 @@ const call = { credential: 'sk-test', requestId: 'request-1' }
 const ASSET = JSON.stringify({ code: 200, data: { asset_id: 'Asset-1', status: 'Active' } })
 
 const read = (client: UpstreamClient, more: Partial<UpstreamCall> = {}) =>
-  client.getAsset({ platform: 'JIMENG', assetId: 'Asset-1' }, { ...call, ...more })
+  client.getAsset({ platform: 'JIMENG', id: 'Asset-1' }, { ...call, ...more })
 
 const create = (client: UpstreamClient, more: Partial<UpstreamCall> = {}) =>
   client.createAsset(

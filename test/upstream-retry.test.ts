@@ -1,8 +1,8 @@
 import { describe, expect, test, vi } from 'vitest'
 import type { UpstreamOptions } from '../src/upstream/call.ts'
-import { UpstreamError } from '../src/upstream/errors.ts'
 import { parseRetryAfter, retryDelayMs, withRetries } from '../src/upstream/retry.ts'
 import { createRetryBudget } from '../src/upstream/retry-budget.ts'
+import { UpstreamError } from '../src/upstream/upstream-error.ts'
 import { serve } from './support/serve.ts'
 import { startClient } from './support/upstream-client.ts'
 

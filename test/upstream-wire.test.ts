@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { ZodError } from 'zod'
-import type { CreateVideoTaskRequest, VideoResourceRequest } from '../src/model.ts'
+import type { CreateVideoTaskRequest, VideoResourceRequest } from '../src/model/requests.ts'
 import {
   readAsset,
   readAssetGroup,

@@ -219,7 +219,7 @@ test('an asset whose polling ended fails the task, which names it and the time',
   const address = await registerWaiting(ledger, 'zg-1', 'Asset-1', 'Asset-2')
   const asset = (await claim(ledger)).find(({ key }) => key === 'JIMENG:Asset-2')
   if (!asset) throw new Error('The asset was not claimed.')
-  await ledger.pollJobs.conclude(asset, null, { endedBecause: 'nobody knows it' })
+  await ledger.pollJobs.conclude(asset, null, { pollingEndedReason: 'nobody knows it' })
   const { observedAt } = (await ledger.find(assetAddress(ledger, 'Asset-2'))) ?? {}
   upstream.assets.set('Asset-1', { status: 'Processing' })
   startTestTracker(ledger, upstream)
@@ -412,7 +412,9 @@ test('a sender records its task over the claim of another process, which then re
   expect(await ledger.pollJobs.conclude(sender, created, nextPoll())).toBe(false)
   expect(await ledger.pollJobs.concludeSent(sender, created, nextPoll())).toBe(true)
   const failed = taskSeen('FAILED', { taskId: null, failureReason: 'unknown' })
-  expect(await ledger.pollJobs.conclude(other, failed, { endedBecause: 'unknown' })).toBe(false)
+  expect(await ledger.pollJobs.conclude(other, failed, { pollingEndedReason: 'unknown' })).toBe(
+    false,
+  )
   expect(await stateOf(ledger, address)).toMatchObject({ status: 'QUEUED', taskId: 'cgt-9' })
   // What is no longer being sent has no sender.
   expect(await ledger.pollJobs.concludeSent(sender, created, nextPoll())).toBe(false)
@@ -425,7 +427,7 @@ test('a sender that was given up records nothing, and the task stays FAILED', as
   await ledger.pollJobs.markSent(sender)
   await until(async () => ((await ledger.pollJobs.nextDueAt())?.getTime() ?? 0) < Date.now())
   const failed = taskSeen('FAILED', { taskId: null, failureReason: 'unknown' })
-  await ledger.pollJobs.conclude(await claimOne(ledger), failed, { endedBecause: 'unknown' })
+  await ledger.pollJobs.conclude(await claimOne(ledger), failed, { pollingEndedReason: 'unknown' })
 
   const created = taskSeen('QUEUED', { taskId: 'cgt-9' })
   expect(await ledger.pollJobs.concludeSent(sender, created, nextPoll())).toBe(false)
@@ -468,7 +470,7 @@ test('what 0-0 took after another process had given the sender up is reported wi
 
   const other = await claimOne(ledger, { inMs: 2 * LONG_MS, leaseMs: LONG_MS })
   const failed = taskSeen('FAILED', { taskId: null, failureReason: 'unknown' })
-  await ledger.pollJobs.conclude(other, failed, { endedBecause: 'unknown' })
+  await ledger.pollJobs.conclude(other, failed, { pollingEndedReason: 'unknown' })
   held.resolve(undefined)
   await until(() => unrecorded.length === 1)
 

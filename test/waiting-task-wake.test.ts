@@ -93,7 +93,7 @@ test('an asset whose polling ends wakes', async () => {
   if (!asset || !task) throw new Error('Not both were claimed.')
   await ledger.pollJobs.conclude(task, null, { ...nextPoll(MINUTE_MS), submission: 'WAITING' })
 
-  await ledger.pollJobs.conclude(asset, null, { endedBecause: 'the deadline' })
+  await ledger.pollJobs.conclude(asset, null, { pollingEndedReason: 'the deadline' })
 
   expect(await dueTasks(ledger)).toEqual(['zg-1'])
 })

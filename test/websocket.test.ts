@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import WebSocket from 'ws'
-import type { Identity } from '../src/auth/identity.ts'
-import type { Services } from '../src/execution/operation-context.ts'
-import { RequestError } from '../src/resolvers/failure.ts'
+import { RequestError } from '../src/model/failure.ts'
+import type { Identity } from '../src/model/identity.ts'
+import type { Services } from '../src/resolvers/context.ts'
 import { type Data, KEY, startApp, until } from './support/app.ts'
 import { scriptUpstream } from './support/upstream.ts'
 import {
@@ -171,7 +171,7 @@ test('an id is taken from its subscribe on, also before anything is known of the
 })
 
 test('silence after the upgrade closes with 4408; whoever began stays', async () => {
-  const endpoint = await startEndpoint({ initWaitMs: 50 })
+  const endpoint = await startEndpoint({ initTimeoutMs: 50 })
   const begun = await initiate(endpoint.url)
   const silent = await open(endpoint.url)
 

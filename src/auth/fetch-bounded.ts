@@ -1,6 +1,6 @@
 /**
- * Returns a `fetch` that reads the body of a 200 answer whole, and throws when it is longer than `maxBytes` after
- * decompression. The body of any other answer is not read. The signal of the request bounds the time of all this.
+ * Returns a `fetch` that reads the whole body of a 200 response, and throws when it is longer than `maxBytes` after
+ * decompression. The body of any other response is not read. The signal of the request limits the time for both.
  */
 export function createBoundedFetch(maxBytes: number) {
   return async (url: string, options: RequestInit): Promise<Response> => {
@@ -15,7 +15,7 @@ export function createBoundedFetch(maxBytes: number) {
     // Throwing inside the loop cancels the body and with it the connection.
     for await (const chunk of body) {
       bytes += chunk.byteLength
-      if (bytes > maxBytes) throw new Error(`The answer is longer than ${maxBytes} bytes.`)
+      if (bytes > maxBytes) throw new Error(`The response is longer than ${maxBytes} bytes.`)
       chunks.push(chunk)
     }
     return new Response(new Blob(chunks))

@@ -1,33 +1,32 @@
-import type { IdentityConfig } from '../config.ts'
-import { RequestError } from '../resolvers/failure.ts'
-import { createJwtReader } from './jwt.ts'
+import { RequestError } from '../model/failure.ts'
+import type { Identity } from '../model/identity.ts'
+import { createJwtReader, type JwtOptions } from './jwt.ts'
 
-/** Who asks, and with which key 0-0 is asked for them. */
-export interface Identity {
-  /** The owner of everything that is registered for them. */
-  tenant: string
-  /** The bare bearer key for 0-0. */
-  credential: string
-  /** Whether tenants share it: then what 0-0 knows by an id need not be this tenant's. */
-  isShared: boolean
-  /** Milliseconds since the epoch; null when it does not expire. */
-  expiresAt: number | null
-}
+/** How callers are identified. */
+export type IdentityConfig =
+  /** Each caller sends a 0-0 API key. */
+  | { mode: 'PASS_THROUGH' }
+  /** Each caller sends a JWT, and this service holds the key. */
+  | ({ mode: 'JWT'; upstreamApiKey: string } & Omit<JwtOptions, 'onError'>)
+  /** Callers send nothing, and this service holds the key. */
+  | { mode: 'ANONYMOUS'; upstreamApiKey: string }
 
 /**
- * Tells who sent a value of `Authorization`. Null when nothing was sent; throws a RequestError with UNAUTHENTICATED when
- * it is no good, with SERVICE_UNAVAILABLE when that cannot be told now.
+ * Returns the identity for the value of an Authorization header, or null when it is missing. Throws a RequestError:
+ * UNAUTHENTICATED when the credentials are invalid, SERVICE_UNAVAILABLE when they cannot be checked now.
  */
 export type Authenticate = (authorization: string | null) => Promise<Identity | null>
 
+/** Options of `createAuthenticate`. */
 export interface IdentityOptions {
   config: IdentityConfig
-  /** The owner of a bearer key. */
+  /** The tenant of a bearer key. */
   tenantOf(credential: string): string
-  /** Told why credentials cannot be checked. */
+  /** Called with the reason why credentials cannot be checked. */
   onError?: ((error: unknown) => void) | undefined
 }
 
+/** Creates the function that authenticates callers in the configured mode. */
 export function createAuthenticate(options: IdentityOptions): Authenticate {
   const { config, tenantOf, onError = () => {} } = options
   switch (config.mode) {
@@ -44,15 +43,15 @@ export function createAuthenticate(options: IdentityOptions): Authenticate {
         const token = bearerOf(authorization)
         if (token === null) return null
         const { tenant, expiresAt } = await read(token)
-        const name = ownerName('jwt', issuance.issuer, issuance.tenantClaim, tenant)
+        const name = tenantName('jwt', issuance.issuer, issuance.tenantClaim, tenant)
         return { tenant: tenantOf(name), credential, isShared: true, expiresAt }
       }
     }
     case 'ANONYMOUS': {
       const { upstreamApiKey: credential } = config
-      const tenant = tenantOf(ownerName('anonymous'))
-      const everybody = { tenant, credential, isShared: false, expiresAt: null }
-      return async () => everybody
+      const tenant = tenantOf(tenantName('anonymous'))
+      const identity = { tenant, credential, isShared: false, expiresAt: null }
+      return async () => identity
     }
   }
 }
@@ -60,7 +59,7 @@ export function createAuthenticate(options: IdentityOptions): Authenticate {
 /** RFC 6750, 2.1; the scheme in any case (RFC 9110, 11.1). */
 const BEARER = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i
 
-/** The key or token; null when nothing was sent. Throws a RequestError when something else was sent. */
+/** The key or token, or null when the header is missing. Throws a RequestError when the header has another form. */
 function bearerOf(authorization: string | null): string | null {
   const value = authorization?.trim() ?? ''
   if (value === '') return null
@@ -81,7 +80,7 @@ const MALFORMED = {
   retryable: false,
 } as const
 
-/** Stands for an owner without a key of their own where a key would stand. No key reads like it, nor does any other owner. */
-function ownerName(...parts: string[]): string {
+/** The name of a tenant without a key of its own. No key and no other tenant has the same name. */
+function tenantName(...parts: string[]): string {
   return JSON.stringify(parts)
 }

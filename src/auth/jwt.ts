@@ -1,7 +1,8 @@
 import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey, jwtVerify } from 'jose'
-import { type Failure, RequestError } from '../resolvers/failure.ts'
+import { type Failure, RequestError } from '../model/failure.ts'
 import { createBoundedFetch } from './fetch-bounded.ts'
 
+/** Options of `createJwtReader`. */
 export interface JwtOptions {
   /** Where the issuer publishes its public keys. */
   jwksUrl: string
@@ -9,35 +10,35 @@ export interface JwtOptions {
   audience: string
   /** The claim that names the tenant. */
   tenantClaim: string
-  /** Told why the keys cannot be had. */
+  /** Called with the reason why the public keys cannot be loaded. */
   onError(error: unknown): void
 }
 
-/** What a good token says. */
+/** What a valid token contains. */
 export interface JwtContent {
-  /** As the issuer names it. */
+  /** The value of the tenant claim. */
   tenant: string
   /** Milliseconds since the epoch. */
   expiresAt: number
 }
 
-/** Only those whose key is public: under any other, whoever may read the keys could sign (RFC 8725, 3.1 and 3.2). */
+/** Only algorithms with a public key: with a shared key, everyone who can verify a token can also sign one (RFC 8725, 3.1). */
 const ALGORITHMS = [
   ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
   ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
 ]
 
 const CLOCK_TOLERANCE_SECONDS = 5
-/** For the answer and its body together. */
+/** For the response and its body together. */
 const JWKS_TIMEOUT_MS = 3_000
 const MAX_JWKS_BYTES = 1024 * 1024
 const MAX_TENANT_LENGTH = 255
 
 /**
- * Gives the function that checks a token and reads it. It throws a RequestError: UNAUTHENTICATED when the token is no good,
- * SERVICE_UNAVAILABLE when that cannot be told because the issuer's keys cannot be had.
+ * Returns the function that verifies a token and reads it. It throws a RequestError: UNAUTHENTICATED when the token is
+ * invalid, SERVICE_UNAVAILABLE when the issuer's keys cannot be loaded.
  *
- * Keys are kept for 10 minutes. A token that names a new one has them read again, at most once in 30 seconds.
+ * Keys are cached for 10 minutes. A token with an unknown key id loads them again, at most once in 30 seconds.
  */
 export function createJwtReader(options: JwtOptions): (token: string) => Promise<JwtContent> {
   const { jwksUrl, issuer, audience, tenantClaim, onError } = options
@@ -50,7 +51,7 @@ export function createJwtReader(options: JwtOptions): (token: string) => Promise
     keys(header, token).catch((error) => {
       if (isAboutToken(error)) throw error
       onError(error)
-      throw new RequestError(KEYS_AWAY)
+      throw new RequestError(KEYS_UNAVAILABLE)
     })
 
   return async (token) => {
@@ -73,16 +74,16 @@ export function createJwtReader(options: JwtOptions): (token: string) => Promise
   }
 }
 
-/** Of what looking for a key fails with: whether the token is to blame, and not the keys. */
+/** Whether the search for a key failed because of the token, and not because the keys cannot be loaded. */
 function isAboutToken(error: unknown): boolean {
   return (
     error instanceof errors.JWKSNoMatchingKey ||
-    // With several keys a token has to name one (OpenID Connect Core, 10.1).
+    // With several keys, a token must name one (OpenID Connect Core, 10.1).
     error instanceof errors.JWKSMultipleMatchingKeys
   )
 }
 
-/** In general terms: whoever is refused is told nothing of what the token or the service holds. */
+/** In general terms, so that the message does not reveal the token or the configuration. */
 function reasonOf(error: unknown): string {
   if (error instanceof errors.JWTExpired) return 'The token has expired.'
   const isEarly = error instanceof errors.JWTClaimValidationFailed && error.claim === 'nbf'
@@ -93,8 +94,9 @@ function unauthenticated(message: string): Failure {
   return { code: 'UNAUTHENTICATED', message, retryable: false }
 }
 
-const KEYS_AWAY: Failure = {
+const KEYS_UNAVAILABLE: Failure = {
   code: 'SERVICE_UNAVAILABLE',
-  message: 'The keys that tokens are checked with cannot be had now. Nothing was sent to 0-0.',
+  message:
+    'Tokens cannot be verified now, because the keys of their issuer cannot be loaded. Nothing was sent to 0-0.',
   retryable: true,
 }

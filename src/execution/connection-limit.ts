@@ -1,27 +1,31 @@
 import { GraphQLError } from 'graphql'
 import { isAsyncIterable, type Plugin, type YogaInitialContext } from 'graphql-yoga'
-import { type Arrival, tenantOf } from './operation-context.ts'
+import { type RequestContext, tenantOf } from '../model/identity.ts'
 
 /** Limits the open sockets and event streams of each tenant, in one process. */
 export interface ConnectionLimit {
-  /** Counts one more connection. Returns the function that ends it, or null at the limit. Unknown callers are tenant null. */
-  take(tenant: string | null): (() => void) | null
+  /**
+   * Counts one more connection. Returns the function that releases it, or null at the limit. All callers without valid
+   * credentials share the tenant null.
+   */
+  acquire(tenant: string | null): (() => void) | null
 }
 
+/** Creates a limit of `maxEach` connections for each tenant. */
 export function createConnectionLimit(maxEach: number): ConnectionLimit {
-  const taken = new Map<string | null, number>()
+  const open = new Map<string | null, number>()
   return {
-    take(tenant) {
-      const before = taken.get(tenant) ?? 0
+    acquire(tenant) {
+      const before = open.get(tenant) ?? 0
       if (before >= maxEach) return null
-      taken.set(tenant, before + 1)
-      let isFree = false
+      open.set(tenant, before + 1)
+      let isReleased = false
       return () => {
-        if (isFree) return
-        isFree = true
-        const others = (taken.get(tenant) ?? 1) - 1
-        if (others === 0) taken.delete(tenant)
-        else taken.set(tenant, others)
+        if (isReleased) return
+        isReleased = true
+        const others = (open.get(tenant) ?? 1) - 1
+        if (others === 0) open.delete(tenant)
+        else open.set(tenant, others)
       }
     },
   }
@@ -32,10 +36,10 @@ export function tooManyConnections(maxEach: number): string {
   return `At most ${maxEach} sockets and event streams of one tenant may be open at once (tenantSockets).`
 }
 
-/** A guess, so that clients do not retry at once: when a connection will end is not known. */
+/** An estimate, so that clients do not retry at once. When a connection will end is not known. */
 const RETRY_AFTER_SECONDS = 5
 
-/** 429 (RFC 6585, 4) and not 503: the tenant is at its limit, the service is not. */
+/** 429 (RFC 6585, 4) and not 503, because the tenant is at its limit and the service is not. */
 function streamRefused(maxEach: number): GraphQLError {
   return new GraphQLError(tooManyConnections(maxEach), {
     extensions: {
@@ -53,21 +57,21 @@ function streamRefused(maxEach: number): GraphQLError {
 export function useConnectionLimit(
   connectionLimit: ConnectionLimit,
   maxEach: number,
-): Plugin<{ arrival: Arrival } & Partial<YogaInitialContext>> {
+): Plugin<RequestContext & Partial<YogaInitialContext>> {
   return {
     onSubscribe({ args, setResultAndStopExecution }) {
-      const { request, arrival } = args.contextValue
+      const { request, identity } = args.contextValue
       // Over a WebSocket the socket itself is counted.
       if (!request) return undefined
-      const free = connectionLimit.take(tenantOf(arrival.identity))
-      if (!free) {
+      const release = connectionLimit.acquire(tenantOf(identity))
+      if (!release) {
         setResultAndStopExecution({ errors: [streamRefused(maxEach)] })
         return undefined
       }
       return {
         onSubscribeResult({ result }) {
-          if (isAsyncIterable(result)) return { onEnd: free }
-          free()
+          if (isAsyncIterable(result)) return { onEnd: release }
+          release()
           return undefined
         },
       }

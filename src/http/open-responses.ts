@@ -6,14 +6,15 @@ import { isAsyncIterable, type Plugin } from 'graphql-yoga'
 export interface OpenResponses {
   add(response: ServerResponse): void
   /**
-   * Resolves when every response to a whole request has been sent, or when `patience` aborts. Subscriptions are not waited
-   * for, as they end only when they are closed, nor are requests that have not wholly arrived.
+   * Resolves when every response to a complete request has been sent, or when `timeout` aborts. Does not wait for
+   * subscriptions, which end only when they are closed, or for requests that have not arrived completely.
    */
-  sent(patience: AbortSignal): Promise<void>
+  sent(timeout: AbortSignal): Promise<void>
 }
 
 const POLL_MS = 20
 
+/** Creates the set of open responses. `isSubscription` says which of them are event streams. */
 export function createOpenResponses(isSubscription: (response: ServerResponse) => boolean) {
   const open = new Set<ServerResponse>()
 
@@ -24,14 +25,14 @@ export function createOpenResponses(isSubscription: (response: ServerResponse) =
       open.add(response)
       response.once('close', () => open.delete(response))
     },
-    async sent(patience) {
-      // Polled, because a response may turn out to be a subscription at any time.
-      while ([...open].some(isAwaited) && !patience.aborted) await pause(POLL_MS)
+    async sent(timeout) {
+      // Poll, because a response may become an event stream, which must not block draining.
+      while ([...open].some(isAwaited) && !timeout.aborted) await pause(POLL_MS)
     },
   } satisfies OpenResponses
 }
 
-/** Tells which responses are those of subscriptions that have begun; the plugin has to see the operations. */
+/** Records, with its plugin, which responses belong to a subscription that has begun. */
 export function createSubscriptionResponses() {
   const responses = new WeakSet<ServerResponse>()
   const plugin: Plugin<{ res?: ServerResponse }> = {

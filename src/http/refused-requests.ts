@@ -1,9 +1,10 @@
 import { GraphQLError } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
+import { refusalOf } from '../execution/graphql-handler.ts'
 import type { Operations } from '../telemetry/operation-observer.ts'
 import type { RefusedRequest } from '../telemetry/refused-request.ts'
 
-/** Reports HTTP requests that are answered with an error before an operation begins. */
+/** Reports HTTP requests that get an error response before an operation begins. */
 export function useRefusedRequests(
   operations: Operations,
   onRefused: (refused: RefusedRequest) => void,
@@ -15,15 +16,10 @@ export function useRefusedRequests(
       const [error] = result.errors ?? []
       if (error instanceof GraphQLError) errors.set(request, error)
     },
-    // The status may be another than the error asks for: 406 when the client accepts no type that there is.
+    // The status may differ from the one in the error: 406 when the client accepts no available type.
     onResponse({ request, response: { status }, serverContext: { requestId } }) {
       const error = errors.get(request)
-      if (error) onRefused({ requestId, transport: 'http', status, ...reasonOf(error) })
+      if (error) onRefused({ requestId, transport: 'http', status, ...refusalOf(error) })
     },
   }
-}
-
-/** Why a request was refused, as it is reported. */
-export function reasonOf({ message, extensions }: GraphQLError) {
-  return { code: String(extensions.code), message }
 }

@@ -1,8 +1,8 @@
 import { GraphQLError } from 'graphql'
 import type { Plugin, YogaInitialContext } from 'graphql-yoga'
 
-/** Keeps GET to queries, which change nothing and begin nothing; Yoga itself refuses mutations. */
-export function useGetForQueries(): Plugin<Partial<YogaInitialContext>> {
+/** Refuses subscriptions over GET with 405. Yoga itself refuses mutations over GET. */
+export function useQueriesOnlyForGet(): Plugin<Partial<YogaInitialContext>> {
   return {
     onSubscribe({ args, setResultAndStopExecution }) {
       if (args.contextValue.request?.method !== 'GET') return

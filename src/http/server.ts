@@ -4,47 +4,51 @@ import {
   type ServerResponse,
 } from 'node:http'
 import type { Duplex } from 'node:stream'
+import type { GraphQLHandler } from '../execution/graphql-handler.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
-import { createWebSocketEndpoint, type WebSocketLimits } from '../websocket/endpoint.ts'
+import type { WebSocketLimits } from '../websocket/connection.ts'
+import { createWebSocketEndpoint } from '../websocket/endpoint.ts'
 import { findForeignHost, type Host } from './allowed-hosts.ts'
 import { allowOrigins, answerOptions } from './cors.ts'
 import type { GraphiQLPage } from './graphiql.ts'
-import type { GraphQLHandler } from './graphql-handler.ts'
 import { createOpenResponses } from './open-responses.ts'
 import { type Rejection, rejectUpgrade, sendRejection } from './rejection.ts'
 import { requestIdOf } from './request-id.ts'
 import { compressJson } from './response-compression.ts'
 
+/** Options of the HTTP server. */
 export interface ServerOptions {
   graphql: GraphQLHandler
-  /** Null: there is none to be seen. */
+  /** Whether a response is an event stream of a subscription. Draining does not wait for those. */
+  isSubscription(response: ServerResponse): boolean
+  /** The GraphiQL page; null: there is none. */
   page: GraphiQLPage | null
   metrics: Pick<Metrics, 'contentType' | 'text'>
   limits: WebSocketLimits
-  /** Origins of other sites whose pages may come in. */
+  /** Origins of other sites whose pages may call this service. */
   corsOrigins: string[]
-  /** Names under which the service may be called, loopback apart; null: any. */
+  /** Host names under which the service may be called, besides loopback; null: any. */
   allowedHosts: Host[] | null
-  /** Whether operations can be served now; decides `/ready`. */
+  /** Whether operations can be served now, for `/ready`. */
   isReady(): Promise<boolean>
-  /** The longest that draining waits for running operations. */
+  /** Milliseconds that draining waits for running operations at most. */
   drainTimeoutMs: number
 }
 
-/** The HTTP server with everything it serves; it does not listen yet. */
+/** The HTTP server with all of its routes. */
 export interface Server {
   readonly http: ReturnType<typeof createHttpServer>
-  /** How many WebSockets there are now. */
+  /** How many WebSockets are open. */
   sockets(): number
   /**
-   * Is not ready from now on and takes nothing new; lets running operations end; then closes streams and sockets
-   * (WebSockets with 1001) and resolves.
+   * Stops being ready and refuses new operations, waits for running operations, closes streams and sockets (WebSockets
+   * with 1001), and resolves.
    */
   drain(): Promise<void>
 }
 
 const ENDPOINT = '/graphql'
-const MAX_SHOWN_OF_A_HOST = 100
+const MAX_SHOWN_HOST_LENGTH = 100
 
 const NOT_FOUND: Rejection = {
   status: 404,
@@ -63,92 +67,38 @@ const FOREIGN_ORIGIN: Rejection = {
 }
 
 function hostRejection(host: string): Rejection {
-  const shown = JSON.stringify(host.slice(0, MAX_SHOWN_OF_A_HOST))
+  const shown = JSON.stringify(host.slice(0, MAX_SHOWN_HOST_LENGTH))
   const message = `Requests to the host ${shown} are not accepted. ALLOWED_HOSTS adds host names.`
   return { status: 403, code: 'FORBIDDEN', message }
 }
 
+/** Creates the server. It does not listen yet. */
 export function createServer(options: ServerOptions): Server {
-  const { graphql, page, metrics, limits, corsOrigins, allowedHosts, isReady, drainTimeoutMs } =
-    options
-  const webSockets = createWebSocketEndpoint({ graphql, limits })
-  const responses = createOpenResponses(graphql.isSubscription)
-  let draining = false
+  const { graphql, limits, drainTimeoutMs } = options
+  const webSockets = createWebSocketEndpoint({ graphql, limits, requestIdOf })
+  const responses = createOpenResponses(options.isSubscription)
+  const state = { draining: false }
 
   const http = createHttpServer({ shouldUpgradeCallback: isWebSocket }, (request, response) => {
-    const requestId = requestIdOf(request)
-    response.setHeader('x-request-id', requestId)
+    response.setHeader('x-request-id', requestIdOf(request))
     responses.add(response)
-    respond(request, response, requestId).catch(() => response.destroy())
+    respond(options, state.draining, request, response).catch(() => response.destroy())
   })
-  http.on('upgrade', upgrade)
-
-  async function respond(request: IncomingMessage, response: ServerResponse, requestId: string) {
-    const reject = (rejection: Rejection) => {
-      sendRejection(response, rejection, requestId)
-      graphql.onRefused({ requestId, transport: 'http', ...rejection })
-    }
-    const path = pathOf(request)
-    // Probes call the process by its address, and these two tell nothing.
-    if (path === '/health') return answer(response, 200, { status: 'ok' })
-    if (path === '/ready') {
-      const ready = !draining && (await isReady())
-      return answer(response, ready ? 200 : 503, { ready })
-    }
-    const foreignHost = allowedHosts && findForeignHost(allowedHosts, request)
-    if (foreignHost !== null) return reject(hostRejection(foreignHost))
-    switch (path) {
-      case '/':
-        return redirect(response, ENDPOINT)
-      case '/metrics': {
-        const text = await metrics.text()
-        return response.writeHead(200, { 'content-type': metrics.contentType }).end(text)
-      }
-      case ENDPOINT:
-        allowOrigins(corsOrigins, request, response)
-        compressJson(request, response)
-        if (request.method === 'OPTIONS') return answerOptions(response)
-        if (page?.wants(request)) return page.serve(request, response)
-        if (!draining) return graphql.yoga(request, response, { requestId })
-        response.setHeader('connection', 'close')
-        return reject(SHUTTING_DOWN)
-      default:
-        return reject(NOT_FOUND)
-    }
-  }
-
-  function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const rejection = upgradeRejection(request)
-    if (rejection === null) {
-      webSockets.upgrade(request, socket, head)
-      return
-    }
+  http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const rejection = upgradeRejection(options, state.draining, request)
+    if (rejection === null) return webSockets.upgrade(request, socket, head)
     const requestId = requestIdOf(request)
     rejectUpgrade(socket, rejection, requestId)
     graphql.onRefused({ requestId, transport: 'websocket', ...rejection })
-  }
-
-  function upgradeRejection(request: IncomingMessage): Rejection | null {
-    const foreignHost = allowedHosts && findForeignHost(allowedHosts, request)
-    if (foreignHost !== null) return hostRejection(foreignHost)
-    if (pathOf(request) !== ENDPOINT) return NOT_FOUND
-    if (draining) return SHUTTING_DOWN
-    return isAllowed(request.headers) ? null : FOREIGN_ORIGIN
-  }
-
-  /** Browsers name the page's origin and let any page open sockets; everyone else sends none. */
-  function isAllowed({ origin, host }: IncomingMessage['headers']): boolean {
-    if (origin === undefined || corsOrigins.includes(origin)) return true
-    return URL.parse(origin)?.host === host
-  }
+  })
 
   return {
     http,
     sockets: webSockets.sockets,
     async drain() {
-      draining = true
-      const patience = AbortSignal.timeout(drainTimeoutMs)
-      await Promise.all([webSockets.drain(patience), responses.sent(patience)])
+      state.draining = true
+      const timeout = AbortSignal.timeout(drainTimeoutMs)
+      await Promise.all([webSockets.drain(timeout), responses.sent(timeout)])
       const end = new Promise((resolve) => http.close(resolve))
       http.closeAllConnections()
       await end
@@ -156,7 +106,94 @@ export function createServer(options: ServerOptions): Server {
   }
 }
 
-/** Any other upgrade, such as h2c, may be ignored (RFC 9110, 7.8), and the request is answered as it is. */
+/** Routes a request. Resolves when its response has been handed to the stream. */
+async function respond(
+  options: ServerOptions,
+  draining: boolean,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<unknown> {
+  const { graphql, metrics, isReady, allowedHosts } = options
+  const path = pathOf(request)
+  // Probes call the process by its address, so these two routes accept any host. They reveal nothing.
+  if (path === '/health') return sendJson(response, 200, { status: 'ok' })
+  if (path === '/ready') {
+    const ready = !draining && (await isReady())
+    return sendJson(response, ready ? 200 : 503, { ready })
+  }
+  const rejection = foreignHostRejection(allowedHosts, request)
+  if (rejection === null) {
+    switch (path) {
+      case '/':
+        return response.writeHead(302, { location: ENDPOINT }).end()
+      case '/metrics': {
+        const text = await metrics.text()
+        return response.writeHead(200, { 'content-type': metrics.contentType }).end(text)
+      }
+      case ENDPOINT:
+        return respondToGraphQL(options, draining, request, response)
+    }
+  }
+  return reject(graphql, request, response, rejection ?? NOT_FOUND)
+}
+
+async function respondToGraphQL(
+  { graphql, page, corsOrigins }: ServerOptions,
+  draining: boolean,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<unknown> {
+  allowOrigins(corsOrigins, request, response)
+  compressJson(request, response)
+  if (request.method === 'OPTIONS') return answerOptions(response)
+  if (page?.wants(request)) return page.serve(request, response)
+  if (!draining) return graphql.yoga(request, response, { requestId: requestIdOf(request) })
+  response.setHeader('connection', 'close')
+  return reject(graphql, request, response, SHUTTING_DOWN)
+}
+
+function reject(
+  graphql: GraphQLHandler,
+  request: IncomingMessage,
+  response: ServerResponse,
+  rejection: Rejection,
+): void {
+  const requestId = requestIdOf(request)
+  sendRejection(response, rejection, requestId)
+  graphql.onRefused({ requestId, transport: 'http', ...rejection })
+}
+
+/** Why an upgrade to a WebSocket is refused, or null. */
+function upgradeRejection(
+  { allowedHosts, corsOrigins }: ServerOptions,
+  draining: boolean,
+  request: IncomingMessage,
+): Rejection | null {
+  const rejection = foreignHostRejection(allowedHosts, request)
+  if (rejection) return rejection
+  if (pathOf(request) !== ENDPOINT) return NOT_FOUND
+  if (draining) return SHUTTING_DOWN
+  return isAllowedOrigin(corsOrigins, request) ? null : FOREIGN_ORIGIN
+}
+
+function foreignHostRejection(
+  allowedHosts: Host[] | null,
+  request: IncomingMessage,
+): Rejection | null {
+  const foreignHost = allowedHosts && findForeignHost(allowedHosts, request)
+  return foreignHost === null ? null : hostRejection(foreignHost)
+}
+
+/** Browsers send the origin of the page, and let any page open a socket. Other clients send no origin. */
+function isAllowedOrigin(
+  corsOrigins: string[],
+  { headers: { origin, host } }: IncomingMessage,
+): boolean {
+  if (origin === undefined || corsOrigins.includes(origin)) return true
+  return URL.parse(origin)?.host === host
+}
+
+/** Any other upgrade, such as h2c, is ignored, and the request is answered (RFC 9110, 7.8). */
 function isWebSocket({ headers }: IncomingMessage): boolean {
   return headers.upgrade?.toLowerCase() === 'websocket'
 }
@@ -165,11 +202,7 @@ function pathOf({ url }: IncomingMessage): string {
   return URL.parse(url ?? '/', 'http://localhost')?.pathname ?? '/'
 }
 
-function redirect(response: ServerResponse, location: string): void {
-  response.writeHead(302, { location }).end()
-}
-
-function answer(response: ServerResponse, status: number, body: unknown): void {
+function sendJson(response: ServerResponse, status: number, body: unknown): void {
   response.writeHead(status, { 'content-type': 'application/json; charset=utf-8' })
   response.end(JSON.stringify(body))
 }

@@ -1,5 +1,5 @@
 import type { Transaction } from 'kysely'
-import { keyOf } from '../model.ts'
+import { keyOf } from '../model/entities.ts'
 import { isPostgres } from './database.ts'
 import type { EntityRef, Origin } from './entity.ts'
 import type { Tables } from './tables.ts'

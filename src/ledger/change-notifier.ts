@@ -1,4 +1,4 @@
-import type { EntityRef } from './entity.ts'
+import { type EntityRef, nameOf } from './entity.ts'
 
 /** Says that an entity may have changed. It does not carry the change. */
 export interface Notification extends EntityRef {
@@ -22,6 +22,7 @@ export interface ChangeNotifier {
   readonly count: number
 }
 
+/** Creates the notifier of one process. */
 export function createChangeNotifier(): ChangeNotifier {
   const listeners = new Map<string, Set<(key: string | null) => void>>()
   let size = 0
@@ -64,6 +65,7 @@ export function createChangeNotifier(): ChangeNotifier {
 /** The PostgreSQL channel over which processes notify each other. */
 export const NOTIFICATION_CHANNEL = 'zerograph_change'
 
+/** The payload of a notification in PostgreSQL. */
 export function encodeNotification({
   tenant,
   kind,
@@ -73,11 +75,8 @@ export function encodeNotification({
   return JSON.stringify([tenant, kind, key, parent])
 }
 
+/** The notification in a payload. Throws when the payload is not one. */
 export function decodeNotification(text: string): Notification {
   const [tenant, kind, key, parent] = JSON.parse(text)
   return { tenant, kind, key, parent }
-}
-
-function nameOf({ tenant, kind, key }: EntityRef): string {
-  return `${tenant} ${kind} ${key}`
 }

@@ -1,6 +1,7 @@
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
 import { findCredential } from './credentials.ts'
 import { isPostgres } from './database.ts'
+import type { Entity } from './entity.ts'
 import { entityOf } from './entity-row.ts'
 import { lockTokens, storeTokens } from './poll-budget.ts'
 import type { ClaimedPollJob, ClaimOptions, PolledKind } from './poll-job.ts'
@@ -20,7 +21,7 @@ export function claimPollJobs(
     const tenants = await dueTenants(trx, at, limit, maxRps)
     const claimed: ClaimedPollJob[] = []
     for (const [index, { tenant }] of tenants.entries()) {
-      // The limit is shared evenly, so that a tenant with many poll jobs does not delay another.
+      // The limit is shared evenly, so that a tenant with many poll jobs does not delay another tenant.
       const share = Math.ceil((limit - claimed.length) / (tenants.length - index))
       const tokens = await lockTokens(trx, tenant, at, maxRps)
       const count = Math.min(share, Math.floor(tokens))
@@ -33,7 +34,7 @@ export function claimPollJobs(
   })
 }
 
-/** The tenants with something due and budget left, longest overdue first. */
+/** The tenants with due poll jobs and a token in their bucket, longest overdue first. */
 function dueTenants(
   trx: Transaction<Tables>,
   at: number,
@@ -93,36 +94,42 @@ async function withEntities(
   trx: Transaction<Tables>,
   secrets: Secrets,
   tenant: string,
-  rows: PollJobRow[],
+  jobs: PollJobRow[],
 ): Promise<ClaimedPollJob[]> {
   const credential = await findCredential(trx, secrets, tenant)
   const claimed: ClaimedPollJob[] = []
-  for (const job of rows) {
-    const { kind, key } = job
+  for (const job of jobs) {
     const row = await trx
       .selectFrom('entity')
       .selectAll()
       .where('tenant', '=', tenant)
-      .where('kind', '=', kind)
-      .where('key', '=', key)
+      .where('kind', '=', job.kind)
+      .where('key', '=', job.key)
       .executeTakeFirst()
-    if (!row) continue
-    const { snapshot, origin } = entityOf<PolledKind>(row)
-    claimed.push({
-      tenant,
-      kind: kind as PolledKind,
-      key,
-      credential,
-      snapshot,
-      origin,
-      gapMs: job.gap_ms,
-      dueAt: new Date(job.next_poll_at),
-      deadlineAt: new Date(job.deadline_at),
-      notBefore: new Date(job.not_before),
-      refusedPolls: job.refused_polls,
-      fence: job.fence,
-      submission: job.submission,
-    })
+    if (row) claimed.push(claimedJobOf(job, entityOf<PolledKind>(row), credential))
   }
   return claimed
+}
+
+function claimedJobOf(
+  job: PollJobRow,
+  { snapshot, origin }: Entity<PolledKind>,
+  credential: string | null,
+): ClaimedPollJob {
+  return {
+    tenant: job.tenant,
+    kind: job.kind,
+    key: job.key,
+    credential,
+    snapshot,
+    origin,
+    gapMs: job.gap_ms,
+    dueAt: new Date(job.next_poll_at),
+    deadlineAt: new Date(job.deadline_at),
+    notBefore: new Date(job.not_before),
+    refusedPolls: job.refused_polls,
+    fence: job.fence,
+    submission: job.submission,
+    // The kind of the row decides the types of its snapshot and origin.
+  } as ClaimedPollJob
 }

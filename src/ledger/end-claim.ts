@@ -6,27 +6,27 @@ import type { AfterPoll, ClaimedPollJob, NextPoll, PolledKind } from './poll-job
 import { endPolling, recordObservation } from './record-observation.ts'
 import type { Tables } from './tables.ts'
 
-/** Locks the row of a poll job until the transaction ends. Returns null when the job may not be changed any more. */
+/** Locks the row of a poll job until the transaction ends. Returns null when the job must not be changed any more. */
 export type ClaimLock = (
   trx: Transaction<Tables>,
   job: ClaimedPollJob,
 ) => Promise<ClaimedPollJob | null>
 
 /**
- * Ends a claim: records what the poll saw (null: nothing), and schedules the next poll or ends polling. Returns the row of
- * the entity, and whether its status changed or its polling ended. Returns null, recording nothing, when `lock` does.
+ * Ends a claim: records what the poll observed (null: nothing), and schedules the next poll or ends polling. Returns the row
+ * of the entity, and whether its status changed or its polling ended. Returns null, recording nothing, when `lock` does.
  */
 export async function endClaim(
   trx: Transaction<Tables>,
   job: ClaimedPollJob,
-  seen: Snapshot<PolledKind> | null,
+  observed: Snapshot<PolledKind> | null,
   then: AfterPoll,
   lock: ClaimLock,
 ): Promise<{ row: EntityRow; isChanged: boolean } | null> {
   const before = await findRow(trx, job)
   const claim = before && (await lock(trx, job))
   if (!claim) return null
-  const recorded = seen ? await recordObservation(trx, before, seen) : before
+  const recorded = observed ? await recordObservation(trx, before, observed) : before
   const row = recorded.polling_ended === 1 ? recorded : await schedule(trx, claim, recorded, then)
   return { row, isChanged: row.seq !== before.seq }
 }
@@ -37,12 +37,12 @@ async function schedule(
   row: EntityRow,
   then: AfterPoll,
 ): Promise<EntityRow> {
-  if ('endedBecause' in then) return endPolling(trx, row, then.endedBecause)
+  if ('pollingEndedReason' in then) return endPolling(trx, row, then.pollingEndedReason)
   await reschedule(trx, claim, then)
   return row
 }
 
-/** An update of the poll job that does nothing once its claim is lost. */
+/** An update of the poll job that changes nothing when its claim is lost. */
 export function held(database: Kysely<Tables>, { tenant, kind, key, fence }: ClaimedPollJob) {
   return database
     .updateTable('poll_job')
@@ -52,7 +52,7 @@ export function held(database: Kysely<Tables>, { tenant, kind, key, fence }: Cla
     .where('fence', '=', fence)
 }
 
-/** The claim, locked until the transaction ends; null when it was lost. */
+/** Locks a claim until the transaction ends. Returns null when it was lost. */
 export async function lockHeld(
   trx: Transaction<Tables>,
   job: ClaimedPollJob,
@@ -68,7 +68,7 @@ export async function lockHeld(
   return row?.fence === job.fence ? job : null
 }
 
-/** The claim of a task that was sent, taken from whoever holds it; null when its outcome was declared. */
+/** Takes over the claim of a task that was sent, from any holder. Returns null when its outcome is already recorded. */
 export async function takeSent(
   trx: Transaction<Tables>,
   job: ClaimedPollJob,
@@ -86,8 +86,8 @@ export async function takeSent(
 }
 
 /**
- * Ends a claim until the next poll, which is no later than the deadline. A waiting task that was woken since it was claimed
- * keeps the time it was woken for, or waits until the pause ends that 0-0 asked for meanwhile.
+ * Schedules the next poll, at the deadline at the latest. When a change of an asset has made a waiting task due since it was
+ * claimed, the task keeps that time, or the end of a pause that 0-0 has asked for meanwhile.
  */
 async function reschedule(
   trx: Transaction<Tables>,

@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely'
+import type { Page, PageRequest } from '../model/page.ts'
 import { addPollJob } from './add-poll-job.ts'
 import {
   type Entity,
@@ -12,8 +13,8 @@ import {
 } from './entity.ts'
 import { type EntityRow, entityOf, findRow } from './entity-row.ts'
 import { finishWithin, type IdempotencyRecordKey } from './idempotency-records.ts'
-import { type EntityFilter, listChildren, listEntities } from './lists.ts'
-import { type Page, type PageRequest, pageBounds } from './page.ts'
+import { type EntityFilter, listChildren, listEntities } from './list-entities.ts'
+import { pageBounds } from './page-bounds.ts'
 import type { PolledKind, PollTiming } from './poll-job.ts'
 import {
   insertEntity,

@@ -1,5 +1,5 @@
 import type { Kysely, Selectable } from 'kysely'
-import { type AssetSnapshot, keyOf } from '../model.ts'
+import { type AssetSnapshot, keyOf } from '../model/entities.ts'
 import { isPostgres } from './database.ts'
 import {
   decodeOrigin,

@@ -1,12 +1,12 @@
 import {
   type AssetGroupSnapshot,
   type AssetSnapshot,
-  type CreateVideoTaskRequest,
   isTerminalAsset,
   isTerminalTask,
   type VideoTaskSnapshot,
   type VideoTaskStatus,
-} from '../model.ts'
+} from '../model/entities.ts'
+import type { CreateVideoTaskRequest } from '../model/requests.ts'
 
 /** For each kind of entity: what 0-0 reported, and what only this service knows about an entity that was created here. */
 interface Kinds {
@@ -28,6 +28,11 @@ export interface EntityRef<K extends Kind = Kind> {
   tenant: string
   kind: K
   key: string
+}
+
+/** One text for a reference: the same reference always has the same text. */
+export function nameOf({ tenant, kind, key }: EntityRef): string {
+  return `${tenant} ${kind} ${key}`
 }
 
 /** Something that 0-0 knows (a group, an asset or a video task), as the ledger stores it. */

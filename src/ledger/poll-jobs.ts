@@ -8,41 +8,41 @@ import type { AfterPoll, ClaimedPollJob, ClaimOptions, PolledKind } from './poll
 import type { Secrets } from './secrets.ts'
 import type { Tables } from './tables.ts'
 
-/** The scheduled polls of all tenants. A claimed poll job is held until its lease ends or it is concluded. */
+/** The scheduled polls of all tenants. A claim lasts until its lease expires or `conclude` ends it. */
 export interface PollJobs {
   /** Claims due poll jobs for `leaseMs`, longest overdue first, within each tenant's budget. */
   claim(options: ClaimOptions): Promise<ClaimedPollJob[]>
-  /** Makes claims last `leaseMs` from now, those that are still held. */
+  /** Extends the leases of these claims to `leaseMs` from now, except those that were lost. */
   extend(jobs: ClaimedPollJob[], leaseMs: number): Promise<void>
-  /** Says that a task is being sent to 0-0. Gives false, and it must not be sent, when the claim was lost. */
+  /** Records that a task is being sent to 0-0. Returns false when the claim was lost; then the task must not be sent. */
   markSent(job: ClaimedPollJob): Promise<boolean>
   /**
-   * Ends what `markSent` began, as `conclude` does, also when another process has claimed the poll job meanwhile: only the
-   * sender knows what came of it. Gives false, recording nothing, when another process has declared an outcome.
+   * As `conclude`, after `markSent`. It succeeds also when another process has claimed the poll job meanwhile, because only
+   * the sender knows the outcome. Returns false, recording nothing, when another process has recorded an outcome.
    */
   concludeSent(
     job: ClaimedPollJob,
-    seen: Snapshot<PolledKind> | null,
+    observed: Snapshot<PolledKind> | null,
     then: AfterPoll,
   ): Promise<boolean>
   /**
-   * Ends a claim with what the poll saw (null: nothing) and what follows.
-   * Gives false, recording nothing, when the claim was lost meanwhile.
+   * Ends a claim with what the poll observed (null: nothing) and what follows. Returns false, recording nothing, when the
+   * claim was lost.
    */
   conclude(
     job: ClaimedPollJob,
-    seen: Snapshot<PolledKind> | null,
+    observed: Snapshot<PolledKind> | null,
     then: AfterPoll,
   ): Promise<boolean>
-  /** Halves the rate at which a tenant is polled: 0-0 asked for fewer calls. */
+  /** Halves the poll rate of a tenant, because 0-0 asked for fewer calls. */
   slowDown(tenant: string, maxRps: number): Promise<void>
-  /** Raises a rate that was halved, step by step, back to what all have. */
+  /** Raises a halved rate by one step, up to the configured rate. */
   speedUp(tenant: string, maxRps: number): Promise<void>
   /** When the next poll job can be claimed, or null when there is none. */
   nextDueAt(): Promise<Date | null>
-  /** Calls `listener` when a poll job was added or may be due earlier. Gives the function that ends it. */
+  /** Calls `listener` when a poll job was added or may be due earlier. Returns the function that stops it. */
   onAdded(listener: () => void): () => void
-  /** Tells those listeners; called once the addition is committed. */
+  /** Calls the listeners. Must be called after the addition is committed. */
   added(): void
 }
 
@@ -53,18 +53,19 @@ interface Parts {
   onRecorded(row: EntityRow): void
 }
 
+/** The poll jobs in `database`. */
 export function createPollJobs({ database, secrets, onRecorded }: Parts): PollJobs {
   const listeners = new Set<() => void>()
 
   async function recordPoll(
     job: ClaimedPollJob,
-    seen: Snapshot<PolledKind> | null,
+    observed: Snapshot<PolledKind> | null,
     then: AfterPoll,
     lock: ClaimLock,
   ): Promise<boolean> {
     const recorded = await database
       .transaction()
-      .execute((trx) => endClaim(trx, job, seen, then, lock))
+      .execute((trx) => endClaim(trx, job, observed, then, lock))
     if (recorded?.isChanged) onRecorded(recorded.row)
     return recorded !== null
   }
@@ -88,8 +89,8 @@ export function createPollJobs({ database, secrets, onRecorded }: Parts): PollJo
       return numUpdatedRows === 1n
     },
 
-    conclude: (job, seen, then) => recordPoll(job, seen, then, lockHeld),
-    concludeSent: (job, seen, then) => recordPoll(job, seen, then, takeSent),
+    conclude: (job, observed, then) => recordPoll(job, observed, then, lockHeld),
+    concludeSent: (job, observed, then) => recordPoll(job, observed, then, takeSent),
 
     slowDown: (tenant, maxRps) => slowDown(database, tenant, maxRps),
     speedUp: (tenant, maxRps) => speedUp(database, tenant, maxRps),

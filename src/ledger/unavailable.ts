@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { RequestError } from '../model/failure.ts'
 import { type UnavailableReason, unavailableReasonOf } from './storage-failure.ts'
 
 const MESSAGES: Record<UnavailableReason, string> = {
@@ -10,22 +11,30 @@ const MESSAGES: Record<UnavailableReason, string> = {
   GONE: 'The database file of this service was deleted or replaced.',
 }
 
+/** What cannot be recorded is not sent to 0-0. */
+const NOT_SENT = 'Nothing was created at 0-0.'
+
 /**
- * The storage of the ledger failed: nothing of the call was written, unless the connection to PostgreSQL broke during
- * the commit. The same call may succeed later. `message` is safe to show; `cause` is for logs.
+ * The storage of the ledger failed. The call wrote nothing, unless the connection to PostgreSQL broke during the commit.
+ * The same call may succeed later. `message` is safe to show to callers; `cause` is for logs.
  */
-export class LedgerUnavailable extends Error {
+export class LedgerUnavailable extends RequestError {
   override readonly name = 'LedgerUnavailable'
   readonly reason: UnavailableReason
   constructor(reason: UnavailableReason, options?: ErrorOptions) {
-    super(MESSAGES[reason], options)
+    const message = MESSAGES[reason]
+    super(
+      { code: 'SERVICE_UNAVAILABLE', message: `${message} ${NOT_SENT}`, retryable: true },
+      options,
+    )
+    this.message = message
     this.reason = reason
   }
 }
 
 /**
- * The same calls, failing with LedgerUnavailable when the storage failed and with what they failed with otherwise.
- * `onUnavailable` is told of each LedgerUnavailable.
+ * The same calls. They throw LedgerUnavailable when the storage failed, and any other error unchanged. Each
+ * LedgerUnavailable is also passed to `onUnavailable`.
  */
 export function typedErrors<Calls extends object>(
   calls: Calls,
@@ -47,27 +56,28 @@ export function typedErrors<Calls extends object>(
   return Object.fromEntries(typed)
 }
 
-/** The failure of the storage that an error stands for, or null when it is another one. */
+/** The LedgerUnavailable for an error of the storage, or null for any other error. */
 export function asLedgerUnavailable(error: unknown): LedgerUnavailable | null {
   if (error instanceof LedgerUnavailable) return error
   const reason = unavailableReasonOf(error)
   return reason && new LedgerUnavailable(reason, { cause: error })
 }
 
+/** Options of `persist`. */
 export interface PersistOptions {
-  /** Once aborted, a failing write is not tried again. */
+  /** Once aborted, a failing write is repeated once more and then not again. */
   signal: AbortSignal
-  /** Told of the first failure, after which the write is repeated. */
+  /** Called with the first failure. The write is repeated after it. */
   onWaiting(error: LedgerUnavailable): void
-  /** The write succeeded after it had failed. */
+  /** Called when the write succeeded after a failure. */
   onRecovered(): void
 }
 
 const RETRY_MS = 200
 
 /**
- * What `write` gives, repeated every 200 ms for as long as the storage fails: for what must not be forgotten. Throws the
- * last LedgerUnavailable once `signal` is aborted, and any other failure at once.
+ * Returns what `write` returns, and repeats it every 200 ms as long as the storage fails. Throws the last LedgerUnavailable
+ * once `signal` is aborted, and any other error at once.
  */
 export async function persist<T>(
   write: () => Promise<T>,
@@ -85,7 +95,7 @@ export async function persist<T>(
       hasWaited = true
       if (signal.aborted) throw error
       await pause(RETRY_MS, undefined, { signal }).catch(() => {})
-      // One more attempt follows an abort, so that what can be written is.
+      // One more attempt follows the abort.
     }
   }
 }

@@ -1,29 +1,33 @@
 import type { Entity } from '../ledger/entity.ts'
-import type { Page, PageRequest } from '../ledger/page.ts'
 import {
   type AssetGroupSnapshot,
-  type CreateAssetGroupRequest,
   keyOf,
   type Platform,
   type PlatformRef,
-} from '../model.ts'
-import { checkAssetGroup } from '../upstream/limits.ts'
-import { completed } from './completed.ts'
+} from '../model/entities.ts'
+import { type CreateFailure, invalidInput } from '../model/failure.ts'
+import { requireIdentity } from '../model/identity.ts'
+import type { Page, PageRequest } from '../model/page.ts'
+import type { CreateAssetGroupRequest } from '../model/requests.ts'
+import { checkAssetGroup } from '../upstream/input-limits.ts'
+import { checkIdempotencyKey } from './check-idempotency-key.ts'
 import type { Context } from './context.ts'
 import { createOnce } from './create-once.ts'
-import { type CreateFailure, invalidInput, orFailure } from './failure.ts'
-import { checkIdempotencyKey } from './idempotency-key.ts'
 import { getPlatformId } from './ids.ts'
+import { listPage } from './list-page.ts'
 import { nullIfNotFound } from './null-if-not-found.ts'
-import { listOf } from './page.ts'
+import { orFailure } from './or-failure.ts'
+import { withRequested } from './with-requested.ts'
 
+/** A group, as the graph shows it. */
 export type AssetGroup = AssetGroupSnapshot
 
+/** The group that an entity of the ledger stores. */
 export function assetGroupOf({ snapshot }: Entity<'assetGroup'>): AssetGroup {
   return snapshot
 }
 
-/** The group, or null when 0-0 knows none by this id; any other failure throws. */
+/** The group with this global or bare id, or null when 0-0 does not know it. Throws any other failure. */
 export async function findAssetGroup(
   id: string,
   platform: Platform,
@@ -32,32 +36,34 @@ export async function findAssetGroup(
   return findAssetGroupByRef(getPlatformId('AssetGroup', id, platform), context)
 }
 
-/** As `findAssetGroup`, for an id that was read already. */
+/** As `findAssetGroup`, for an id that is already parsed. */
 export async function findAssetGroupByRef(
   ref: PlatformRef,
   { loaders }: Context,
 ): Promise<AssetGroup | null> {
-  const resource = await nullIfNotFound(loaders.assetGroup.load(ref))
-  return resource && assetGroupOf(resource)
+  const entity = await nullIfNotFound(loaders.assetGroup.load(ref))
+  return entity && assetGroupOf(entity)
 }
 
-/** The groups registered here, newest first. */
+/** A page of the groups that are registered here, newest first. */
 export async function listAssetGroups(
   request: PageRequest,
   context: Context,
 ): Promise<Page<AssetGroup>> {
-  return listOf('assetGroup', {}, request, assetGroupOf, context)
+  return listPage('assetGroup', {}, request, assetGroupOf, context)
 }
 
+/** The input of `createAssetGroup`. */
 export interface CreateAssetGroupInput extends CreateAssetGroupRequest {
   idempotencyKey?: string | undefined
 }
 
+/** Creates a group at 0-0. Returns the group, or the failure that is the result instead. */
 export async function createAssetGroup(
   { idempotencyKey, ...request }: CreateAssetGroupInput,
   context: Context,
 ): Promise<AssetGroup | CreateFailure> {
-  context.caller()
+  requireIdentity(context)
   return orFailure(async () => {
     const issues = [...checkAssetGroup(request), ...checkIdempotencyKey(idempotencyKey)]
     if (issues.length > 0) throw invalidInput(issues)
@@ -68,9 +74,9 @@ export async function createAssetGroup(
         idempotencyKey,
         origin: null,
         async send(call) {
-          const said = await context.upstream.createAssetGroup(request, call)
+          const reported = await context.upstream.createAssetGroup(request, call)
           const { name, description = null, projectName = null } = request
-          const snapshot = completed(said, { name, description, projectName })
+          const snapshot = withRequested(reported, { name, description, projectName })
           return { key: keyOf({ platform: snapshot.platform, id: snapshot.groupId }), snapshot }
         },
       },

@@ -1,5 +1,4 @@
 import type { Entity } from '../ledger/entity.ts'
-import type { Page, PageRequest } from '../ledger/page.ts'
 import {
   type AssetSnapshot,
   type AssetStatus,
@@ -7,33 +6,37 @@ import {
   keyOf,
   type Platform,
   type PlatformRef,
-} from '../model.ts'
-import { checkAsset } from '../upstream/limits.ts'
-import { type AssetGroup, assetGroupOf } from './asset-group.ts'
-import { completed } from './completed.ts'
-import type { Context } from './context.ts'
-import { createOnce } from './create-once.ts'
+} from '../model/entities.ts'
 import {
   type CreateFailure,
   type Failure,
   failureOf,
   invalidInput,
-  orFailure,
   RequestError,
-} from './failure.ts'
-import { checkIdempotencyKey } from './idempotency-key.ts'
+} from '../model/failure.ts'
+import { requireIdentity } from '../model/identity.ts'
+import type { Page, PageRequest } from '../model/page.ts'
+import { checkAsset } from '../upstream/input-limits.ts'
+import { type AssetGroup, assetGroupOf } from './asset-group.ts'
+import { checkIdempotencyKey } from './check-idempotency-key.ts'
+import type { Context } from './context.ts'
+import { createOnce } from './create-once.ts'
 import { getPlatformId, notAnId, parsePlatformId } from './ids.ts'
+import { listPage } from './list-page.ts'
 import { nullIfNotFound } from './null-if-not-found.ts'
-import { listOf } from './page.ts'
+import { orFailure } from './or-failure.ts'
+import { withRequested } from './with-requested.ts'
 
+/** An asset, as the graph shows it. */
 export interface Asset extends AssetSnapshot {
-  /** The URL it was registered with, when it was registered here. */
+  /** The URL it was registered with; null when it was registered elsewhere. */
   sourceUrl: string | null
 }
 
+/** The input of `createAsset`. */
 export interface CreateAssetInput {
   platform: Platform
-  /** Global or bare. */
+  /** A global or a bare id. */
   groupId: string
   url: string
   type: AssetType
@@ -41,11 +44,13 @@ export interface CreateAssetInput {
   idempotencyKey?: string | undefined
 }
 
+/** Which assets of a list are wanted. */
 export interface AssetFilter {
   status?: AssetStatus | null | undefined
   type?: AssetType | null | undefined
 }
 
+/** The asset that an entity of the ledger stores. */
 export function assetOf({ snapshot, origin, pollingEndedReason }: Entity<'asset'>): Asset {
   return {
     ...snapshot,
@@ -54,7 +59,7 @@ export function assetOf({ snapshot, origin, pollingEndedReason }: Entity<'asset'
   }
 }
 
-/** The asset, or null when 0-0 knows none by this id; any other failure throws. */
+/** The asset with this global or bare id, or null when 0-0 does not know it. Throws any other failure. */
 export async function findAsset(
   id: string,
   platform: Platform,
@@ -63,16 +68,16 @@ export async function findAsset(
   return findAssetByRef(getPlatformId('Asset', id, platform), context)
 }
 
-/** As `findAsset`, for an id that was read already. */
+/** As `findAsset`, for an id that is already parsed. */
 export async function findAssetByRef(
   ref: PlatformRef,
   { loaders }: Context,
 ): Promise<Asset | null> {
-  const resource = await nullIfNotFound(loaders.asset.load(ref))
-  return resource && assetOf(resource)
+  const entity = await nullIfNotFound(loaders.asset.load(ref))
+  return entity && assetOf(entity)
 }
 
-/** The group an asset is in; null when 0-0 does not say which. */
+/** The group of an asset; null when 0-0 does not report it. */
 export async function findGroupOf(
   { platform, groupId }: Asset,
   { loaders }: Context,
@@ -81,16 +86,16 @@ export async function findGroupOf(
   return assetGroupOf(await loaders.assetGroup.load({ platform, id: groupId }))
 }
 
-/** The assets registered here, newest first. */
+/** A page of the assets that are registered here, newest first. */
 export async function listAssets(
   filter: AssetFilter,
   request: PageRequest,
   context: Context,
 ): Promise<Page<Asset>> {
-  return listOf('asset', filter, request, assetOf, context)
+  return listPage('asset', filter, request, assetOf, context)
 }
 
-/** The group's assets that are registered here, newest first. */
+/** A page of the assets of a group that are registered here, newest first. */
 export async function listAssetsOf(
   { platform, groupId }: AssetGroup,
   filter: AssetFilter,
@@ -98,14 +103,15 @@ export async function listAssetsOf(
   context: Context,
 ): Promise<Page<Asset>> {
   const parent = keyOf({ platform, id: groupId })
-  return listOf('asset', { ...filter, parent }, request, assetOf, context)
+  return listPage('asset', { ...filter, parent }, request, assetOf, context)
 }
 
+/** Registers an asset with 0-0. Returns the asset, or the failure that is the result instead. */
 export async function createAsset(
   { groupId, idempotencyKey, ...input }: CreateAssetInput,
   context: Context,
 ): Promise<Asset | CreateFailure> {
-  const { tenant, isShared } = context.caller()
+  const { tenant, isShared } = requireIdentity(context)
   return orFailure(async () => {
     const group = parsePlatformId('AssetGroup', groupId, input.platform)
     const { platform, id } = group ?? { platform: input.platform, id: '' }
@@ -122,9 +128,9 @@ export async function createAsset(
         send: (call) =>
           context.withTenantLock(tenant, async () => {
             if (isShared) await refuseForeignGroup(keyOf({ platform, id }), context)
-            const said = await context.upstream.createAsset(request, call)
+            const reported = await context.upstream.createAsset(request, call)
             const { groupId, type, url, name = null } = request
-            const snapshot = completed(said, { groupId, type, url, name })
+            const snapshot = withRequested(reported, { groupId, type, url, name })
             return { key: keyOf({ platform: snapshot.platform, id: snapshot.assetId }), snapshot }
           }),
       },
@@ -134,15 +140,18 @@ export async function createAsset(
   })
 }
 
-/** Among tenants who share a key, a group belongs to whoever registered it. */
-async function refuseForeignGroup(key: string, { caller, ledger }: Context): Promise<void> {
-  const { tenant } = caller()
-  if (await ledger.find({ tenant, kind: 'assetGroup', key })) return
+/** Throws NOT_FOUND for a group of another tenant: among tenants that share a key, a group belongs to the one that registered it. */
+async function refuseForeignGroup(key: string, context: Context): Promise<void> {
+  const { tenant } = requireIdentity(context)
+  if (await context.ledger.find({ tenant, kind: 'assetGroup', key })) return
   const message = 'No group with this id is registered here.'
   throw new RequestError({ code: 'NOT_FOUND', message, retryable: false })
 }
 
-/** One create after another, as 0-0's upstream wants it; one result for each input, in order. */
+/**
+ * Registers assets one after another, because the provider refuses parallel creates (upstream-api 2.2). Returns one result
+ * for each input, in order.
+ */
 export async function createAssets(
   inputs: readonly CreateAssetInput[],
   context: Context,
@@ -158,12 +167,15 @@ export async function createAssets(
   return results
 }
 
-/** What would fail the whole operation is one create's result, once there are others, whose ids must not be lost. */
+/**
+ * The failure that one create throws, as its result: once other creates have succeeded, their ids must reach the caller.
+ * Throws the error when it is the first result.
+ */
 function asResult(error: unknown, results: unknown[]): Failure {
   const failure = failureOf(error)
   if (failure === null || results.length === 0) throw error
   return failure
 }
 
-/** Kept small because each one waits for the one before it. */
+/** Small, because each create waits for the one before it. */
 const MAX_ASSETS_AT_ONCE = 50

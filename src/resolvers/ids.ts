@@ -1,18 +1,19 @@
-import { PLATFORMS, type Platform, type PlatformRef } from '../model.ts'
-import { invalidInput } from './failure.ts'
+import type { Platform, PlatformRef } from '../model/entities.ts'
+import { invalidInput } from '../model/failure.ts'
 
-/**
- * Ids as callers give them: a global one (`Asset:JIMENG:Asset-ab12`) or the bare one 0-0 itself uses (`Asset-ab12`).
+/*
+ * Callers give either a global id (`Asset:JIMENG:Asset-ab12`) or the bare id that 0-0 uses (`Asset-ab12`).
  */
 
+/** What a global id names. */
 export type GlobalRef =
   | ({ type: 'AssetGroup' | 'Asset' } & PlatformRef)
   | { type: 'VideoTask'; id: string }
 
-/** The form of an id in a path of 0-0; anything else could lead elsewhere. */
+/** The form of an id in a path of 0-0. Any other text could change the path. */
 const BARE_ID = /^[A-Za-z0-9_-]{1,128}$/
 
-/** What a global id names, or null when it is none. */
+/** What a global id names, or null when it is not a global id. */
 export function parseGlobalId(globalId: string): GlobalRef | null {
   const [type, ...rest] = globalId.split(':')
   if (type === 'VideoTask' && rest.length === 1 && isBareId(rest[0])) return { type, id: rest[0] }
@@ -23,7 +24,7 @@ export function parseGlobalId(globalId: string): GlobalRef | null {
   return null
 }
 
-/** The asset or group an id names, or null; `platform` counts for a bare id only. */
+/** The asset or group that an id names, or null when it names none. `platform` is used for a bare id only. */
 export function parsePlatformId(
   type: 'AssetGroup' | 'Asset',
   id: string,
@@ -34,7 +35,7 @@ export function parsePlatformId(
   return ref?.type === type ? { platform: ref.platform, id: ref.id } : null
 }
 
-/** Throws INVALID_INPUT when `id` cannot name an asset or group of that type. */
+/** As `parsePlatformId`. Throws INVALID_INPUT, with `path`, when the id cannot name an entity of that type. */
 export function getPlatformId(
   type: 'AssetGroup' | 'Asset',
   id: string,
@@ -46,7 +47,7 @@ export function getPlatformId(
   return ref
 }
 
-/** Throws INVALID_INPUT when `id` cannot name a video task. */
+/** The bare id of a video task. Throws INVALID_INPUT, with `path`, when the id cannot name a video task. */
 export function getVideoTaskId(id: string, path: string[] = ['id']): string {
   if (isBareId(id)) return id
   const ref = parseGlobalId(id)
@@ -54,6 +55,7 @@ export function getVideoTaskId(id: string, path: string[] = ['id']): string {
   return ref.id
 }
 
+/** The message for an id that cannot name an entity of that type. */
 export function notAnId(type: GlobalRef['type']): string {
   const example = type === 'VideoTask' ? 'VideoTask:cgt-ab12' : `${type}:JIMENG:…`
   return `Not an id of type ${type}. Give "${example}", or the id 0-0 uses: up to 128 letters, digits, "-" and "_".`
@@ -66,3 +68,5 @@ function isBareId(id: string | undefined): id is string {
 function isPlatform(word: string | undefined): word is Platform {
   return PLATFORMS.some((platform) => platform === word)
 }
+
+const PLATFORMS: Platform[] = ['JIMENG', 'BYTEPLUS']

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
+import { type Failure, RequestError } from '../model/failure.ts'
 import type { UpstreamCall } from '../upstream/call.ts'
 import type { UpstreamClient } from '../upstream/client.ts'
-import { UpstreamError } from '../upstream/errors.ts'
-import { type Failure, RequestError } from './failure.ts'
+import { UpstreamError } from '../upstream/upstream-error.ts'
 
-/** The calls of 0-0, and which keys it has refused. */
+/** The upstream client, and which keys 0-0 has refused. */
 export interface KeyGuard {
   upstream: UpstreamClient
   /** Whether 0-0 refused this key within the last minute and has not accepted it since. */
@@ -16,14 +16,14 @@ const REMEMBERED_MS = 60_000
 const MAX_REMEMBERED = 10_000
 
 /**
- * For keys that callers bring. A list is answered without asking 0-0, and to it a refused key looks like one under which
- * nothing was registered: so that it can say otherwise, refusals are remembered.
+ * For keys that callers send. A list is answered without a request to 0-0, so an invalid key would get an empty list.
+ * Refusals are remembered so that a list can throw UNAUTHENTICATED instead.
  */
 export function guardCallersKeys(upstream: UpstreamClient, rememberedMs = REMEMBERED_MS): KeyGuard {
   const refused = new LRUCache<string, true>({ max: MAX_REMEMBERED, ttl: rememberedMs })
   return {
     isRefused: (credential) => refused.size > 0 && refused.has(hashOf(credential)),
-    upstream: around(upstream, async ({ credential }, answer) => {
+    upstream: intercept(upstream, async ({ credential }, answer) => {
       try {
         const value = await answer
         accept(credential)
@@ -42,8 +42,8 @@ export function guardCallersKeys(upstream: UpstreamClient, rememberedMs = REMEMB
 }
 
 /**
- * For the key that the service holds. That 0-0 refuses it is the operator's business: `onRefused` is told, and the caller
- * gets SERVICE_UNAVAILABLE.
+ * For the key of the service. When 0-0 refuses it, the operator must act: `onRefused` is called, and the caller gets
+ * SERVICE_UNAVAILABLE.
  */
 export function guardHeldKey(
   upstream: UpstreamClient,
@@ -51,7 +51,7 @@ export function guardHeldKey(
 ): KeyGuard {
   return {
     isRefused: () => false,
-    upstream: around(upstream, async (_call, answer) => {
+    upstream: intercept(upstream, async (_call, answer) => {
       try {
         return await answer
       } catch (error) {
@@ -73,13 +73,13 @@ function isKeyRefused(error: unknown): boolean {
   return error instanceof UpstreamError && error.code === 'UNAUTHENTICATED'
 }
 
-/** The key itself is not kept in memory for longer than its calls take. */
+/** A hash, so that the key itself is not kept in memory longer than its requests take. */
 function hashOf(credential: string): string {
   return createHash('sha256').update(credential).digest('base64')
 }
 
-/** The same client, each of whose calls answers what `follow` makes of its answer. */
-function around(
+/** The same client. Each of its calls returns what `follow` returns for the answer. */
+function intercept(
   upstream: UpstreamClient,
   follow: <T>(call: UpstreamCall, answer: Promise<T>) => Promise<T>,
 ): UpstreamClient {

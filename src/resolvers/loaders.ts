@@ -1,52 +1,66 @@
 import DataLoader from 'dataloader'
 import type { Entity } from '../ledger/entity.ts'
-import { keyOf, type PlatformRef } from '../model.ts'
-import type { Caller, Context } from './context.ts'
-import { RequestError } from './failure.ts'
-import type { TaskRef } from './reads.ts'
+import { keyOf, type PlatformRef } from '../model/entities.ts'
+import { RequestError } from '../model/failure.ts'
+import type { RequestContext } from '../model/identity.ts'
+import type { Reads, TaskRef } from './reads.ts'
 
-/** Within one operation each resource is read once, however often it is named. */
+/** Reads each entity once within one operation, however often it is requested. */
 export interface Loaders {
   assetGroup: DataLoader<PlatformRef, Entity<'assetGroup'>, string>
   asset: DataLoader<PlatformRef, Entity<'asset'>, string>
   videoTask: DataLoader<TaskRef, Entity<'videoTask'>, string>
 }
 
+interface Parts {
+  reads: Reads
+  limits: { upstreamReads: number }
+}
+
 /**
- * 0-0 has no call for many at once: a batch is as many calls, all sent together.
- * A read beyond `limits.upstreamReads` fails with INVALID_INPUT. The bound is checked here too and not only before
- * execution, because how many assets a video task names is known only when it has been read.
+ * Creates the loaders of one operation, or of one event of a subscription. 0-0 has no request for several entities, so a
+ * batch is one request per entity, all sent together.
+ *
+ * A read beyond `limits.upstreamReads` fails with INVALID_INPUT. The limit is checked here and not only before execution,
+ * because the number of assets of a video task is known only after the task was read.
  */
-export function createLoaders({
-  caller,
-  reads,
-  limits,
-}: Pick<Context, 'caller' | 'reads' | 'limits'>): Loaders {
+export function createLoaders(
+  { reads, limits }: Parts,
+  { identity, requestId, signal }: RequestContext,
+): Loaders {
   let admitted = 0
-  const admitRead = () => {
-    admitted += 1
-    if (admitted > limits.upstreamReads) throw tooManyReads(limits.upstreamReads)
+  const request = {
+    identity,
+    requestId,
+    signal,
+    admitRead() {
+      admitted += 1
+      if (admitted > limits.upstreamReads) throw tooManyReads(limits.upstreamReads)
+    },
   }
-  const reader = (): Caller => ({ ...caller(), admitRead })
-  const together =
-    <Ref, T>(read: (ref: Ref) => Promise<T>) =>
-    async (refs: readonly Ref[]) =>
-      (await Promise.allSettled(refs.map(read))).map((result) =>
-        result.status === 'fulfilled' ? result.value : (result.reason as Error),
-      )
   return {
     assetGroup: new DataLoader(
-      together((ref) => reads.assetGroup(ref, reader())),
+      all((ref) => reads.assetGroup(ref, request)),
       { cacheKeyFn: keyOf },
     ),
     asset: new DataLoader(
-      together((ref) => reads.asset(ref, reader())),
+      all((ref) => reads.asset(ref, request)),
       { cacheKeyFn: keyOf },
     ),
     videoTask: new DataLoader(
-      together((ref) => reads.videoTask(ref, reader())),
+      all((ref) => reads.videoTask(ref, request)),
       { cacheKeyFn: ({ taskId, model }) => `${taskId} ${model}` },
     ),
+  }
+}
+
+/** A batch function that runs `read` for each reference at once. One that fails does not fail the others. */
+function all<Ref, T>(read: (ref: Ref) => Promise<T>) {
+  return async (refs: readonly Ref[]): Promise<(T | Error)[]> => {
+    const results = await Promise.allSettled(refs.map(read))
+    return results.map((result) =>
+      result.status === 'fulfilled' ? result.value : (result.reason as Error),
+    )
   }
 }
 

@@ -1,15 +1,16 @@
+import { invalidInput } from '../model/failure.ts'
 import { type Asset, findAssetByRef } from './asset.ts'
 import { type AssetGroup, findAssetGroupByRef } from './asset-group.ts'
 import type { Context } from './context.ts'
-import { invalidInput } from './failure.ts'
 import { parseGlobalId } from './ids.ts'
 import { findVideoTask, type VideoTask } from './video-task.ts'
 
+/** Anything that has a global id. */
 export type Node = AssetGroup | Asset | VideoTask
 
 const MAX_NODES = 100
 
-/** What a global id names, or null when 0-0 does not know it. Throws INVALID_INPUT for any other id. */
+/** The entity with this global id, or null when 0-0 does not know it. Throws INVALID_INPUT for any other id. */
 export async function findNode(globalId: string, context: Context): Promise<Node | null> {
   const ref = parseGlobalId(globalId)
   switch (ref?.type) {
@@ -24,7 +25,7 @@ export async function findNode(globalId: string, context: Context): Promise<Node
   }
 }
 
-/** One answer for each id; one that fails does not fail the others. */
+/** One result for each id. One that fails does not fail the others. Throws INVALID_INPUT for more than 100 ids. */
 export function findNodes(ids: readonly string[], context: Context): Promise<Node | null>[] {
   if (ids.length <= MAX_NODES) return ids.map((id) => findNode(id, context))
   throw invalidInput([{ path: ['ids'], message: `At most ${MAX_NODES} ids.` }])

@@ -1,7 +1,7 @@
 import { LedgerUnavailable } from '../ledger/unavailable.ts'
-import { UpstreamError } from '../upstream/errors.ts'
+import { UpstreamError } from '../upstream/upstream-error.ts'
 
-/** What was read, or null when 0-0 does not know it; any other failure throws. */
+/** Returns what was read, or null when 0-0 does not know the entity. Throws any other error. */
 export async function nullIfNotFound<T>(reading: Promise<T>): Promise<T | null> {
   try {
     return await reading
@@ -11,8 +11,8 @@ export async function nullIfNotFound<T>(reading: Promise<T>): Promise<T | null> 
   }
 }
 
-/** For reads that go on without the ledger: null when its database is away; any other error throws. */
-export function unlessAway(error: unknown): null {
+/** For reads that continue without the ledger: null when its storage fails. Throws any other error. */
+export function nullIfUnavailable(error: unknown): null {
   if (error instanceof LedgerUnavailable) return null
   throw error
 }

@@ -4,111 +4,120 @@ import {
   type EntityRef,
   isTerminal,
   type Kind,
+  nameOf,
   type Origin,
   type Snapshot,
   type Transition,
 } from '../ledger/entity.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import { keyOf, type PlatformRef } from '../model.ts'
+import { keyOf, type PlatformRef } from '../model/entities.ts'
+import { type RequestContext, requireIdentity } from '../model/identity.ts'
 import type { UpstreamCall } from '../upstream/call.ts'
 import type { UpstreamClient } from '../upstream/client.ts'
-import { UpstreamError } from '../upstream/errors.ts'
-import type { Caller } from './context.ts'
-import { unlessAway } from './null-if-not-found.ts'
+import { UpstreamError } from '../upstream/upstream-error.ts'
+import { nullIfUnavailable } from './null-if-not-found.ts'
 import { createSingleFlight } from './single-flight.ts'
 
-/** Names a video task; `model` is what 0-0 routes by, null when nobody said. */
+/** Names a video task. */
 export interface TaskRef {
-  /** What the ledger knows it by. */
+  /** Its key in the ledger. */
   key: string
-  /** What 0-0 knows it by. */
+  /** Its id at 0-0. */
   taskId: string
+  /** The model by which 0-0 routes the read; null when it is not known. */
   model: string | null
 }
 
-/**
- * Reads from 0-0, above the loaders of single operations: identical reads in flight with the same key are one call,
- * what was read is observed, and what can no longer change is remembered for a while.
- * Each read throws UpstreamError: NOT_FOUND also for what a tenant who shares a key has not registered.
- */
-export interface Reads {
-  assetGroup(ref: PlatformRef, caller: Caller): Promise<Entity<'assetGroup'>>
-  asset(ref: PlatformRef, caller: Caller): Promise<Entity<'asset'>>
-  videoTask(ref: TaskRef, caller: Caller): Promise<Entity<'videoTask'>>
-  /**
-   * What the ledger knows of a resource; `read` and registered first when it is not, or when watching it had ended.
-   * This and the next are asked by a thousand subscribers of one asset at the same moment: those between two notifications
-   * share the answer, those after one get a newer.
-   */
-  registered<K extends Kind>(
-    address: EntityRef<K>,
-    caller: Caller,
-    read: (signal: AbortSignal) => Promise<Entity<K>>,
-  ): Promise<Entity<K>>
-  transitionsAfter<K extends Kind>(address: EntityRef<K>, seq: number): Promise<Transition<K>[]>
+/** The request that a read is made for. */
+export interface ReadContext extends RequestContext {
+  /** Called before each read that is not answered from memory. Throws when the operation has made too many. */
+  admitRead?(): void
 }
 
+/**
+ * Reads from 0-0, shared by all operations. Identical reads in flight with the same key are one request, every answer is
+ * recorded, and entities with a terminal status are cached.
+ *
+ * Each read throws UpstreamError. NOT_FOUND also stands for an entity that a tenant with a shared key has not registered.
+ */
+export interface Reads {
+  assetGroup(ref: PlatformRef, request: ReadContext): Promise<Entity<'assetGroup'>>
+  asset(ref: PlatformRef, request: ReadContext): Promise<Entity<'asset'>>
+  videoTask(ref: TaskRef, request: ReadContext): Promise<Entity<'videoTask'>>
+  /**
+   * Returns the entity from the ledger. Reads it with `read` and registers it first when it is not there, or when its
+   * polling ended before a terminal status.
+   *
+   * A thousand subscribers of one asset call this and `transitionsAfter` at the same moment. Calls between two
+   * notifications share one answer; calls after a notification get a newer one.
+   */
+  ensureRegistered<K extends Kind>(
+    ref: EntityRef<K>,
+    request: RequestContext,
+    read: (signal: AbortSignal) => Promise<Entity<K>>,
+  ): Promise<Entity<K>>
+  transitionsAfter<K extends Kind>(ref: EntityRef<K>, seq: number): Promise<Transition<K>[]>
+}
+
+/** Options of the reads. */
 export interface ReadsOptions {
   upstream: UpstreamClient
   ledger: Ledger
-  /** How long something settled is answered without asking 0-0, in milliseconds; 0: never. */
+  /** Milliseconds for which an entity with a terminal status is cached; 0: it is not cached. */
   terminalTtlMs: number
 }
 
-const MAX_REMEMBERED = 10_000
+const MAX_CACHED = 10_000
 
+/** Creates the reads of one process. */
 export function createReads({ upstream, ledger, terminalTtlMs }: ReadsOptions): Reads {
   const inFlight = createSingleFlight()
-  const settled = new LRUCache<string, Entity>({ max: MAX_REMEMBERED, ttl: terminalTtlMs })
+  const cache = new LRUCache<string, Entity>({ max: MAX_CACHED, ttl: terminalTtlMs })
 
   async function read<K extends Kind>(
-    address: EntityRef<K>,
-    { credential, isShared, requestId, signal, admitRead }: Caller,
+    kind: K,
+    { key, model = null }: { key: string; model?: string | null },
+    request: ReadContext,
     fetch: (call: UpstreamCall) => Promise<Snapshot<K>>,
-    origin: Origin<K> = null,
   ): Promise<Entity<K>> {
-    const name = JSON.stringify([address, origin])
-    const remembered = settled.get(name)
-    if (remembered) return remembered as Entity<K>
-    admitRead?.()
-    if (isShared && !(await ledger.find(address))) throw new UpstreamError('NOT_FOUND')
-    return inFlight.share(name, signal, async (signal) => {
-      const snapshot = await fetch({ credential, requestId, signal })
-      const registered = await ledger.recordObservation(address, snapshot).catch(unlessAway)
-      const resource = registered ?? unregistered(address, snapshot, origin)
-      if (terminalTtlMs > 0 && isFinal(address.kind, resource)) settled.set(name, resource)
-      return resource
+    const { tenant, credential, isShared } = requireIdentity(request)
+    const ref = { tenant, kind, key }
+    const name = `${nameOf(ref)} ${model}`
+    const cached = cache.get(name)
+    if (cached) return cached as Entity<K>
+    request.admitRead?.()
+    if (isShared && !(await ledger.find(ref))) throw new UpstreamError('NOT_FOUND')
+    return inFlight.share(`read ${name}`, request.signal, async (signal) => {
+      const snapshot = await fetch({ credential, requestId: request.requestId, signal })
+      const recorded = await ledger.recordObservation(ref, snapshot).catch(nullIfUnavailable)
+      const entity = recorded ?? unregistered(ref, snapshot, model)
+      if (terminalTtlMs > 0 && isCacheable(kind, entity)) cache.set(name, entity)
+      return entity
     })
   }
 
   return {
-    assetGroup(ref, caller) {
-      const address = { tenant: caller.tenant, kind: 'assetGroup', key: keyOf(ref) } as const
-      const groupRef = { platform: ref.platform, groupId: ref.id }
-      return read(address, caller, (call) => upstream.getAssetGroup(groupRef, call))
-    },
-    asset(ref, caller) {
-      const address = { tenant: caller.tenant, kind: 'asset', key: keyOf(ref) } as const
-      const assetRef = { platform: ref.platform, assetId: ref.id }
-      return read(address, caller, (call) => upstream.getAsset(assetRef, call))
-    },
-    videoTask({ key, taskId, model }, caller) {
-      const address = { tenant: caller.tenant, kind: 'videoTask', key } as const
-      const fetch = (call: UpstreamCall) => upstream.getVideoTask({ taskId, model }, call)
-      return read(address, caller, fetch, { model, request: null })
-    },
-    registered(address, { credential, signal }, read) {
-      const name = JSON.stringify(['registered', address, ledger.notifier.count])
-      return inFlight.share(name, signal, async (signal) => {
-        const known = await ledger.find(address)
+    assetGroup: (ref, request) =>
+      read('assetGroup', { key: keyOf(ref) }, request, (call) => upstream.getAssetGroup(ref, call)),
+    asset: (ref, request) =>
+      read('asset', { key: keyOf(ref) }, request, (call) => upstream.getAsset(ref, call)),
+    videoTask: (ref, request) =>
+      read('videoTask', ref, request, (call) => upstream.getVideoTask(ref, call)),
+
+    ensureRegistered(ref, request, read) {
+      const { credential } = requireIdentity(request)
+      const name = `register ${nameOf(ref)} ${ledger.notifier.count}`
+      return inFlight.share(name, request.signal, async (signal) => {
+        const known = await ledger.find(ref)
         if (known && known.pollingEndedReason === null) return known
         const { snapshot, origin } = await read(signal)
-        return ledger.register(address, { snapshot, origin, credential })
+        return ledger.register(ref, { snapshot, origin, credential })
       })
     },
-    transitionsAfter(address, seq) {
-      const name = JSON.stringify(['transitions', address, seq, ledger.notifier.count])
-      return inFlight.share(name, undefined, () => ledger.transitionsAfter(address, seq))
+
+    transitionsAfter(ref, seq) {
+      const name = `transitions ${nameOf(ref)} ${seq} ${ledger.notifier.count}`
+      return inFlight.share(name, undefined, () => ledger.transitionsAfter(ref, seq))
     },
   }
 }
@@ -116,8 +125,9 @@ export function createReads({ upstream, ledger, terminalTtlMs }: ReadsOptions): 
 function unregistered<K extends Kind>(
   { kind, key }: EntityRef<K>,
   snapshot: Snapshot<K>,
-  origin: Origin<K>,
+  model: string | null,
 ): Entity<K> {
+  const origin = (kind === 'videoTask' ? { model, request: null } : null) as Origin<K>
   const pollingEnded = isTerminal(kind, snapshot.status)
   return {
     key,
@@ -130,7 +140,7 @@ function unregistered<K extends Kind>(
   }
 }
 
-/** Groups have no lifecycle, so nothing says that they stay as they are. */
-function isFinal(kind: Kind, { snapshot }: Entity): boolean {
+/** Groups have no lifecycle, so nothing says that their values stay the same. */
+function isCacheable(kind: Kind, { snapshot }: Entity): boolean {
   return kind !== 'assetGroup' && isTerminal(kind, snapshot.status)
 }

@@ -1,144 +1,178 @@
-import type { Entity, EntityRef, Kind, Status } from '../ledger/entity.ts'
-import { type AssetStatus, keyOf, type Platform, type VideoTaskStatus } from '../model.ts'
+import type { Entity, EntityRef, Kind, Status, Transition } from '../ledger/entity.ts'
+import { keyOf, type Platform } from '../model/entities.ts'
+import { type Failure, invalidInput, RequestError } from '../model/failure.ts'
+import { requireIdentity } from '../model/identity.ts'
 import { type Asset, assetOf } from './asset.ts'
 import type { Context } from './context.ts'
-import { type Failure, invalidInput, RequestError } from './failure.ts'
-import { type Feed, openFeed } from './feed.ts'
+import { type Feed, type FeedOptions, openFeed } from './feed.ts'
 import { getPlatformId, getVideoTaskId } from './ids.ts'
 import { createLoaders } from './loaders.ts'
 import { nullIfNotFound } from './null-if-not-found.ts'
-import { type VideoTask, videoTaskOf } from './video-task.ts'
+import { taskRefOf, type VideoTask, videoTaskOf } from './video-task.ts'
 
-/** A change of status as subscribers get it; `previous` is null for the first one of each resource. */
+/** One event of a status subscription. `previous` is null in the first event of each entity. */
 export interface StatusChange<S> {
   previous: S | null
   current: S
   observedAt: Date
 }
-export type AssetStatusChange = StatusChange<AssetStatus> & { asset: Asset }
-export type VideoTaskStatusChange = StatusChange<VideoTaskStatus> & { videoTask: VideoTask }
+/** An event of `assetStatusChanged` and `assetGroupStatusChanged`. */
+export type AssetStatusChange = StatusChange<Status<'asset'>> & { asset: Asset }
+/** An event of `videoTaskStatusChanged`. */
+export type VideoTaskStatusChange = StatusChange<Status<'videoTask'>> & { videoTask: VideoTask }
 
-/** Streams the named assets until all have settled. Throws NOT_FOUND, with `ids`, when 0-0 does not know some of them. */
+/** The event for a transition of an asset. */
+export function assetStatusChange(
+  transition: Transition<'asset'>,
+  context: Context,
+): AssetStatusChange {
+  return { ...startEvent(transition, context), asset: assetOf(transition.entity) }
+}
+
+/** The event for a transition of a video task. */
+export function videoTaskStatusChange(
+  transition: Transition<'videoTask'>,
+  context: Context,
+): VideoTaskStatusChange {
+  return { ...startEvent(transition, context), videoTask: videoTaskOf(transition.entity) }
+}
+
+/** Each event gets its own loaders, because a loader returns the same entity as long as it exists. */
+function startEvent<K extends Kind>(
+  { previous, current, entity }: Transition<K>,
+  context: Context,
+): StatusChange<Status<K>> {
+  context.loaders = createLoaders(context, context)
+  return { previous, current, observedAt: entity.observedAt }
+}
+
+/** Follows assets until the polling of all has ended. Throws NOT_FOUND, with `ids`, when 0-0 does not know some of them. */
 export async function subscribeToAssets(
   ids: readonly string[],
   platform: Platform,
   context: Context,
-): Promise<AsyncIterable<AssetStatusChange>> {
-  const caller = context.caller()
+): Promise<Feed<'asset'>> {
+  const { tenant } = requireIdentity(context)
   const targets = checkIds(ids, context).map((id, index) => {
     const ref = getPlatformId('Asset', id, platform, ['ids', String(index)])
-    const address = { tenant: caller.tenant, kind: 'asset', key: keyOf(ref) } as const
-    const read = (signal: AbortSignal) => context.reads.asset(ref, { ...caller, signal })
-    return { ids: [id], address, read }
+    const entityRef = { tenant, kind: 'asset', key: keyOf(ref) } as const
+    const read = (signal: AbortSignal) => context.reads.asset(ref, withSignal(context, signal))
+    return { ids: [id], ref: entityRef, read }
   })
-  return changes(await watchEach(targets, context), asAssetChange, context)
+  return followEach(targets, context)
 }
 
-/** Streams the named video tasks until all have settled. Throws NOT_FOUND, with `ids`, when 0-0 does not know some of them. */
+/** Follows video tasks until the polling of all has ended. Throws NOT_FOUND, with `ids`, when 0-0 does not know some of them. */
 export async function subscribeToVideoTasks(
   ids: readonly string[],
   model: string | null,
   context: Context,
-): Promise<AsyncIterable<VideoTaskStatusChange>> {
-  const caller = context.caller()
-  const { tenant } = caller
+): Promise<Feed<'videoTask'>> {
+  const { tenant } = requireIdentity(context)
   const named = checkIds(ids, context).map((id, index) => ({
     id,
-    taskId: getVideoTaskId(id, ['ids', String(index)]),
+    key: getVideoTaskId(id, ['ids', String(index)]),
   }))
-  const targets = named.map(async ({ id, taskId }) => {
-    // It may be named by the id 0-0 gave it later.
-    const known = await context.ledger.find({ tenant, kind: 'videoTask', key: taskId })
-    const key = known?.key ?? taskId
-    const ref = {
-      key,
-      taskId: known?.snapshot.taskId ?? taskId,
-      model: known?.origin?.model ?? model ?? known?.snapshot.model ?? null,
-    }
-    const address = { tenant, kind: 'videoTask', key } as const
-    const read = (signal: AbortSignal) => context.reads.videoTask(ref, { ...caller, signal })
-    return { ids: [id], address, read }
+  const targets = named.map(async ({ id, key }) => {
+    const known = await context.ledger.find({ tenant, kind: 'videoTask', key })
+    const taskRef = taskRefOf(key, model, known)
+    const ref = { tenant, kind: 'videoTask', key: taskRef.key } as const
+    const read = (signal: AbortSignal) =>
+      context.reads.videoTask(taskRef, withSignal(context, signal))
+    return { ids: [id], ref, read }
   })
-  return changes(await watchEach(await Promise.all(targets), context), asVideoTaskChange, context)
+  return followEach(await Promise.all(targets), context)
 }
 
 /**
- * Streams every asset of the group that is registered here, present and future, without end.
+ * Follows every asset of a group that is registered here, also those registered later. Does not complete.
  * Throws NOT_FOUND when 0-0 does not know the group.
  */
 export async function subscribeToAssetGroup(
   id: string,
   platform: Platform,
   context: Context,
-): Promise<AsyncIterable<AssetStatusChange>> {
-  const caller = context.caller()
-  const { tenant } = caller
-  const ref = getPlatformId('AssetGroup', id, platform)
-  const key = keyOf(ref)
-  const address = { tenant, kind: 'assetGroup', key } as const
-  const read = (signal: AbortSignal) => context.reads.assetGroup(ref, { ...caller, signal })
-  const feed = await openFeed<'asset'>({
-    notifier: context.ledger.notifier,
-    targets: [address],
-    async present() {
-      await context.reads.registered(address, caller, read)
-      return context.ledger.children(tenant, 'asset', key)
+): Promise<Feed<'asset'>> {
+  const { tenant } = requireIdentity(context)
+  const groupRef = getPlatformId('AssetGroup', id, platform)
+  const key = keyOf(groupRef)
+  const ref = { tenant, kind: 'assetGroup', key } as const
+  const read = (signal: AbortSignal) =>
+    context.reads.assetGroup(groupRef, withSignal(context, signal))
+  return follow<'asset'>(
+    {
+      targets: [ref],
+      async present() {
+        await context.reads.ensureRegistered(ref, context, read)
+        return context.ledger.children(tenant, 'asset', key)
+      },
+      async keys() {
+        return (await context.ledger.children(tenant, 'asset', key)).map((asset) => asset.key)
+      },
+      transitionsAfter: (key, seq) =>
+        context.reads.transitionsAfter({ tenant, kind: 'asset', key }, seq),
+      finite: false,
     },
-    async keys() {
-      return (await context.ledger.children(tenant, 'asset', key)).map((asset) => asset.key)
-    },
-    transitionsAfter: (key, seq) =>
-      context.reads.transitionsAfter({ tenant, kind: 'asset', key }, seq),
-    finite: false,
-  })
-  return changes(feed, asAssetChange, context)
+    context,
+  )
 }
 
-/** Something to watch, and how to read it from 0-0 when it is not registered here. */
+/** An entity to follow, and how to read it from 0-0 when it is not registered here. */
 interface Target<K extends Kind> {
-  /** As the caller wrote it; several when the same thing was named more than once. */
+  /** As the caller wrote it; several when the same entity was named more than once. */
   ids: string[]
-  address: EntityRef<K>
-  /** The signal aborts when the last of those who asked together has left. */
+  ref: EntityRef<K>
+  /** The signal aborts when every operation that shares the read has ended. */
   read(signal: AbortSignal): Promise<Entity<K>>
 }
 
-async function watchEach<K extends Kind>(targets: Target<K>[], context: Context): Promise<Feed<K>> {
+function followEach<K extends Kind>(targets: Target<K>[], context: Context): Promise<Feed<K>> {
   const byKey = new Map<string, Target<K>>()
   for (const target of targets) {
-    const same = byKey.get(target.address.key)
+    const same = byKey.get(target.ref.key)
     if (same) same.ids.push(...target.ids)
-    else byKey.set(target.address.key, target)
+    else byKey.set(target.ref.key, target)
   }
-  const once = [...byKey.values()]
-  return openFeed<K>({
-    notifier: context.ledger.notifier,
-    targets: once.map(({ address }) => address),
-    present: () => registerAll(once, context),
-    keys: async () => [...byKey.keys()],
-    async transitionsAfter(key, seq) {
-      const target = byKey.get(key)
-      return target ? context.reads.transitionsAfter(target.address, seq) : []
+  const distinct = [...byKey.values()]
+  return follow<K>(
+    {
+      targets: distinct.map(({ ref }) => ref),
+      present: () => registerAll(distinct, context),
+      keys: async () => [...byKey.keys()],
+      async transitionsAfter(key, seq) {
+        const target = byKey.get(key)
+        return target ? context.reads.transitionsAfter(target.ref, seq) : []
+      },
+      finite: true,
     },
-    finite: true,
-  })
+    context,
+  )
 }
 
-/** What each target names; throws NOT_FOUND with the ids of all that 0-0 does not know. */
+/** Opens the feed, which ends when the caller disconnects or the caller's credential expires. */
+function follow<K extends Kind>(
+  options: Omit<FeedOptions<K>, 'notifier' | 'signal' | 'expiresAt'>,
+  context: Context,
+): Promise<Feed<K>> {
+  const { signal, ledger } = context
+  const { expiresAt } = requireIdentity(context)
+  return openFeed<K>({ ...options, notifier: ledger.notifier, signal, expiresAt })
+}
+
+/** The registered entities. Throws NOT_FOUND with the ids of all that 0-0 does not know. */
 async function registerAll<K extends Kind>(
   targets: Target<K>[],
   context: Context,
 ): Promise<Entity<K>[]> {
-  const caller = context.caller()
   const found = await Promise.all(
-    targets.map(({ address, read }) =>
-      nullIfNotFound(context.reads.registered(address, caller, read)),
+    targets.map(({ ref, read }) =>
+      nullIfNotFound(context.reads.ensureRegistered(ref, context, read)),
     ),
   )
   const unknown = targets.filter((_, index) => found[index] === null).flatMap(({ ids }) => ids)
   const total = targets.flatMap(({ ids }) => ids).length
   if (unknown.length > 0) throw new RequestError(notFound(unknown, total))
-  return found.filter((resource) => resource !== null)
+  return found.filter((entity) => entity !== null)
 }
 
 function checkIds(ids: readonly string[], { limits }: Context): readonly string[] {
@@ -147,68 +181,11 @@ function checkIds(ids: readonly string[], { limits }: Context): readonly string[
   throw invalidInput([{ path: ['ids'], message: `Give between 1 and ${subscriptionIds} ids.` }])
 }
 
-function asAssetChange(change: StatusChange<AssetStatus>, resource: Entity<'asset'>) {
-  return { ...change, asset: assetOf(resource) }
-}
-
-function asVideoTaskChange(change: StatusChange<VideoTaskStatus>, resource: Entity<'videoTask'>) {
-  return { ...change, videoTask: videoTaskOf(resource) }
+function withSignal({ identity, requestId }: Context, signal: AbortSignal) {
+  return { identity, requestId, signal }
 }
 
 function notFound(ids: string[], total: number): Failure {
   const message = `Not found: ${ids.length} of ${total} ids, named in extensions.ids.`
   return { code: 'NOT_FOUND', message, retryable: false, ids }
-}
-
-const EXPIRED: Failure = {
-  code: 'UNAUTHENTICATED',
-  message: 'The credential has expired. Subscribe again with a new one.',
-  retryable: false,
-}
-
-/**
- * The feed in the form subscribers get it, ended when the caller leaves. When the caller's credential expires, `next`
- * throws UNAUTHENTICATED, so that nobody takes the end for a completion.
- * Each change gets loaders of its own: a loader answers the same for as long as it lives.
- */
-function changes<K extends Kind, T>(
-  feed: Feed<K>,
-  view: (change: StatusChange<Status<K>>, entity: Entity<K>) => T,
-  context: Context,
-): AsyncIterableIterator<T> {
-  const { signal, onExpiry } = context.caller()
-  const onAbort = () => feed.end('left')
-  if (signal?.aborted) onAbort()
-  signal?.addEventListener('abort', onAbort, { once: true })
-  const cancelExpiry = onExpiry(() => feed.end('expired'))
-  const stopWaiting = () => {
-    signal?.removeEventListener('abort', onAbort)
-    cancelExpiry()
-  }
-  async function nextTransition() {
-    try {
-      return await feed.next()
-    } finally {
-      if (feed.endReason !== null) stopWaiting()
-    }
-  }
-  return {
-    async next() {
-      const { done, value } = await nextTransition()
-      if (feed.endReason === 'expired') throw new RequestError(EXPIRED)
-      if (done) return { done: true, value: undefined }
-      context.loaders = createLoaders(context)
-      const { previous, current, entity } = value
-      const change = { previous, current, observedAt: entity.observedAt }
-      return { done: false, value: view(change, entity) }
-    },
-    async return() {
-      stopWaiting()
-      await feed.return()
-      return { done: true, value: undefined }
-    },
-    [Symbol.asyncIterator]() {
-      return this
-    },
-  }
 }

@@ -1,4 +1,4 @@
-import type { CreateVideoTaskRequest } from '../model.ts'
+import type { CreateVideoTaskRequest } from '../model/requests.ts'
 
 /**
  * The request with every option that has a known default: what is sent to 0-0 is then also what the task shows. Known are

@@ -1,4 +1,4 @@
-import { keyOf } from '../model.ts'
+import { keyOf } from '../model/entities.ts'
 import {
   type AssetGroup,
   createAssetGroup,
@@ -6,11 +6,11 @@ import {
   listAssetGroups,
 } from '../resolvers/asset-group.ts'
 import { builder } from './builder.ts'
-import { connectionOf } from './connection.ts'
 import { CREATE, pageComplexity, UPSTREAM_CALL } from './cost.ts'
-import { CREATE_ERROR_REFS, resultTypeOf } from './errors.ts'
-import { IDEMPOTENCY_KEY_DESCRIPTION } from './idempotency-key.ts'
+import { CREATE_ERROR_REFS, resultTypeOf } from './error-types.ts'
+import { IDEMPOTENCY_KEY_DESCRIPTION } from './idempotency-key-description.ts'
 import { PlatformRef } from './platform.ts'
+import { connectionOf } from './relay-connection.ts'
 import { withoutNulls } from './without-nulls.ts'
 
 const AssetGroupStatusRef = builder.enumType('AssetGroupStatus', {

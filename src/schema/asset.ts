@@ -1,4 +1,4 @@
-import { keyOf } from '../model.ts'
+import { keyOf } from '../model/entities.ts'
 import {
   type Asset,
   createAsset,
@@ -8,18 +8,13 @@ import {
   listAssets,
   listAssetsOf,
 } from '../resolvers/asset.ts'
-import {
-  type AssetStatusChange,
-  subscribeToAssetGroup,
-  subscribeToAssets,
-} from '../resolvers/status-subscription.ts'
 import { AssetGroupRef } from './asset-group.ts'
 import { builder } from './builder.ts'
-import { connectionOf } from './connection.ts'
-import { CREATE, pageComplexity, SUBSCRIBED_ID, UPSTREAM_CALL } from './cost.ts'
-import { CREATE_ERROR_REFS, resultTypeOf } from './errors.ts'
-import { IDEMPOTENCY_KEY_DESCRIPTION } from './idempotency-key.ts'
+import { CREATE, pageComplexity, UPSTREAM_CALL } from './cost.ts'
+import { CREATE_ERROR_REFS, resultTypeOf } from './error-types.ts'
+import { IDEMPOTENCY_KEY_DESCRIPTION } from './idempotency-key-description.ts'
 import { PlatformRef } from './platform.ts'
+import { connectionOf } from './relay-connection.ts'
 import { withoutNulls } from './without-nulls.ts'
 
 const AssetTypeRef = builder.enumType('AssetType', {
@@ -31,7 +26,7 @@ const AssetTypeRef = builder.enumType('AssetType', {
   } as const,
 })
 
-const AssetStatusRef = builder.enumType('AssetStatus', {
+export const AssetStatusRef = builder.enumType('AssetStatus', {
   description: 'The state of an asset: `PROCESSING`, then `ACTIVE` or `FAILED` for good.',
   values: {
     PROCESSING: { description: 'Being fetched and checked; cannot be used yet.' },
@@ -200,66 +195,5 @@ builder.mutationFields((t) => ({
       }),
     },
     resolve: (_root, { inputs }, context) => createAssets(inputs.map(withoutNulls), context),
-  }),
-}))
-
-const AssetStatusChangeRef = builder.objectRef<AssetStatusChange>('AssetStatusChange').implement({
-  description: 'A change of the state of an asset, as it was observed.',
-  fields: (t) => ({
-    asset: t.expose('asset', {
-      type: AssetRef,
-      description: 'The asset right after the change.',
-    }),
-    previous: t.expose('previous', {
-      type: AssetStatusRef,
-      nullable: true,
-      description: 'The state before; null for the first event of each asset.',
-    }),
-    current: t.expose('current', {
-      type: AssetStatusRef,
-      description:
-        'The state after. The same as before when this service stopped watching; see `asset.failureReason`.',
-    }),
-    observedAt: t.expose('observedAt', {
-      type: 'DateTime',
-      description: 'When this service saw it.',
-    }),
-  }),
-})
-
-builder.subscriptionFields((t) => ({
-  assetStatusChanged: t.field({
-    type: AssetStatusChangeRef,
-    complexity: ({ ids }) => ids.length * SUBSCRIBED_ID,
-    description:
-      'The present state of each asset at once, then every later change, none lost and none twice; completes when all are `ACTIVE` or `FAILED`. Ids that 0-0 does not know end it with `NOT_FOUND`; `extensions.ids` names all of them.',
-    args: {
-      ids: t.arg.idList({ required: true, description: 'Up to 500 ids, in either form.' }),
-      platform: t.arg({
-        type: PlatformRef,
-        required: true,
-        defaultValue: 'JIMENG',
-        description: 'Where ids of 0-0 live; ignored for global ids.',
-      }),
-    },
-    subscribe: (_root, { ids, platform }, context) => subscribeToAssets(ids, platform, context),
-    resolve: (change) => change,
-  }),
-  assetGroupStatusChanged: t.field({
-    type: AssetStatusChangeRef,
-    complexity: UPSTREAM_CALL,
-    description:
-      'The state of every asset of the group that is registered here, present and future. Does not complete by itself.',
-    args: {
-      id: t.arg.id({ required: true, description: 'The group: either form of id.' }),
-      platform: t.arg({
-        type: PlatformRef,
-        required: true,
-        defaultValue: 'JIMENG',
-        description: 'Where an id of 0-0 lives; ignored for a global id.',
-      }),
-    },
-    subscribe: (_root, { id, platform }, context) => subscribeToAssetGroup(id, platform, context),
-    resolve: (change) => change,
   }),
 }))

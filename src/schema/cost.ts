@@ -1,4 +1,4 @@
-import { DEFAULT_PAGE_SIZE, type PageRequest } from '../ledger/page.ts'
+import { DEFAULT_PAGE_SIZE, type PageRequest } from '../model/page.ts'
 import type { Context } from '../resolvers/context.ts'
 
 /**

@@ -1,8 +1,8 @@
-import { createVideoTask } from '../resolvers/video-task.ts'
+import { createVideoTask } from '../resolvers/create-video-task.ts'
 import { AssetRef } from './asset.ts'
 import { builder } from './builder.ts'
 import { CREATE } from './cost.ts'
-import { CREATE_ERROR_REFS, ErrorRef, type FailureOf, resultTypeOf } from './errors.ts'
+import { CREATE_ERROR_REFS, ErrorRef, type FailureOf, resultTypeOf } from './error-types.ts'
 import { VideoTaskRef } from './video-task.ts'
 import { CreateVideoTaskInputRef, inputOf, readCostOf } from './video-task-input.ts'
 

@@ -1,6 +1,7 @@
 import './scalars.ts'
 import './asset-group.ts'
 import './asset.ts'
+import './asset-status-changed.ts'
 import './video-task.ts'
 import './preview-video-task.ts'
 import './create-video-task.ts'

@@ -1,8 +1,8 @@
-import { previewVideoTask, type VideoTaskPreview } from '../resolvers/video-task.ts'
+import { previewVideoTask, type VideoTaskPreview } from '../resolvers/preview-video-task.ts'
 import { AssetRef } from './asset.ts'
 import { builder } from './builder.ts'
 import { LEDGER_QUERY } from './cost.ts'
-import { InputIssueRef } from './errors.ts'
+import { InputIssueRef } from './error-types.ts'
 import { CreateVideoTaskInputRef, inputOf, readCostOf } from './video-task-input.ts'
 
 const VideoTaskPreviewRef = builder.objectRef<VideoTaskPreview>('VideoTaskPreview').implement({

@@ -13,7 +13,7 @@ builder.scalarType('DateTime', {
 
 /**
  * As an input any text passes: what is wrong with it is an issue of the create, beside all the others, where a refusal here
- * would hide those. What is given out was checked when it came in, from callers (upstream/limits.ts) and from 0-0 (upstream/wire.ts).
+ * would hide those. What is given out was checked when it came in, from callers (upstream/input-limits.ts) and from 0-0 (upstream/wire.ts).
  */
 builder.scalarType('URL', {
   description:

@@ -1,4 +1,4 @@
-import type { VideoResourceRequest } from '../model.ts'
+import type { VideoResourceRequest } from '../model/requests.ts'
 import { findResourceAsset } from '../resolvers/video-task.ts'
 import { AssetRef } from './asset.ts'
 import { builder } from './builder.ts'

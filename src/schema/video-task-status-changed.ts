@@ -1,6 +1,7 @@
 import {
   subscribeToVideoTasks,
   type VideoTaskStatusChange,
+  videoTaskStatusChange,
 } from '../resolvers/status-subscription.ts'
 import { builder } from './builder.ts'
 import { SUBSCRIBED_ID } from './cost.ts'
@@ -44,6 +45,6 @@ builder.subscriptionField('videoTaskStatusChanged', (t) =>
     },
     subscribe: (_root, { ids, model }, context) =>
       subscribeToVideoTasks(ids, model ?? null, context),
-    resolve: (change) => change,
+    resolve: (transition, _args, context) => videoTaskStatusChange(transition, context),
   }),
 )

@@ -1,7 +1,7 @@
 import { findVideoTask, listVideoTasks, type VideoTask } from '../resolvers/video-task.ts'
 import { builder } from './builder.ts'
-import { connectionOf } from './connection.ts'
 import { pageComplexity, TYPICAL_RESOURCES, UPSTREAM_CALL } from './cost.ts'
+import { connectionOf } from './relay-connection.ts'
 import { VideoRef, VideoUsageRef } from './video.ts'
 import { VideoResourceRef } from './video-resource.ts'
 

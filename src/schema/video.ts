@@ -1,4 +1,4 @@
-import type { Video, VideoUsage } from '../model.ts'
+import type { Video, VideoUsage } from '../model/entities.ts'
 import { builder } from './builder.ts'
 
 /** A finished video. */

@@ -1,13 +1,9 @@
 import { type DocumentNode, getOperationAST } from 'graphql'
 import { isAsyncIterable, type Plugin, type YogaInitialContext } from 'graphql-yoga'
+import { type RequestContext, tenantOf } from '../model/identity.ts'
 import type { Operation, OperationObserver } from './operation.ts'
 import { createOperationScope, type OperationScope } from './operation-scope.ts'
-import {
-  type ErrorCodeOf,
-  errorsOf,
-  type RunningOperation,
-  startOperation,
-} from './running-operation.ts'
+import { errorsOf, type RunningOperation, startOperation } from './running-operation.ts'
 import type { UpstreamAttempt } from './upstream-attempt.ts'
 
 /** Reports operations to observers. */
@@ -21,13 +17,10 @@ export interface Operations {
 }
 
 /** The part of an operation's context that telemetry reads. */
-type ObservedContext = {
-  /** `identity` is null without credentials, and an Error when the credentials are refused. */
-  arrival: { requestId: string; identity: { tenant: string } | Error | null }
-} & Partial<YogaInitialContext>
+type ObservedContext = RequestContext & Partial<YogaInitialContext>
 
 /** The context before and after authentication. It is incomplete when parsing or validation fails. */
-type OperationSource = Partial<ObservedContext> & { requestId?: string }
+type OperationSource = Partial<ObservedContext>
 
 /** Starts to observe an operation. `document` is null when it does not parse. */
 type Begin = (
@@ -36,20 +29,13 @@ type Begin = (
   operationName?: string | null,
 ) => RunningOperation
 
-/**
- * Creates the plugin that reports every operation to `observers`.
- *
- * Without `errorCodeOf`, only the codes of GraphQL errors are known, and every other error is reported as `INTERNAL`.
- */
-export function createOperations(
-  observers: OperationObserver[],
-  errorCodeOf: ErrorCodeOf = () => null,
-): Operations {
+/** Creates the plugin that reports every operation to `observers`. */
+export function createOperations(observers: OperationObserver[]): Operations {
   const scope = createOperationScope()
   const observedRequests = new WeakSet<Request>()
   const begin: Begin = (source, document, operationName) => {
     if (source.request) observedRequests.add(source.request)
-    return startOperation(describe(source, document, operationName), observers, errorCodeOf)
+    return startOperation(describe(source, document, operationName), observers)
   }
   return {
     plugin: createPlugin(begin, scope),
@@ -99,16 +85,15 @@ function end(running: RunningOperation, errors: readonly unknown[], defaultCode?
 const MAX_NAME_LENGTH = 64
 
 function describe(
-  { arrival, request, requestId = '' }: OperationSource,
+  { identity = null, request, requestId = '' }: OperationSource,
   document: DocumentNode | null,
   operationName?: string | null,
 ): Operation {
   const definition = document && getOperationAST(document, operationName)
   const name = definition?.name?.value ?? null
-  const identity = arrival?.identity ?? null
   return {
-    requestId: arrival?.requestId ?? requestId,
-    tenant: identity === null || identity instanceof Error ? null : identity.tenant,
+    requestId,
+    tenant: tenantOf(identity),
     type: definition?.operation ?? null,
     name: name && name.length > MAX_NAME_LENGTH ? `${name.slice(0, MAX_NAME_LENGTH)}…` : name,
     transport: request ? 'http' : 'websocket',

@@ -1,9 +1,7 @@
 import { GraphQLError } from 'graphql'
+import { failureOf, isAbort } from '../model/failure.ts'
 import type { Operation, OperationObserver, Progress } from './operation.ts'
 import type { UpstreamAttempt } from './upstream-attempt.ts'
-
-/** Returns the code of an error that the service itself defines, `ABORTED` when the caller left, null for any other. */
-export type ErrorCodeOf = (error: unknown) => string | null
 
 /** One operation from its beginning to its end. Collects its progress and reports it to the observers. */
 export interface RunningOperation {
@@ -26,7 +24,6 @@ const NOT_SENT = ['BREAKER_OPEN', 'QUEUE_TIMEOUT']
 export function startOperation(
   operation: Operation,
   observers: OperationObserver[],
-  errorCodeOf: ErrorCodeOf,
 ): RunningOperation {
   const startedAt = performance.now()
   const observations = observers.map((observe) => observe(operation))
@@ -41,9 +38,7 @@ export function startOperation(
     errors: [...errorCodes],
   })
   const addErrors = (errors: readonly unknown[], defaultCode?: string) => {
-    for (const error of errors) {
-      errorCodes.add(errorCodeOf(error) ?? codeOfOtherError(error, defaultCode))
-    }
+    for (const error of errors) errorCodes.add(codeOf(error, defaultCode))
   }
   return {
     addErrors,
@@ -73,7 +68,10 @@ export function errorsOf(result: unknown): readonly unknown[] {
 }
 
 /** A GraphQL error without a code is caused by what the caller sent; the error mapping uses the same default. */
-function codeOfOtherError(error: unknown, defaultCode = 'BAD_USER_INPUT'): string {
+function codeOf(error: unknown, defaultCode = 'BAD_USER_INPUT'): string {
+  if (isAbort(error)) return 'ABORTED'
+  const failure = failureOf(error)
+  if (failure) return failure.code
   if (!(error instanceof GraphQLError) || error.originalError) return 'INTERNAL'
   return typeof error.extensions.code === 'string' ? error.extensions.code : defaultCode
 }

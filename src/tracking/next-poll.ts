@@ -1,24 +1,25 @@
 import type { AfterPoll, ClaimedPollJob, PolledKind } from '../ledger/poll-job.ts'
-import type { UpstreamError } from '../upstream/errors.ts'
+import type { UpstreamError } from '../upstream/upstream-error.ts'
 import { reasonOf } from './reason.ts'
 import { after, growGap, jittered, lengthened, type Pace, stretchGap } from './schedule.ts'
 
-/** How polls continue that are answered NOT_FOUND or FORBIDDEN. */
+/** How polls continue after NOT_FOUND or FORBIDDEN. */
 export interface RefusedPolls {
-  /** The shortest pause after the first of them; after the second it is twice as long, and so on. */
+  /** Milliseconds of the shortest pause after the first such answer; twice as long after the second, and so on. */
   pauseMs: number
-  /** The poll job ends with this many in a row. */
+  /** Polling ends after this many such answers in a row. */
   maxPolls: number
 }
 
 /**
- * Three such answers within 120 s close the model for every user of 0-0 (upstream-api 10.3). More than one is needed to
- * believe it, because an entity may be unknown for a moment after it was created.
+ * Three such answers within 120 s make 0-0 refuse the model for all of its users (upstream-api 10.3). One answer is not
+ * enough to end polling, because an entity may be unknown for a moment after it was created.
  */
 export const REFUSED_POLLS: RefusedPolls = { pauseMs: 120_000, maxPolls: 3 }
 
+/** Options of `createNextPoll`. */
 export interface NextPollOptions {
-  /** The key the service itself holds; null: each poll job has its own. */
+  /** The key of this service; null: each tenant has its own. */
   heldKey: string | null
   pace: Record<PolledKind, Pace>
   refusedPolls?: RefusedPolls | undefined
@@ -26,15 +27,16 @@ export interface NextPollOptions {
   random?: (() => number) | undefined
 }
 
-/** Decides what follows a poll: another one and when, or the end of the poll job and why. */
-export interface NextPoll {
-  /** The reason to end a poll job without polling once more, or null: its deadline has passed within a pause. */
+/** Decides what follows a poll: the next poll and its time, or the end of polling and its reason. */
+export interface NextPollDecisions {
+  /** Why polling ends without another poll: the deadline has passed during a pause. Null when it does not end. */
   endWithoutPoll(job: ClaimedPollJob): string | null
   afterAnswer(job: ClaimedPollJob): AfterPoll
   afterFailure(job: ClaimedPollJob, error: UpstreamError): AfterPoll
 }
 
-export function createNextPoll(options: NextPollOptions): NextPoll {
+/** Creates the decisions for the configured intervals. */
+export function createNextPoll(options: NextPollOptions): NextPollDecisions {
   const { heldKey, pace, refusedPolls: refused = REFUSED_POLLS, random = Math.random } = options
   return {
     endWithoutPoll(job) {
@@ -44,7 +46,7 @@ export function createNextPoll(options: NextPollOptions): NextPoll {
     },
 
     afterAnswer(job) {
-      if (isOverdue(job)) return { endedBecause: `${lateness(job)}.` }
+      if (isOverdue(job)) return { pollingEndedReason: `${lateness(job)}.` }
       const gapMs = growGap(job.gapMs, pace[job.kind])
       const nextPollAt = after(jittered(gapMs, pace[job.kind], random()))
       return { gapMs, nextPollAt, refusedPolls: 0 }
@@ -52,7 +54,7 @@ export function createNextPoll(options: NextPollOptions): NextPoll {
 
     afterFailure(job, error) {
       if (isRefusal(error)) return afterRefusal(job, error)
-      if (isOverdue(job)) return { endedBecause: tooLate(job, error, heldKey) }
+      if (isOverdue(job)) return { pollingEndedReason: tooLate(job, error, heldKey) }
       const gapMs = stretchGap(job.gapMs, pace[job.kind])
       const waitMs = jittered(gapMs, pace[job.kind], random())
       if (error.retryAfterMs === null) return { gapMs, nextPollAt: after(waitMs) }
@@ -64,12 +66,14 @@ export function createNextPoll(options: NextPollOptions): NextPoll {
   function afterRefusal(job: ClaimedPollJob, error: UpstreamError): AfterPoll {
     const refusedPolls = job.refusedPolls + 1
     if (refusedPolls >= refused.maxPolls) {
-      return { endedBecause: `${refusedPolls} polls in a row failed: ${reasonOf(error, heldKey)}` }
+      return {
+        pollingEndedReason: `${refusedPolls} polls in a row failed: ${reasonOf(error, heldKey)}`,
+      }
     }
-    if (isOverdue(job)) return { endedBecause: tooLate(job, error, heldKey) }
+    if (isOverdue(job)) return { pollingEndedReason: tooLate(job, error, heldKey) }
     const pauseMs = Math.max(refused.pauseMs * refusedPolls, error.retryAfterMs ?? 0)
     const notBefore = after(lengthened(pauseMs, random()))
-    // The gap stays, so that an entity that is known after all is polled as often as before.
+    // The gap does not grow, so that an entity that is found later is polled as often as before.
     return { gapMs: job.gapMs, nextPollAt: notBefore, notBefore, refusedPolls }
   }
 }

@@ -1,8 +1,8 @@
-import type { UpstreamError } from '../upstream/errors.ts'
+import type { UpstreamError } from '../upstream/upstream-error.ts'
 
 /**
- * Why a call failed, as a sentence for whoever owns the entity. A tenant that shares the key of the service did not send the
- * key that 0-0 refuses.
+ * Why a call failed, as a sentence for the owner of the entity. With a key of this service, UNAUTHENTICATED is not about a
+ * key that the owner sent.
  */
 export function reasonOf(error: UpstreamError, heldKey: string | null): string {
   if (error.code === 'UNAUTHENTICATED' && heldKey !== null) {

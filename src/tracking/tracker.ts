@@ -1,185 +1,197 @@
 import type { Snapshot } from '../ledger/entity.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { AfterPoll, ClaimedPollJob, PolledKind } from '../ledger/poll-job.ts'
-import type { AssetSnapshot, VideoTaskSnapshot } from '../model.ts'
 import type { UpstreamClient } from '../upstream/client.ts'
-import { UpstreamError } from '../upstream/errors.ts'
-import { createNextPoll, type RefusedPolls } from './next-poll.ts'
+import { UpstreamError } from '../upstream/upstream-error.ts'
+import { createNextPoll, type NextPollDecisions, type RefusedPolls } from './next-poll.ts'
 import { after, type Pace } from './schedule.ts'
-import { createSubmission } from './submission.ts'
+import { createSubmission, isSubmission, type Submit } from './submission.ts'
 
+/** Options of the tracker. */
 export interface TrackerOptions {
   ledger: Ledger
   upstream: UpstreamClient
-  /** The key the service itself holds; null: each poll job has its own. */
+  /** The key of this service; null: each tenant has its own. */
   heldKey: string | null
   pace: Record<PolledKind, Pace>
-  /** How long a poll job lasts. */
+  /** Milliseconds after which polling ends without a terminal status. */
   deadlineMs: number
-  /** How long the sender of a waiting task may be kept from recording its outcome; absent: 20 s. */
+  /** Milliseconds that the sender of a waiting task may need to record its outcome; absent: 20 s. */
   senderGraceMs?: number | undefined
   /** Polls in flight at once. */
   maxInFlight: number
-  /** Polls per second each tenant may make. */
+  /** Polls per second of one tenant. */
   maxRps: number
-  /** How long a claim lasts that its holder does not extend; what a dead holder held is taken over after that. */
+  /** Milliseconds after which the claims of a process that has died can be taken over. */
   leaseMs: number
-  /** How long transitions and creates are remembered. */
+  /** Milliseconds for which transitions and idempotency records are kept. */
   retentionMs: number
-  /** How often those that are older are deleted; absent: every hour. */
+  /** Milliseconds between two deletions of older ones; absent: one hour. */
   pruneEveryMs?: number | undefined
-  /** How polls continue that are answered NOT_FOUND or FORBIDDEN; absent: as REFUSED_POLLS says. */
+  /** How polls continue after NOT_FOUND or FORBIDDEN; absent: REFUSED_POLLS. */
   refusedPolls?: RefusedPolls | undefined
   /** In [0, 1), for jitter; absent: Math.random. */
   random?: (() => number) | undefined
-  /** What went wrong on our side, e.g. the ledger being away; the tracker goes on by itself. */
+  /** Called with errors of this service, e.g. of the ledger. The tracker continues. */
   onError(error: unknown): void
-  /** 0-0 took a task whose claim was lost meanwhile, so that another process has declared its outcome unknown. */
+  /** Called when 0-0 accepted a task, but another process has recorded its outcome as unknown meanwhile. */
   onUnrecorded(task: { key: string; taskId: string }): void
-  /** A poll took longer than its claim, which another process has now; its answer was not recorded. */
+  /** Called when a poll took longer than its lease and another process holds the claim. Its answer was not recorded. */
   onLeaseLost(job: ClaimedPollJob): void
-  /** A poll begins, `lagMs` after it was due. */
+  /** Called when a poll begins, `lagMs` after it was due. */
   onPoll?: ((poll: { kind: PolledKind; lagMs: number }) => void) | undefined
 }
 
+/** Polls 0-0 in the background. */
 export interface Tracker {
-  /** Claims nothing more, gives back what is in flight, and resolves when all of it has ended. */
+  /** Claims no more poll jobs, releases those in flight, and resolves when all polls have ended. */
   stop(): Promise<void>
 }
 
 const PAUSE_AFTER_ERROR_MS = 1_000
+const PRUNE_EVERY_MS = 3_600_000
 
 /** Polls every entity that has a poll job, until `stop`. Nothing else polls 0-0. */
 export function startTracker(options: TrackerOptions): Tracker {
-  const {
-    ledger,
-    upstream,
-    heldKey,
-    maxInFlight,
-    maxRps,
-    leaseMs,
-    retentionMs,
-    pruneEveryMs = 3_600_000,
-    onError,
-    onLeaseLost,
-    onPoll,
-  } = options
-  const submit = createSubmission(options)
-  const nextPoll = createNextPoll(options)
-  const stopping = new AbortController()
-  const inFlight = new Map<ClaimedPollJob, Promise<void>>()
-  let wake = () => {}
+  const tracker = new PollingTracker(options)
+  return { stop: () => tracker.stop() }
+}
 
-  const stopListening = ledger.pollJobs.onAdded(() => wake())
-  const pruning = setInterval(prune, pruneEveryMs)
-  const extending = setInterval(extend, leaseMs / 3)
-  prune()
-  const running = run()
+class PollingTracker {
+  readonly #options: TrackerOptions
+  readonly #submit: Submit
+  readonly #nextPoll: NextPollDecisions
+  readonly #stopping = new AbortController()
+  readonly #inFlight = new Map<ClaimedPollJob, Promise<void>>()
+  readonly #running: Promise<void>
+  readonly #stopListening: () => void
+  readonly #pruning: NodeJS.Timeout
+  readonly #extending: NodeJS.Timeout
+  #wake = () => {}
 
-  async function run(): Promise<void> {
-    while (!stopping.signal.aborted) {
+  constructor(options: TrackerOptions) {
+    this.#options = options
+    this.#submit = createSubmission(options)
+    this.#nextPoll = createNextPoll(options)
+    this.#stopListening = options.ledger.pollJobs.onAdded(() => this.#wake())
+    this.#pruning = setInterval(() => this.#prune(), options.pruneEveryMs ?? PRUNE_EVERY_MS)
+    this.#extending = setInterval(() => this.#extendLeases(), options.leaseMs / 3)
+    this.#prune()
+    this.#running = this.#run()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopListening()
+    clearInterval(this.#pruning)
+    this.#stopping.abort()
+    this.#wake()
+    await this.#running
+    await Promise.all(this.#inFlight.values())
+    clearInterval(this.#extending)
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
       const woken = new Promise<void>((resolve) => {
-        wake = resolve
+        this.#wake = resolve
       })
-      const waitMs = await claimAndPoll().catch((error) => {
-        onError(error)
+      const waitMs = await this.#claimAndPoll().catch((error) => {
+        this.#options.onError(error)
         return PAUSE_AFTER_ERROR_MS
       })
-      const timer = setTimeout(wake, waitMs)
+      const timer = setTimeout(this.#wake, waitMs)
       await woken
       clearTimeout(timer)
     }
   }
 
-  /** Starts the polls that are due and room is for; gives how long to wait before looking again. */
-  async function claimAndPoll(): Promise<number> {
+  /** Starts due polls up to `maxInFlight`. Returns the milliseconds to wait before the next call. */
+  async #claimAndPoll(): Promise<number> {
+    const { ledger, maxInFlight, maxRps, leaseMs } = this.#options
     const now = new Date()
-    const limit = maxInFlight - inFlight.size
+    const limit = maxInFlight - this.#inFlight.size
     if (limit <= 0) return leaseMs
-    // What this process works on is still its own, though it slept through its lease.
-    if (inFlight.size > 0) await ledger.pollJobs.extend([...inFlight.keys()], leaseMs)
-    const claimed = await ledger.pollJobs.claim({ now, limit, leaseMs, maxRps })
-    for (const job of claimed) {
-      onPoll?.({ kind: job.kind, lagMs: Date.now() - job.dueAt.getTime() })
-      const polling = poll(job)
-        .catch(onError)
-        .finally(() => {
-          inFlight.delete(job)
-          wake()
-        })
-      inFlight.set(job, polling)
-    }
+    // Claims in flight stay ours, also when the machine slept longer than the lease.
+    if (this.#inFlight.size > 0) await ledger.pollJobs.extend([...this.#inFlight.keys()], leaseMs)
+    for (const job of await ledger.pollJobs.claim({ now, limit, leaseMs, maxRps })) this.#start(job)
     const next = await ledger.pollJobs.nextDueAt()
-    // Another process may add a poll job and be gone before it polls: so look at least once a lease.
+    // Another process may add a poll job and die before it polls, so the next claim is at most one lease away.
     if (next === null) return leaseMs
-    // What is due already waits for its tenant's budget.
+    // A job that is already due waits for a token of its tenant.
     return Math.min(leaseMs, Math.max(next.getTime() - Date.now(), 1_000 / maxRps))
   }
 
-  async function poll(job: ClaimedPollJob): Promise<void> {
+  #start(job: ClaimedPollJob): void {
+    const { onPoll, onError } = this.#options
+    onPoll?.({ kind: job.kind, lagMs: Date.now() - job.dueAt.getTime() })
+    const polling = this.#poll(job)
+      .catch(onError)
+      .finally(() => {
+        this.#inFlight.delete(job)
+        this.#wake()
+      })
+    this.#inFlight.set(job, polling)
+  }
+
+  async #poll(job: ClaimedPollJob): Promise<void> {
+    const { ledger, heldKey, maxRps } = this.#options
     const credential = heldKey ?? job.credential
-    if (job.submission !== null) return submit(job, credential, stopping.signal)
-    if (credential === null) {
-      const endedBecause = 'The key it was registered with can no longer be read.'
-      return conclude(job, null, { endedBecause })
-    }
-    const endedBecause = nextPoll.endWithoutPoll(job)
-    if (endedBecause !== null) return conclude(job, null, { endedBecause })
-    let seen: Snapshot<PolledKind>
+    if (isSubmission(job)) return this.#submit(job, credential, this.#stopping.signal)
+    if (credential === null) return this.#conclude(job, null, { pollingEndedReason: KEY_LOST })
+    const pollingEndedReason = this.#nextPoll.endWithoutPoll(job)
+    if (pollingEndedReason !== null) return this.#conclude(job, null, { pollingEndedReason })
+    let observed: Snapshot<PolledKind>
     try {
-      seen = await read(job, credential)
+      observed = await this.#read(job, credential)
     } catch (error) {
-      return concludeFailure(job, error)
+      return this.#concludeFailure(job, error)
     }
-    await conclude(job, seen, nextPoll.afterAnswer(job))
+    await this.#conclude(job, observed, this.#nextPoll.afterAnswer(job))
     await ledger.pollJobs.speedUp(job.tenant, maxRps)
   }
 
-  async function concludeFailure(job: ClaimedPollJob, error: unknown): Promise<void> {
-    if (stopping.signal.aborted) {
-      return conclude(job, null, { nextPollAt: new Date(), gapMs: job.gapMs })
+  #read(job: ClaimedPollJob, credential: string): Promise<Snapshot<PolledKind>> {
+    const { upstream } = this.#options
+    const { signal } = this.#stopping
+    const call = { credential, requestId: crypto.randomUUID(), signal }
+    if (job.kind === 'asset') {
+      const { platform, assetId } = job.snapshot
+      return upstream.getAsset({ platform, id: assetId }, call)
+    }
+    const { taskId, model } = job.snapshot
+    const task = { taskId: taskId ?? job.key, model: job.origin?.model ?? model }
+    return upstream.getVideoTask(task, call)
+  }
+
+  async #concludeFailure(job: ClaimedPollJob, error: unknown): Promise<void> {
+    const { ledger, maxRps } = this.#options
+    if (this.#stopping.signal.aborted) {
+      return this.#conclude(job, null, { nextPollAt: new Date(), gapMs: job.gapMs })
     }
     if (!(error instanceof UpstreamError)) throw error
-    await conclude(job, null, nextPoll.afterFailure(job, error))
+    await this.#conclude(job, null, this.#nextPoll.afterFailure(job, error))
     if (error.code === 'RATE_LIMITED') await ledger.pollJobs.slowDown(job.tenant, maxRps)
   }
 
-  async function conclude(
+  async #conclude(
     job: ClaimedPollJob,
-    seen: Snapshot<PolledKind> | null,
+    observed: Snapshot<PolledKind> | null,
     then: AfterPoll,
   ): Promise<void> {
-    if (!(await ledger.pollJobs.conclude(job, seen, then))) onLeaseLost(job)
+    const { ledger, onLeaseLost } = this.#options
+    if (!(await ledger.pollJobs.conclude(job, observed, then))) onLeaseLost(job)
   }
 
-  function read(job: ClaimedPollJob, credential: string): Promise<Snapshot<PolledKind>> {
-    const call = { credential, requestId: crypto.randomUUID(), signal: stopping.signal }
-    if (job.kind === 'asset') return upstream.getAsset(job.snapshot as AssetSnapshot, call)
-    const { taskId, model } = job.snapshot as VideoTaskSnapshot
-    return upstream.getVideoTask({ taskId: taskId ?? job.key, model: modelOf(job) ?? model }, call)
+  #extendLeases(): void {
+    const { ledger, leaseMs, onError } = this.#options
+    if (this.#inFlight.size === 0) return
+    ledger.pollJobs.extend([...this.#inFlight.keys()], leaseMs).catch(onError)
   }
 
-  function extend(): void {
-    if (inFlight.size > 0) ledger.pollJobs.extend([...inFlight.keys()], leaseMs).catch(onError)
-  }
-
-  function prune(): void {
+  #prune(): void {
+    const { ledger, retentionMs, onError } = this.#options
     ledger.prune(after(-retentionMs)).catch(onError)
   }
-
-  return {
-    async stop() {
-      stopListening()
-      clearInterval(pruning)
-      stopping.abort()
-      wake()
-      await running
-      await Promise.all(inFlight.values())
-      clearInterval(extending)
-    },
-  }
 }
 
-function modelOf({ origin }: ClaimedPollJob): string | null {
-  return origin && 'model' in origin ? origin.model : null
-}
+const KEY_LOST = 'The key it was registered with can no longer be read.'

@@ -2,10 +2,10 @@ import type { AttemptOutcome, Breaker } from './breaker.ts'
 import type { UpstreamCall, UpstreamOptions } from './call.ts'
 import type { Deadline } from './deadline.ts'
 import { isOutage } from './error-classification.ts'
-import { UpstreamError } from './errors.ts'
 import { HttpRequestError, type HttpResponse, type Method } from './http-request.ts'
 import { invalidResponseError, noResponseError, parseResponse } from './response-parser.ts'
 import type { Route } from './route.ts'
+import { UpstreamError } from './upstream-error.ts'
 import type { UpstreamRequest } from './upstream-request.ts'
 
 /** One attempt at an UpstreamRequest, and what it needs. */

@@ -2,12 +2,14 @@ import type {
   AcceptedVideoTask,
   AssetGroupSnapshot,
   AssetSnapshot,
+  PlatformRef,
+  VideoTaskSnapshot,
+} from '../model/entities.ts'
+import type {
   CreateAssetGroupRequest,
   CreateAssetRequest,
   CreateVideoTaskRequest,
-  Platform,
-  VideoTaskSnapshot,
-} from '../model.ts'
+} from '../model/requests.ts'
 import type { BreakerState } from './breaker.ts'
 import type { UpstreamCall, UpstreamOptions } from './call.ts'
 import type { Route } from './route.ts'
@@ -21,17 +23,14 @@ import * as wire from './wire.ts'
  */
 export interface UpstreamClient {
   /** Reads an asset group. */
-  getAssetGroup(
-    ref: { platform: Platform; groupId: string },
-    call: UpstreamCall,
-  ): Promise<AssetGroupSnapshot>
+  getAssetGroup(ref: PlatformRef, call: UpstreamCall): Promise<AssetGroupSnapshot>
   /** Creates an asset group. A repeated request creates a second group, which is free. */
   createAssetGroup(
     request: CreateAssetGroupRequest,
     call: UpstreamCall,
   ): Promise<AssetGroupSnapshot>
   /** Reads an asset. */
-  getAsset(ref: { platform: Platform; assetId: string }, call: UpstreamCall): Promise<AssetSnapshot>
+  getAsset(ref: PlatformRef, call: UpstreamCall): Promise<AssetSnapshot>
   /** Creates an asset. A repeated request creates a second asset, which is free. */
   createAsset(request: CreateAssetRequest, call: UpstreamCall): Promise<AssetSnapshot>
   /** Reads a video task. Without the model, 0-0 may not find the task (upstream-api 3.7). */
@@ -58,13 +57,13 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
   const sender = createSender(options)
   const { send } = sender
   return {
-    getAssetGroup: ({ platform, groupId }, call) =>
+    getAssetGroup: ({ platform, id }, call) =>
       send(call, {
         method: 'GET',
         route: '/v1/asset-groups',
-        id: groupId,
+        id,
         query: { platform, model: ASSET_MODEL },
-        read: (json) => ({ ...wire.readAssetGroup(json, platform), groupId }),
+        read: (json) => ({ ...wire.readAssetGroup(json, platform), groupId: id }),
       }),
 
     createAssetGroup: (request, call) =>
@@ -76,13 +75,13 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
         read: (json) => wire.readAssetGroup(json, request.platform),
       }),
 
-    getAsset: ({ platform, assetId }, call) =>
+    getAsset: ({ platform, id }, call) =>
       send(call, {
         method: 'GET',
         route: '/v1/assets',
-        id: assetId,
+        id,
         query: { platform, model: ASSET_MODEL },
-        read: (json) => ({ ...wire.readAsset(json, platform), assetId }),
+        read: (json) => ({ ...wire.readAsset(json, platform), assetId: id }),
       }),
 
     createAsset: async (request, call) => {

@@ -1,8 +1,8 @@
 import type { AnswerOrigin } from './answer-origin.ts'
 import type { ErrorBody } from './error-body.ts'
-import type { UpstreamErrorCode } from './errors.ts'
 import type { Method } from './http-request.ts'
 import type { Route } from './route.ts'
+import type { UpstreamErrorCode } from './upstream-error.ts'
 
 /** An error response and the request it belongs to. */
 export interface ErrorResponse {

@@ -1,11 +1,11 @@
 import { type AnswerOrigin, originOf } from './answer-origin.ts'
 import { type ErrorBody, isRecord, parseJson, readErrorBody } from './error-body.ts'
 import { classify, classifyEnvelope } from './error-classification.ts'
-import { UpstreamError, type UpstreamErrorCode } from './errors.ts'
 import { type HttpRequestError, type HttpResponse, isSuccess, type Method } from './http-request.ts'
 import { plainText } from './plain-text.ts'
 import { parseRetryAfter } from './retry.ts'
 import type { Route } from './route.ts'
+import { UpstreamError, type UpstreamErrorCode } from './upstream-error.ts'
 
 /**
  * Returns the JSON of a successful response: `data` of the envelope (upstream-api 2), or the whole

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { UpstreamError } from './errors.ts'
+import { UpstreamError } from './upstream-error.ts'
 
 const MAX_RETRIES = 2
 

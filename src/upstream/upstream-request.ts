@@ -1,7 +1,7 @@
 import packageJson from '../../package.json' with { type: 'json' }
-import { UpstreamError } from './errors.ts'
 import type { HttpRequest, Method } from './http-request.ts'
 import type { Route } from './route.ts'
+import { UpstreamError } from './upstream-error.ts'
 
 /** A request to 0-0: what to send, and how to read the response. A read may take several attempts. */
 export interface UpstreamRequest<T> {

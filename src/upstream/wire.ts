@@ -5,14 +5,16 @@ import type {
   AssetSnapshot,
   AssetStatus,
   AssetType,
+  Platform,
+  ResourceRole,
+  VideoTaskStatus,
+} from '../model/entities.ts'
+import type {
   CreateAssetGroupRequest,
   CreateAssetRequest,
   CreateVideoTaskRequest,
-  Platform,
-  ResourceRole,
   VideoResourceRequest,
-  VideoTaskStatus,
-} from '../model.ts'
+} from '../model/requests.ts'
 import { readFailureReason } from './failure-reason.ts'
 
 /*

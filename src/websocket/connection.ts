@@ -4,276 +4,254 @@ import {
   CloseCode,
   type CompleteMessage,
   type ConnectionInitMessage,
-  GRAPHQL_TRANSPORT_WS_PROTOCOL,
-  type Message,
   MessageType,
-  parseMessage,
   type SubscribeMessage,
 } from 'graphql-ws'
 import { createGraphQLError } from 'graphql-yoga'
 import type { RawData, WebSocket } from 'ws'
-import { hasExpired, onExpiry } from '../auth/expiry.ts'
-import type { Identity } from '../auth/identity.ts'
 import { tooManyConnections } from '../execution/connection-limit.ts'
 import { formatError } from '../execution/error-mapping.ts'
-import { tenantOf } from '../execution/operation-context.ts'
-import { DOCUMENT_ID_PARAMS } from '../execution/persisted-documents.ts'
-import { type GraphQLHandler, identityOf } from '../http/graphql-handler.ts'
-import { RequestError } from '../resolvers/failure.ts'
-import type { WebSocketLimits } from './endpoint.ts'
-import { type Answer, type OperationOptions, runOperation } from './operation.ts'
+import type { GraphQLHandler } from '../execution/graphql-handler.ts'
+import { hasExpired, onExpiry } from '../model/expiry.ts'
+import { RequestError } from '../model/failure.ts'
+import { type IdentityResult, tenantOf } from '../model/identity.ts'
+import { startKeepAlive } from './keep-alive.ts'
+import { authorizationOf, duplicateReason, isSupported, readMessage } from './messages.ts'
+import { type Answer, type OperationOptions, runOperation } from './run-operation.ts'
+import { sendMessage } from './send.ts'
 
+/** Limits of WebSockets. */
+export interface WebSocketLimits {
+  messageBytes: number
+  /** Operations at once on one socket. */
+  socketOperations: number
+  /** Sockets and event streams at once of one tenant. */
+  tenantSockets: number
+}
+
+/** What a connection needs from its endpoint. */
 export interface ConnectionOptions {
   graphql: GraphQLHandler
-  /** The request id of the upgrade. */
-  id: string
+  /** The id of the upgrade request. */
+  requestId: string
   limits: WebSocketLimits
-  initWaitMs: number
+  /** Milliseconds that a client has for its connection_init. */
+  initTimeoutMs: number
   keepAliveMs: number
-  /** `take` of the connection limit. */
-  acquireConnection(tenant: string | null): (() => void) | null
   isDraining(): boolean
-  /** Called with each operation that draining waits for; it resolves when it is answered or found to be a subscription. */
+  /** Called with each operation. The promise resolves when it has been answered, or is found to be a subscription. */
   track(answered: Promise<void>): void
 }
 
-interface Operation {
+/** One socket. */
+export interface Connection {
+  /** Ends the operations at once and closes the socket. */
+  close(code: number, reason: string): void
+}
+
+/** An operation that the client has not completed. */
+interface ActiveOperation {
   id: string
   /** Aborts when the client completes the operation or the socket closes. */
   abort: AbortController
 }
 
-export interface Connection {
-  /** Ends the operations at once and tells the client. */
-  close(code: number, reason: string): void
-}
-
-/** Tells a client to come again later, as 4429, which it takes for its own fault, would not. */
+/** The close code for "try again later". Clients do not reconnect after 4429, which means that they made an error. */
 const TRY_AGAIN_LATER = 1013
-/** What may wait to be read by a client that still sends: more, and it is not listened to. */
-const MAX_BUFFERED_BYTES = 256 * 1024
-const MAX_REASON_BYTES = 123
 
 /**
- * Speaks graphql-transport-ws over one socket, to the letter
+ * Speaks graphql-transport-ws over one socket
  * (https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md).
  *
- * Not with graphql-ws's own server: there an operation is only its id, so one that winds down answers in the name
- * of the next with that id and ends it; it also sends after a complete, takes binary messages, and closes with internal errors.
+ * The server of graphql-ws is not used: it identifies an operation only by its id, so an operation that is ending can
+ * answer in the name of the next one with the same id. It also sends after a complete, accepts binary messages, and closes
+ * with internal errors as the reason (docs/decisions/0010).
  */
 export function serveConnection(socket: WebSocket, options: ConnectionOptions): Connection {
-  const { graphql, limits, initWaitMs, keepAliveMs, acquireConnection, isDraining, track } = options
-  /** By id: operations that the client takes for under way. */
-  const operations = new Map<string, Operation>()
-  /** Operations whose work has not ended, also when the client has completed them. */
-  let running = 0
-  let received = 0
-  let initiated = false
+  return new TransportConnection(socket, options)
+}
+
+class TransportConnection implements Connection {
+  readonly #socket: WebSocket
+  readonly #options: ConnectionOptions
+  readonly #operations = new Map<string, ActiveOperation>()
+  /** Operations whose execution has not ended, also after the client has completed them. */
+  #running = 0
+  #received = 0
+  #initReceived = false
   /** Undefined before the connection is acknowledged. */
-  let identity: Identity | RequestError | null | undefined
-  let releaseConnection: (() => void) | undefined
-  let cancelExpiry = () => {}
-  let alive = true
+  #identity: IdentityResult | undefined
+  readonly #initTimer: NodeJS.Timeout
+  /** Called when the socket closes. */
+  readonly #onClose: (() => void)[] = []
 
-  const silence = setTimeout(
-    () => close(CloseCode.ConnectionInitialisationTimeout, 'Connection initialisation timeout'),
-    initWaitMs,
-  )
-  const keepAlive = setInterval(() => {
-    if (!alive) return socket.terminate()
-    // The timer of `onExpiry` stands still while the machine sleeps.
-    if (isExpired()) expire()
-    alive = false
-    socket.ping()
-  }, keepAliveMs)
-
-  socket.on('message', receive)
-  socket.on('pong', () => {
-    alive = true
-  })
-  // What the client did wrong is told by the code that ws closes with; a broken connection needs no word.
-  socket.on('error', () => {})
-  socket.once('close', () => {
-    clearTimeout(silence)
-    clearInterval(keepAlive)
-    cancelExpiry()
-    abortAll()
-    releaseConnection?.()
-  })
-  if (socket.protocol !== GRAPHQL_TRANSPORT_WS_PROTOCOL) {
-    close(CloseCode.SubprotocolNotAcceptable, 'Subprotocol not acceptable')
+  constructor(socket: WebSocket, options: ConnectionOptions) {
+    this.#socket = socket
+    this.#options = options
+    const { ConnectionInitialisationTimeout, SubprotocolNotAcceptable } = CloseCode
+    this.#initTimer = setTimeout(
+      () => this.close(ConnectionInitialisationTimeout, 'Connection initialisation timeout'),
+      options.initTimeoutMs,
+    )
+    // The timer of `onExpiry` does not run while the machine sleeps.
+    const checkExpiry = () => this.#isExpired() && this.#expire()
+    this.#onClose.push(
+      () => clearTimeout(this.#initTimer),
+      startKeepAlive(socket, options.keepAliveMs, checkExpiry),
+      () => this.#abortAll(),
+    )
+    socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
+    // ws reports errors of the client by the code with which it closes.
+    socket.on('error', () => {})
+    socket.once('close', () => {
+      for (const end of this.#onClose) end()
+    })
+    if (!isSupported(socket.protocol)) {
+      this.close(SubprotocolNotAcceptable, 'Subprotocol not acceptable')
+    }
   }
 
-  function receive(data: RawData, isBinary: boolean) {
-    // What came in together with the message that closed the socket.
-    if (socket.readyState !== socket.OPEN) return
-    const message = isBinary ? null : messageOf(String(data))
+  close(code: number, reason: string): void {
+    this.#abortAll()
+    this.#socket.close(code, reason)
+  }
+
+  #receive(data: RawData, isBinary: boolean) {
+    // Messages that arrived together with the one that closed the socket.
+    if (this.#socket.readyState !== this.#socket.OPEN) return
+    const message = isBinary ? null : readMessage(String(data))
     switch (message?.type) {
       case MessageType.ConnectionInit:
-        return void initiate(message)
+        return void this.#initialise(message)
       case MessageType.Ping:
-        return void send({ type: MessageType.Pong, payload: message.payload ?? undefined })
+        return void this.#send({ type: MessageType.Pong, payload: message.payload ?? undefined })
       case MessageType.Pong:
         return
       case MessageType.Subscribe:
-        return subscribe(message)
+        return this.#subscribe(message)
       case MessageType.Complete:
-        return complete(message)
+        return this.#complete(message)
       default:
-        close(CloseCode.BadRequest, 'Invalid message received')
+        this.close(CloseCode.BadRequest, 'Invalid message received')
     }
   }
 
-  async function initiate({ payload }: ConnectionInitMessage): Promise<void> {
-    if (initiated) {
-      return close(CloseCode.TooManyInitialisationRequests, 'Too many initialisation requests')
+  /** Authenticates the client, counts its connection, and acknowledges it. */
+  async #initialise({ payload }: ConnectionInitMessage): Promise<void> {
+    if (this.#initReceived) {
+      return this.close(CloseCode.TooManyInitialisationRequests, 'Too many initialisation requests')
     }
-    initiated = true
-    clearTimeout(silence)
-    let found: Identity | RequestError | null
+    this.#initReceived = true
+    clearTimeout(this.#initTimer)
+    const { graphql, limits } = this.#options
+    let identity: IdentityResult
     try {
-      found = await identityOf(authorizationOf(payload), graphql.authenticate)
+      identity = await graphql.identify(authorizationOf(payload))
     } catch (error) {
       graphql.maskError(error, '')
-      return close(CloseCode.InternalServerError, 'Internal server error')
+      return this.close(CloseCode.InternalServerError, 'Internal server error')
     }
-    if (socket.readyState !== socket.OPEN) return
-    if (found instanceof RequestError && found.failure.retryable) {
-      return close(TRY_AGAIN_LATER, 'Try again later')
+    if (this.#socket.readyState !== this.#socket.OPEN) return
+    if (identity instanceof RequestError && identity.failure.retryable) {
+      return this.close(TRY_AGAIN_LATER, 'Try again later')
     }
-    const release = acquireConnection(tenantOf(found))
-    if (!release) return close(TRY_AGAIN_LATER, tooManyConnections(limits.tenantSockets))
-    releaseConnection = release
-    identity = found
-    cancelExpiry = onExpiry(expiryOf(found), expire)
-    await send({ type: MessageType.ConnectionAck })
+    const release = graphql.connectionLimit.acquire(tenantOf(identity))
+    if (!release) return this.close(TRY_AGAIN_LATER, tooManyConnections(limits.tenantSockets))
+    this.#identity = identity
+    this.#onClose.push(
+      release,
+      onExpiry(expiryOf(identity), () => this.#expire()),
+    )
+    await this.#send({ type: MessageType.ConnectionAck })
   }
 
-  function subscribe({ id, payload }: SubscribeMessage) {
-    if (identity === undefined) return close(CloseCode.Unauthorized, 'Unauthorized')
-    if (operations.has(id)) return close(CloseCode.SubscriberAlreadyExists, duplicate(id))
-    if (isExpired()) return expire()
-    if (isDraining()) return refuse(id, SHUTTING_DOWN)
+  #subscribe({ id, payload }: SubscribeMessage) {
+    const identity = this.#identity
+    if (identity === undefined) return this.close(CloseCode.Unauthorized, 'Unauthorized')
+    if (this.#operations.has(id)) {
+      return this.close(CloseCode.SubscriberAlreadyExists, duplicateReason(id))
+    }
+    if (this.#isExpired()) return this.#expire()
+    if (this.#options.isDraining()) return this.#refuse(id, SHUTTING_DOWN)
 
     const operation = { id, abort: new AbortController() }
-    operations.set(id, operation)
-    received += 1
-    const requestId = `${options.id}.${received}`
+    this.#operations.set(id, operation)
+    this.#received += 1
+    const requestId = `${this.#options.requestId}.${this.#received}`
     const answered = Promise.withResolvers<void>()
-    track(answered.promise)
-    const begun = begin(operation, {
-      received: { requestId, identity, signal: operation.abort.signal },
+    this.#options.track(answered.promise)
+    const ended = this.#run(operation, {
+      request: { requestId, identity, signal: operation.abort.signal },
       params: payload,
       onStream: answered.resolve,
-      send: (answer) => respond(operation, answer),
+      send: (answer) => this.#answer(operation, answer),
     })
-    void begun.finally(answered.resolve)
+    void ended.finally(answered.resolve)
   }
 
-  /** Runs the operation unless it is completed first or is one too many; resolves when its work has ended. */
-  async function begin({ id, abort }: Operation, options: OperationOptions): Promise<void> {
-    // What the client completed in the same packet may end within this turn of the event loop.
-    if (running >= limits.socketOperations) await nextTurn()
+  /** Runs an operation, unless the client has completed it or the socket has too many. Resolves when it has ended. */
+  async #run({ id, abort }: ActiveOperation, options: OperationOptions): Promise<void> {
+    const { graphql, limits } = this.#options
+    // An operation that was completed in the same packet may end within this turn of the event loop.
+    if (this.#running >= limits.socketOperations) await nextTurn()
     if (abort.signal.aborted) return
-    if (running >= limits.socketOperations) {
-      operations.delete(id)
-      return refuse(id, tooMany(limits.socketOperations))
+    if (this.#running >= limits.socketOperations) {
+      this.#operations.delete(id)
+      return this.#refuse(id, tooManyOperations(limits.socketOperations))
     }
-    running += 1
+    this.#running += 1
     await runOperation(graphql, options)
-    running -= 1
+    this.#running -= 1
   }
 
-  function respond({ id, abort }: Operation, answer: Answer): Promise<void> {
+  #answer({ id, abort }: ActiveOperation, answer: Answer): Promise<void> {
     // Once the client has completed the operation, it may use the id for another one.
     if (abort.signal.aborted) return Promise.resolve()
-    // No `complete` and no `error`: with 4403 clients know that they may continue with a new credential.
-    if (isExpired()) return Promise.resolve(expire())
-    if (answer.type !== 'next') operations.delete(id)
-    return send({ id, ...answer })
+    // Neither `complete` nor `error`: the close code 4403 tells clients to continue with new credentials.
+    if (this.#isExpired()) return Promise.resolve(this.#expire())
+    if (answer.type !== 'next') this.#operations.delete(id)
+    return this.#send({ id, ...answer })
   }
 
-  function refuse(id: string, error: GraphQLError) {
-    void send({ id, type: MessageType.Error, payload: [formatError(error, options.id)] })
+  #complete({ id }: CompleteMessage): void {
+    this.#operations.get(id)?.abort.abort()
+    this.#operations.delete(id)
   }
 
-  function complete({ id }: CompleteMessage) {
-    operations.get(id)?.abort.abort()
-    operations.delete(id)
+  #refuse(id: string, error: GraphQLError): void {
+    const payload = [formatError(error, this.#options.requestId)]
+    void this.#send({ id, type: MessageType.Error, payload })
   }
 
-  function isExpired(): boolean {
-    return hasExpired(expiryOf(identity))
+  #send(message: object): Promise<void> {
+    return sendMessage(this.#socket, message)
   }
 
-  function expire(): void {
-    close(CloseCode.Forbidden, 'The credential has expired')
+  #isExpired(): boolean {
+    return hasExpired(expiryOf(this.#identity))
   }
 
-  /** Resolves when the message has left this process, or never will. */
-  function send(message: object): Promise<void> {
-    return new Promise((resolve) => {
-      socket.send(JSON.stringify(message), () => {
-        if (socket.isPaused && socket.bufferedAmount <= MAX_BUFFERED_BYTES) socket.resume()
-        resolve()
-      })
-      if (socket.bufferedAmount > MAX_BUFFERED_BYTES) socket.pause()
-    })
+  #expire(): void {
+    this.close(CloseCode.Forbidden, 'The credential has expired')
   }
 
-  function close(code: number, reason: string): void {
-    abortAll()
-    socket.close(code, reason)
+  #abortAll(): void {
+    for (const { abort } of this.#operations.values()) abort.abort()
+    this.#operations.clear()
   }
-
-  function abortAll(): void {
-    for (const { abort } of operations.values()) abort.abort()
-    operations.clear()
-  }
-
-  return { close }
 }
 
 const SHUTTING_DOWN = createGraphQLError('The service is shutting down.', {
   extensions: { code: 'SERVICE_UNAVAILABLE', retryable: true },
 })
 
-function tooMany(limit: number): GraphQLError {
+function tooManyOperations(limit: number): GraphQLError {
   const message = `At most ${limit} operations may run at once on one socket (socketOperations).`
   return createGraphQLError(message, {
     extensions: { code: 'INVALID_INPUT', retryable: true, bound: 'socketOperations', limit },
   })
 }
 
-/** Returns null when it is no message of the protocol. */
-function messageOf(text: string): Message | null {
-  try {
-    const message = JSON.parse(text)
-    // The parser insists on a text, which a document that is named by its id does not have.
-    if (message.type === MessageType.Subscribe && namesDocument(message.payload)) {
-      message.payload.query ??= ''
-    }
-    return parseMessage(message)
-  } catch {
-    return null
-  }
-}
-
-/** Throws when the payload is no object. */
-function namesDocument(payload: object): boolean {
-  return [...DOCUMENT_ID_PARAMS, 'extensions'].some((name) => name in payload)
-}
-
-function authorizationOf(params: ConnectionInitMessage['payload']): string | null {
-  const value = params?.Authorization ?? params?.authorization
-  return typeof value === 'string' ? value : null
-}
-
-function expiryOf(identity: Identity | RequestError | null | undefined): number | null {
+function expiryOf(identity: IdentityResult | undefined): number | null {
   return !identity || identity instanceof RequestError ? null : identity.expiresAt
-}
-
-function duplicate(id: string): string {
-  const reason = `Subscriber for ${id} already exists`
-  return Buffer.byteLength(reason) <= MAX_REASON_BYTES ? reason : 'Subscriber already exists'
 }

@@ -2,49 +2,45 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { handleProtocols } from 'graphql-ws'
 import { type WebSocket, WebSocketServer } from 'ws'
-import type { GraphQLHandler } from '../http/graphql-handler.ts'
-import { requestIdOf } from '../http/request-id.ts'
-import { type Connection, serveConnection } from './connection.ts'
+import type { GraphQLHandler } from '../execution/graphql-handler.ts'
+import { type Connection, serveConnection, type WebSocketLimits } from './connection.ts'
+import { KEEP_ALIVE_MS } from './keep-alive.ts'
 
-export interface WebSocketLimits {
-  messageBytes: number
-  /** Operations at once on one socket. */
-  socketOperations: number
-  /** Sockets at once of one tenant. */
-  tenantSockets: number
-}
-
+/** Options of the WebSocket endpoint. */
 export interface WebSocketOptions {
   graphql: GraphQLHandler
   limits: WebSocketLimits
-  /** How long after the upgrade a client may take to begin. */
-  initWaitMs?: number
-  /** The time between two pings; a client that has not answered the last one when the next is due is gone. */
+  /** The id of an upgrade request. */
+  requestIdOf(request: IncomingMessage): string
+  /** Milliseconds that a client has for its connection_init after the upgrade. */
+  initTimeoutMs?: number
+  /** Milliseconds between two pings. A client that has not answered the last one is disconnected. */
   keepAliveMs?: number
 }
 
+/** Accepts WebSockets. */
 export interface WebSocketEndpoint {
-  /** Takes over an upgrade request for the endpoint. */
+  /** Takes over an upgrade request. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
-  /** How many sockets there are now. */
+  /** How many sockets are open. */
   sockets(): number
   /**
-   * Refuses new operations, waits until the queries and mutations that have arrived are answered, also those still being
-   * prepared, and closes every socket with 1001. Waits no longer once `patience` aborts.
+   * Refuses new operations, waits until all received queries and mutations are answered, and closes every socket with
+   * 1001. Stops waiting when `timeout` aborts.
    */
-  drain(patience: AbortSignal): Promise<void>
+  drain(timeout: AbortSignal): Promise<void>
 }
 
-const INIT_WAIT_MS = 3_000
-const KEEP_ALIVE_MS = 12_000
-/** How long a client may take to confirm that its socket is closed. */
+const INIT_TIMEOUT_MS = 3_000
+/** Milliseconds that a client has to confirm that its socket is closed. */
 const CLOSE_TIMEOUT_MS = 2_000
 
-/** Speaks graphql-transport-ws. */
+/** Creates the endpoint of graphql-transport-ws. */
 export function createWebSocketEndpoint(options: WebSocketOptions): WebSocketEndpoint {
-  const { graphql, limits, initWaitMs = INIT_WAIT_MS, keepAliveMs = KEEP_ALIVE_MS } = options
+  const { graphql, limits, requestIdOf } = options
+  const { initTimeoutMs = INIT_TIMEOUT_MS, keepAliveMs = KEEP_ALIVE_MS } = options
   const connections = new Set<Connection>()
-  /** What draining waits for. */
+  /** Draining waits for these. */
   const answering = new Set<Promise<void>>()
   let draining = false
   const server = new WebSocketServer({
@@ -59,15 +55,14 @@ export function createWebSocketEndpoint(options: WebSocketOptions): WebSocketEnd
   function serve(socket: WebSocket, request: IncomingMessage): void {
     const connection = serveConnection(socket, {
       graphql,
-      id: requestIdOf(request),
+      requestId: requestIdOf(request),
       limits,
-      initWaitMs,
+      initTimeoutMs,
       keepAliveMs,
-      acquireConnection: graphql.connectionLimit.take,
       isDraining: () => draining,
-      track(work) {
-        answering.add(work)
-        void work.then(() => answering.delete(work))
+      track(answered) {
+        answering.add(answered)
+        void answered.then(() => answering.delete(answered))
       },
     })
     connections.add(connection)
@@ -79,9 +74,9 @@ export function createWebSocketEndpoint(options: WebSocketOptions): WebSocketEnd
       server.handleUpgrade(request, socket, head, (ws) => serve(ws, request))
     },
     sockets: () => connections.size,
-    async drain(patience) {
+    async drain(timeout) {
       draining = true
-      await Promise.race([Promise.all(answering), aborted(patience)])
+      await Promise.race([Promise.all(answering), aborted(timeout)])
       for (const connection of connections) connection.close(1001, 'Going away')
       await new Promise((resolve) => server.close(resolve))
     },

@@ -3,7 +3,7 @@ import { openDatabase } from '../../src/ledger/database.ts'
 import type { EntityRef } from '../../src/ledger/entity.ts'
 import { type Ledger, type LedgerOptions, openLedger } from '../../src/ledger/ledger.ts'
 import type { ClaimedPollJob, ClaimOptions } from '../../src/ledger/poll-job.ts'
-import type { AssetSnapshot, AssetStatus, VideoTaskSnapshot } from '../../src/model.ts'
+import type { AssetSnapshot, AssetStatus, VideoTaskSnapshot } from '../../src/model/entities.ts'
 import { KEY, temporaryFolder } from './app.ts'
 import { engineSettings } from './engine.ts'
 

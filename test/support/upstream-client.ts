@@ -1,7 +1,7 @@
 import { onTestFinished } from 'vitest'
 import type { UpstreamOptions } from '../../src/upstream/call.ts'
 import { createUpstreamClient, type UpstreamClient } from '../../src/upstream/client.ts'
-import { UpstreamError } from '../../src/upstream/errors.ts'
+import { UpstreamError } from '../../src/upstream/upstream-error.ts'
 
 /** A client of the upstream at `url` for one test, twenty reads and twenty creates at once unless told; it is closed when the test ends. */
 export function startClient(url: string, options: Partial<UpstreamOptions> = {}): UpstreamClient {

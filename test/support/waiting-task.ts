@@ -1,6 +1,6 @@
 import type { EntityRef, Origin } from '../../src/ledger/entity.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
-import type { CreateVideoTaskRequest } from '../../src/model.ts'
+import type { CreateVideoTaskRequest } from '../../src/model/requests.ts'
 import { KEY } from './app.ts'
 import { registerAsset, taskAddress, taskSeen } from './ledger.ts'
 

@@ -6,9 +6,10 @@ import { onTestFinished } from 'vitest'
 import WebSocket, { type ClientOptions } from 'ws'
 import { type Authenticate, createAuthenticate } from '../../src/auth/identity.ts'
 import { readConfig } from '../../src/config.ts'
-import type { Services } from '../../src/execution/operation-context.ts'
-import { createGraphQLHandler, type GraphQLHandler } from '../../src/http/graphql-handler.ts'
+import { createGraphQLHandler, type GraphQLHandler } from '../../src/execution/graphql-handler.ts'
+import { requestIdOf } from '../../src/http/request-id.ts'
 import { type Ledger, openLedger } from '../../src/ledger/ledger.ts'
+import type { Services } from '../../src/resolvers/context.ts'
 import { createReads } from '../../src/resolvers/reads.ts'
 import { createTenantLock } from '../../src/resolvers/tenant-lock.ts'
 import { logOperations } from '../../src/telemetry/operation-log.ts'
@@ -186,7 +187,7 @@ export interface TestEndpoint {
 
 export interface EndpointOptions {
   authenticate?: Authenticate
-  initWaitMs?: number
+  initTimeoutMs?: number
   keepAliveMs?: number
   /** Settings, of which only the limits count. */
   environment?: Record<string, string>
@@ -238,6 +239,7 @@ export async function startEndpoint(options: EndpointOptions = {}): Promise<Test
   const endpoint = createWebSocketEndpoint({
     graphql: contexts ? waitForContexts(graphql, contexts) : graphql,
     limits,
+    requestIdOf,
     ...times,
   })
   const http = createServer()

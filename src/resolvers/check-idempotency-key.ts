@@ -1,4 +1,4 @@
-import type { InputIssue } from '../model.ts'
+import type { InputIssue } from '../model/failure.ts'
 
 /** In UTF-16 code units. */
 const MAX_LENGTH = 255

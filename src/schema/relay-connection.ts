@@ -1,4 +1,4 @@
-import type { Page } from '../ledger/page.ts'
+import type { Page } from '../model/page.ts'
 import { builder } from './builder.ts'
 import { LEDGER_QUERY } from './cost.ts'
 

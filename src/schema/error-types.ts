@@ -1,6 +1,5 @@
-import type { InputIssue } from '../model.ts'
-import { DEFAULT_RETRY_AFTER_SECONDS, type Failure } from '../resolvers/failure.ts'
-import type { AssetsNotReady } from '../resolvers/video-task.ts'
+import { DEFAULT_RETRY_AFTER_SECONDS, type Failure, type InputIssue } from '../model/failure.ts'
+import type { AssetsNotReady } from '../resolvers/create-video-task.ts'
 import { builder } from './builder.ts'
 
 const ErrorCodeRef = builder.enumType('ErrorCode', {

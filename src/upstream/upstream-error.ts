@@ -1,3 +1,4 @@
+import { DEFAULT_RETRY_AFTER_SECONDS, type Failure, RequestError } from '../model/failure.ts'
 import { plainText } from './plain-text.ts'
 
 /** Why a request to 0-0 failed (upstream-api 5.7). */
@@ -46,7 +47,7 @@ interface Details {
 }
 
 /** A failed request to 0-0. `message` is safe to show to users; `cause` is for logs only. */
-export class UpstreamError extends Error {
+export class UpstreamError extends RequestError {
   override readonly name = 'UpstreamError'
   readonly code: UpstreamErrorCode
   /** The error code of 0-0 or a provider, such as `9003` or `NotFound.group_id`. Null when there is none. */
@@ -68,14 +69,40 @@ export class UpstreamError extends Error {
   readonly mayBeDone: boolean
 
   constructor(code: UpstreamErrorCode, details: Details = {}) {
+    const { upstreamCode = null, retryAfterMs = null, cause } = details
     const reason = plainText(details.reason ?? '')
-    super(reason === null ? `${MESSAGES[code]}.` : `${MESSAGES[code]}: ${reason}`, {
-      cause: details.cause,
-    })
+    const message = reason === null ? `${MESSAGES[code]}.` : `${MESSAGES[code]}: ${reason}`
+    const upstreamMessage = plainText(details.upstreamMessage ?? '')
+    super(failureFor(code, message, { upstreamCode, retryAfterMs, upstreamMessage }), { cause })
     this.code = code
-    this.upstreamCode = details.upstreamCode ?? null
-    this.retryAfterMs = details.retryAfterMs ?? null
-    this.upstreamMessage = plainText(details.upstreamMessage ?? '')
+    this.upstreamCode = upstreamCode
+    this.retryAfterMs = retryAfterMs
+    this.upstreamMessage = upstreamMessage
     this.mayBeDone = details.mayBeDone ?? code === 'OUTCOME_UNKNOWN'
+  }
+}
+
+function failureFor(
+  code: UpstreamErrorCode,
+  message: string,
+  {
+    upstreamCode,
+    retryAfterMs,
+    upstreamMessage,
+  }: Record<'upstreamCode' | 'upstreamMessage', string | null> & { retryAfterMs: number | null },
+): Failure {
+  const retryAfterSeconds =
+    retryAfterMs === null ? DEFAULT_RETRY_AFTER_SECONDS : retryAfterMs / 1000
+  switch (code) {
+    case 'RATE_LIMITED': {
+      const details = upstreamMessage !== null && { upstreamMessage }
+      return { code, message, retryable: true, retryAfterSeconds, ...details }
+    }
+    case 'UPSTREAM_REJECTED':
+      return { code, message, retryable: false, upstreamCode }
+    case 'UPSTREAM_UNAVAILABLE':
+      return { code, message, retryable: true, retryAfterSeconds }
+    default:
+      return { code, message, retryable: false }
   }
 }

@@ -1,7 +1,7 @@
 /** The longest delay a timer of Node.js accepts: about 24.8 days. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
-/** Whether a credential is past its expiry; `expiresAt` is in milliseconds since the epoch, null when it never expires. */
+/** Whether a credential has expired. `expiresAt` is in milliseconds since the epoch; null: it never expires. */
 export function hasExpired(expiresAt: number | null): boolean {
   return expiresAt !== null && expiresAt <= Date.now()
 }
@@ -14,7 +14,7 @@ export function onExpiry(expiresAt: number | null, listener: () => void): () => 
   if (expiresAt === null) return () => {}
   const wait = () => setTimeout(check, Math.min(MAX_TIMER_MS, Math.max(0, expiresAt - Date.now())))
   let timer = wait()
-  // A timer may fire a millisecond early, and the longest one may be too short.
+  // A timer may fire a millisecond early, and the longest timer may be shorter than the rest of the lifetime.
   function check() {
     if (hasExpired(expiresAt)) listener()
     else timer = wait()

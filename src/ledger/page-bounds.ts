@@ -1,22 +1,7 @@
+import { DEFAULT_PAGE_SIZE, type PageRequest } from '../model/page.ts'
 import type { Cursors } from './cursors.ts'
 
-/** Which part of a list is asked for, newest first (Relay Cursor Connections, 4). */
-export interface PageRequest {
-  first?: number | null | undefined
-  after?: string | null | undefined
-  last?: number | null | undefined
-  before?: string | null | undefined
-}
-
-export interface Page<T> {
-  items: { cursor: string; item: T }[]
-  hasNextPage: boolean
-  hasPreviousPage: boolean
-  /** Counts the whole list, when asked. */
-  totalCount(): Promise<number>
-}
-
-/** A page that cannot be given; `argument` says which one is wrong. */
+/** The arguments do not describe a page. `argument` names the wrong one. */
 export class PageError extends Error {
   override readonly name = 'PageError'
   readonly argument: string
@@ -26,9 +11,7 @@ export class PageError extends Error {
   }
 }
 
-export const DEFAULT_PAGE_SIZE = 20
-
-/** A page request in terms of positions; positions fall from the first item of a list to its last. */
+/** A page request as positions in the list. Positions decrease from the first item to the last. */
 export interface PageBounds {
   limit: number
   /** True when the page is counted from the end of the list. */

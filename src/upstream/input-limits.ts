@@ -1,11 +1,11 @@
+import type { AssetType } from '../model/entities.ts'
+import type { InputIssue } from '../model/failure.ts'
 import type {
-  AssetType,
   CreateAssetGroupRequest,
   CreateAssetRequest,
   CreateVideoTaskRequest,
-  InputIssue,
   VideoResourceRequest,
-} from '../model.ts'
+} from '../model/requests.ts'
 
 /*
  * Checks of the input limits of 0-0, made before a request is sent. Each check returns all issues at

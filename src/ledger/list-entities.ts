@@ -1,8 +1,9 @@
 import type { Kysely } from 'kysely'
+import type { Page } from '../model/page.ts'
 import type { Cursors } from './cursors.ts'
 import type { Entity, Kind } from './entity.ts'
 import { entityOf } from './entity-row.ts'
-import type { Page, PageBounds } from './page.ts'
+import type { PageBounds } from './page-bounds.ts'
 import type { Tables } from './tables.ts'
 
 export interface EntityFilter {

@@ -8,36 +8,39 @@ import {
 import type { SubscribePayload } from 'graphql-ws'
 import { createGraphQLError, type GraphQLParams, isAsyncIterable } from 'graphql-yoga'
 import { formatError, withCode } from '../execution/error-mapping.ts'
-import type { GraphQLHandler, Received } from '../http/graphql-handler.ts'
+import type { GraphQLHandler } from '../execution/graphql-handler.ts'
+import type { RequestContext } from '../model/identity.ts'
 
+/** One operation of a client, and where its answers go. */
 export interface OperationOptions {
-  received: Received & { signal: AbortSignal }
+  request: RequestContext
   params: SubscribePayload
-  /** Sends one answer; resolves when it has left this process. After an `error` or a `complete` there is none. */
+  /** Sends one answer. Resolves when it has left this process. Nothing is sent after an `error` or a `complete`. */
   send(answer: Answer): Promise<void>
   /** Called when the operation is found to be a subscription, which may never end. */
   onStream(): void
 }
 
+/** One message of an operation, without its id. */
 export type Answer =
   | { type: 'next'; payload: FormattedExecutionResult }
   | { type: 'error'; payload: readonly object[] }
   | { type: 'complete' }
 
 /**
- * Runs one operation as over HTTP; each answer has been sent before the next is asked for. Does not execute an operation
- * whose signal has aborted by then. Resolves when its work has ended.
- * Never rejects: whatever is wrong with the operation is its own `error`, masked.
+ * Runs one operation as over HTTP. The next result is requested when the previous one has been sent. An operation whose
+ * signal aborts before execution is not executed. Resolves when the operation has ended. Does not reject: every error
+ * becomes an `error` message, masked where necessary.
  */
 export async function runOperation(
   graphql: GraphQLHandler,
-  { received, params, send, onStream }: OperationOptions,
+  { request, params, send, onStream }: OperationOptions,
 ): Promise<void> {
-  const format = (error: Error) => formatError(error, received.requestId)
+  const format = (error: Error) => formatError(error, request.requestId)
   try {
-    const prepared = await prepare(graphql, received, params)
+    const prepared = await prepare(graphql, request, params)
     if (prepared.errors) return await fail(prepared.errors)
-    if (received.signal.aborted) return
+    if (request.signal.aborted) return
     if (prepared.isSubscription) onStream()
     await answer(prepared.start)
   } catch (error) {
@@ -46,7 +49,7 @@ export async function runOperation(
 
   async function answer(start: () => Result | Promise<Result>): Promise<void> {
     const result = await start()
-    if (isAsyncIterable(result)) await forward(result, received.signal, next)
+    if (isAsyncIterable(result)) await forward(result, request.signal, next)
     else await next(result)
     await send({ type: 'complete' })
   }
@@ -68,15 +71,15 @@ type Prepared =
   | { errors: readonly GraphQLError[] }
   | { errors?: never; isSubscription: boolean; start(): Result | Promise<Result> }
 
-/** Parses, validates and creates the context; executes nothing. */
+/** Parses and validates the document and creates the context. */
 async function prepare(
   { yoga, admit }: GraphQLHandler,
-  received: Received,
+  request: RequestContext,
   sent: SubscribePayload,
 ): Promise<Prepared> {
-  const params = admit(sent as GraphQLParams, received.requestId)
+  const params = admit(sent as GraphQLParams, request.requestId)
   const { schema, parse, validate, contextFactory, execute, subscribe } = yoga.getEnveloped({
-    ...received,
+    ...request,
     params,
   } as never)
   const { operationName, variables: variableValues } = params
@@ -102,19 +105,19 @@ async function prepare(
   return { isSubscription, start: () => (isSubscription ? subscribe(args) : execute(args)) }
 }
 
-/** As Yoga says it over HTTP. */
+/** The message of Yoga over HTTP. */
 const UNRESOLVED = createGraphQLError('Could not determine what operation to execute.', {
   extensions: { code: 'OPERATION_RESOLUTION_FAILURE' },
 })
 
-/** Passes results on one at a time, until there are no more or the signal aborts. */
+/** Passes results on one at a time, until the stream ends or the signal aborts. */
 async function forward(
   results: AsyncIterable<ExecutionResult>,
   signal: AbortSignal,
   next: (result: ExecutionResult) => Promise<void>,
 ): Promise<void> {
   const iterator = results[Symbol.asyncIterator]()
-  // Not `for await`: it would call `return` only after the next result, which may never come.
+  // `for await` would call `return` only after the next result, which may never arrive.
   const leave = () => void iterator.return?.().catch(() => {})
   signal.addEventListener('abort', leave, { once: true })
   try {

@@ -1,0 +1,130 @@
+import { GraphQLError } from 'graphql'
+import { createYoga, type GraphQLParams, type Plugin, type YogaInitialContext } from 'graphql-yoga'
+import type { Logger } from 'pino'
+import type { Authenticate } from '../auth/identity.ts'
+import { RequestError } from '../model/failure.ts'
+import type { IdentityResult, RequestContext } from '../model/identity.ts'
+import type { Services } from '../resolvers/context.ts'
+import { schema } from '../schema/index.ts'
+import type { Operations } from '../telemetry/operation-observer.ts'
+import type { RefusedRequest } from '../telemetry/refused-request.ts'
+import { createConnectionLimit, useConnectionLimit } from './connection-limit.ts'
+import { createContext } from './create-context.ts'
+import { useDocumentCache } from './document-cache.ts'
+import { createErrorMapper } from './error-mapping.ts'
+import { useErrorRequestId } from './error-request-id.ts'
+import { useHiddenSchema } from './hide-schema.ts'
+import { type OperationLimits, useLimits } from './operation-limits.ts'
+import {
+  admitDocument,
+  DOCUMENT_ID_PARAMS,
+  type PersistedDocuments,
+  usePersistedDocuments,
+} from './persisted-documents.ts'
+
+/** Options of the GraphQL handler. */
+export interface GraphQLHandlerOptions {
+  services: Services
+  authenticate: Authenticate
+  log: Logger
+  operations: Operations
+  /** Called with requests that are refused before an operation begins. */
+  onRefused?: ((refused: RefusedRequest) => void) | undefined
+  limits: OperationLimits & { bodyBytes: number; tenantSockets: number }
+  /** Whether introspection and suggestions in errors are allowed. */
+  publicSchema: boolean
+  /** The only documents that are accepted; null: any document. */
+  persisted: PersistedDocuments | null
+  /** Plugins that only GraphQL over HTTP needs. They run before the limits are checked. */
+  httpPlugins?: HttpPlugins | undefined
+}
+
+/** Plugins for GraphQL over HTTP. */
+export type HttpPlugins = Plugin<object, { requestId: string }>[]
+
+/** What a transport passes on with an operation. Over HTTP, the request has the identity and the signal. */
+export type ReceivedRequest = Pick<RequestContext, 'requestId'> & Partial<RequestContext>
+
+/** Executes operations of both transports. */
+export type GraphQLHandler = ReturnType<typeof createGraphQLHandler>
+
+/** Creates the handler. Its `yoga` speaks GraphQL over HTTP, with event streams for subscriptions. */
+export function createGraphQLHandler(options: GraphQLHandlerOptions) {
+  const { authenticate, log, onRefused = () => {}, limits, persisted } = options
+  const maskError = createErrorMapper({
+    onUnexpected: (err) => log.error({ err }, 'unexpected error'),
+  })
+  const connectionLimit = createConnectionLimit(limits.tenantSockets)
+  const identify = (authorization: string | null) => identityOf(authorization, authenticate)
+
+  /** Applies `admitDocument` to an operation over a WebSocket, where the HTTP plugins are not called. */
+  function admit(params: GraphQLParams, requestId: string): GraphQLParams {
+    try {
+      return admitDocument(persisted, params)
+    } catch (error) {
+      if (error instanceof GraphQLError) {
+        onRefused({ requestId, transport: 'websocket', status: null, ...refusalOf(error) })
+      }
+      throw error
+    }
+  }
+
+  const yoga = createYoga<ReceivedRequest, RequestContext>({
+    schema,
+    async context(received) {
+      return createContext(options.services, await requestContextOf(received, identify))
+    },
+    maskedErrors: { maskError },
+    plugins: [
+      options.operations.plugin,
+      useErrorRequestId(),
+      usePersistedDocuments(persisted),
+      ...(options.httpPlugins ?? []),
+      useDocumentCache(),
+      useLimits(limits),
+      useConnectionLimit(connectionLimit, limits.tenantSockets),
+      ...(options.publicSchema ? [] : [useHiddenSchema()]),
+    ],
+    maxRequestBodySize: limits.bodyBytes,
+    multipart: false,
+    // The document cache replaces it.
+    parserAndValidationCache: false,
+    extraParamNames: persisted ? DOCUMENT_ID_PARAMS : [],
+    // The HTTP server does these.
+    cors: false,
+    graphiql: false,
+    landingPage: false,
+    logging: false,
+  })
+  return { yoga, maskError, identify, admit, connectionLimit, onRefused }
+}
+
+/** Why a request was refused, as it is logged. */
+export function refusalOf({ message, extensions }: GraphQLError): {
+  code: string
+  message: string
+} {
+  return { code: String(extensions.code), message }
+}
+
+async function requestContextOf(
+  { requestId, identity, signal, request }: ReceivedRequest & YogaInitialContext,
+  identify: (authorization: string | null) => Promise<IdentityResult>,
+): Promise<RequestContext> {
+  if (identity !== undefined) return { requestId, identity, signal: signal ?? request.signal }
+  const found = await identify(request.headers.get('authorization'))
+  return { requestId, identity: found, signal: request.signal }
+}
+
+/** Invalid credentials fail only the fields that need an identity, as missing credentials do. */
+async function identityOf(
+  authorization: string | null,
+  authenticate: Authenticate,
+): Promise<IdentityResult> {
+  try {
+    return await authenticate(authorization)
+  } catch (error) {
+    if (error instanceof RequestError) return error
+    throw error
+  }
+}

@@ -1,0 +1,47 @@
+import {
+  type ConnectionInitMessage,
+  GRAPHQL_TRANSPORT_WS_PROTOCOL,
+  type Message,
+  MessageType,
+  parseMessage,
+} from 'graphql-ws'
+import { DOCUMENT_ID_PARAMS } from '../execution/persisted-documents.ts'
+
+/** The longest close reason in bytes: a control frame has at most 125 bytes, and two are the code (RFC 6455, 5.5). */
+const MAX_REASON_BYTES = 123
+
+/** The message in a text, or null when it is not a message of graphql-transport-ws. */
+export function readMessage(text: string): Message | null {
+  try {
+    const message = JSON.parse(text)
+    // The parser requires a query, which a subscribe message with a document id does not have.
+    if (message.type === MessageType.Subscribe && namesDocument(message.payload)) {
+      message.payload.query ??= ''
+    }
+    return parseMessage(message)
+  } catch {
+    return null
+  }
+}
+
+/** The value of Authorization in the payload of connection_init, or null. */
+export function authorizationOf(payload: ConnectionInitMessage['payload']): string | null {
+  const value = payload?.Authorization ?? payload?.authorization
+  return typeof value === 'string' ? value : null
+}
+
+/** The close reason for a second operation with the same id. */
+export function duplicateReason(id: string): string {
+  const reason = `Subscriber for ${id} already exists`
+  return Buffer.byteLength(reason) <= MAX_REASON_BYTES ? reason : 'Subscriber already exists'
+}
+
+/** Whether a client speaks the protocol. */
+export function isSupported(protocol: string): boolean {
+  return protocol === GRAPHQL_TRANSPORT_WS_PROTOCOL
+}
+
+/** Throws when the payload is not an object. */
+function namesDocument(payload: object): boolean {
+  return [...DOCUMENT_ID_PARAMS, 'extensions'].some((name) => name in payload)
+}
