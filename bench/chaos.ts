@@ -1,7 +1,9 @@
 /**
- * The service under load while the upstream, the database, its clients and itself fail in turn: `npm run chaos`.
- * For each fault it prints what was asked, what came of it, and how long recovery took; it ends with 1 when an answer was
- * wrong, a create was lost, or more than one request of ours left for one create.
+ * Puts load on the service while one fault after another is injected into the upstream, the database, the clients and
+ * the service itself: `npm run chaos`.
+ *
+ * For each fault it prints the number of requests, their outcomes, and the recovery time. It exits with 1 when a response
+ * was wrong, a create was lost, or the service sent more than one request for one create.
  */
 import { connect } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -12,10 +14,10 @@ const PORT = 4711
 const FAULT_MS = 4_000
 const WORKERS = 8
 const RECOVERY_LIMIT_MS = 60_000
-/** How long to wait at the end for tasks that are still to be sent. One that met a cooling gateway waits five minutes. */
+/** How long to wait at the end for unsent tasks. A task that met a gateway in cool-down waits five minutes. */
 const ALL_SENT_LIMIT_MS = 30_000
-/** How a create or a read may be refused while something is broken. */
-const TYPED = new Set([
+/** The error codes that are allowed during a fault. */
+const ALLOWED_CODES = new Set([
   'OUTCOME_UNKNOWN',
   'UPSTREAM_UNAVAILABLE',
   'UPSTREAM_PROTOCOL',
@@ -43,7 +45,7 @@ const upstreamFault = (name: string, fault: UpstreamFault): Fault => ({
 })
 
 const FAULTS: Fault[] = [
-  { name: 'nothing', begin() {}, end() {} },
+  { name: 'none', begin() {}, end() {} },
   upstreamFault('the provider answers 500', 'provider500'),
   upstreamFault('the provider answers 429 to repeats', 'provider429'),
   upstreamFault('the gateway answers 429', 'limited'),
@@ -52,9 +54,9 @@ const FAULTS: Fault[] = [
   upstreamFault('upstream resets', 'reset'),
   upstreamFault('upstream answers HTML', 'html'),
   upstreamFault('upstream is slow', 'slow'),
-  { name: 'database away', begin: rig.haltDatabase, end: rig.startDatabase },
-  clientsThatLeave(),
-  clientsThatOnlyConnect(),
+  { name: 'database unavailable', begin: rig.haltDatabase, end: rig.startDatabase },
+  clientsDisconnectEarly(),
+  clientsSendHalfRequests(),
   {
     name: 'service stopped and continued',
     begin: () => rig.signal(PORT, 'SIGSTOP'),
@@ -71,17 +73,17 @@ interface Create {
   waits: boolean
 }
 
-/** Between two creates of a worker: the tracker has to keep up with what they leave to it. */
+/** Pause of a worker between two creates, so that the tracker can send the waiting tasks fast enough. */
 const PAUSE_MS = 150
 
-/** Repeats of a create with its key, for as long as the answer says `retryable`. */
+/** The most repeats of a create with its key. It is repeated only while the response says `retryable`. */
 const MAX_REPEATS = 5
 
 try {
   const rows: Record<string, unknown>[] = []
   const created: Create[] = []
   for (const fault of FAULTS) {
-    const tally = { asked: 0, served: 0, refused: 0, unanswered: 0, wrong: 0 }
+    const tally = { requests: 0, succeeded: 0, refused: 0, 'no response': 0, wrong: 0 }
     const load = startLoad(fault.name, tally, created)
     await fault.begin()
     await pause(FAULT_MS)
@@ -90,30 +92,30 @@ try {
     await load.stop()
     rows.push({ fault: fault.name, ...tally, 'recovery ms': recoveryMs })
   }
-  const waiting = await stillWaiting()
+  const unsent = await countUnsent()
   const listed = await listedIds()
-  const prompts = Map.groupBy(upstream.made, ({ prompt }) => prompt)
-  // A waiting task that could not be sent is FAILED, and still listed.
+  const prompts = Map.groupBy(upstream.createdTasks, ({ prompt }) => prompt)
+  // A waiting task that could not be sent is FAILED, but it is listed.
   const isLost = ({ key, id, waits }: Create) => !listed.has(id) || !(waits || prompts.has(key))
   const lost = created.filter(isLost).length
-  const doubled = [...upstream.requests.values()].filter((requests) => requests > 1).length
-  const repeated = [...prompts.values()].filter((made) => made.length > 1).length
+  const duplicated = [...upstream.requests.values()].filter((requests) => requests > 1).length
+  const repeated = [...prompts.values()].filter((tasks) => tasks.length > 1).length
   const wrong = rows.reduce((sum, row) => sum + Number(row.wrong), 0)
   console.table(rows)
   console.table({
     created: created.length,
     'wrong (0)': wrong,
     'lost (0)': lost,
-    'doubled by us (0)': doubled,
+    'duplicated by us (0)': duplicated,
     'carried out twice by the gateway': repeated,
-    'still to be sent': waiting,
+    'not sent yet': unsent,
   })
-  process.exitCode = wrong + lost + doubled === 0 ? 0 : 1
+  process.exitCode = wrong + lost + duplicated === 0 ? 0 : 1
 } finally {
   await rig.end()
 }
 
-/** Creates and reads, over and over, until stopped. Every second create waits for its assets, of which it has none. */
+/** Creates and reads in a loop, until stopped. Every second create has `waitForAssets`, but no assets to wait for. */
 function startLoad(name: string, tally: Record<string, number>, created: Create[]) {
   let stopping = false
   async function work(worker: number): Promise<void> {
@@ -137,7 +139,7 @@ function startLoad(name: string, tally: Record<string, number>, created: Create[
   }
 }
 
-/** The id of what was created, or null. Repeats with the same key while the answer says that this is safe. */
+/** Returns the id of the created task, or null. Repeats with the same key while the response says that this is safe. */
 async function create(
   key: string,
   waits: boolean,
@@ -153,10 +155,10 @@ async function create(
       variables: { key, waits },
     })
     const result = answer?.data?.createVideoTask
-    note(tally, answer, result, ({ prompt }) => prompt === key)
+    count(tally, answer, result, ({ prompt }) => prompt === key)
     if (result?.id) return result.id
-    const isUnanswered = answer === null || answer === undefined
-    const isSafe = isUnanswered || result?.retryable || answer.errors?.[0]?.extensions?.retryable
+    const hasNoResponse = answer === null || answer === undefined
+    const isSafe = hasNoResponse || result?.retryable || answer.errors?.[0]?.extensions?.retryable
     if (!isSafe || repeat === MAX_REPEATS) return null
     await pause(20)
   }
@@ -167,33 +169,33 @@ async function readBack({ key, id }: Create, tally: Record<string, number>): Pro
     query: 'query ($id: ID!) { videoTask(id: $id) { id prompt } }',
     variables: { id },
   })
-  // Without the ledger the prompt of a task is not known.
-  const fits = (task: Answer) => task.prompt === key || task.prompt === null
-  note(tally, answer, answer?.data?.videoTask, fits)
+  // While the database is unavailable, the prompt of a task is null.
+  const isExpected = (task: Answer) => task.prompt === key || task.prompt === null
+  count(tally, answer, answer?.data?.videoTask, isExpected)
 }
 
-/** Counts an answer: served, refused with a type, missing, or wrong. */
-function note(
+/** Counts a response as succeeded, refused, missing or wrong. */
+function count(
   tally: Record<string, number>,
   answer: Answer,
   result: Answer,
-  fits: (result: Answer) => boolean,
+  isExpected: (result: Answer) => boolean,
 ): void {
   const code = result?.code ?? answer?.errors?.[0]?.extensions?.code
   const outcome =
     answer === null || answer === undefined
-      ? 'unanswered'
-      : result?.id && fits(result)
-        ? 'served'
-        : TYPED.has(code)
+      ? 'no response'
+      : result?.id && isExpected(result)
+        ? 'succeeded'
+        : ALLOWED_CODES.has(code)
           ? 'refused'
           : 'wrong'
   if (outcome === 'wrong') console.error('wrong:', JSON.stringify(answer))
-  tally.asked = (tally.asked ?? 0) + 1
+  tally.requests = (tally.requests ?? 0) + 1
   tally[outcome] = (tally[outcome] ?? 0) + 1
 }
 
-/** How long it takes after a fault until a create goes through and is listed, in milliseconds. */
+/** Waits until a create succeeds and tasks are listed again. Returns the milliseconds that this took. */
 async function recover(): Promise<number> {
   const since = Date.now()
   for (let attempt = 0; Date.now() - since < RECOVERY_LIMIT_MS; attempt += 1) {
@@ -215,11 +217,11 @@ async function recover(): Promise<number> {
   throw new Error(`No recovery within ${RECOVERY_LIMIT_MS} ms.`)
 }
 
-/** Clients that ask and hang up before they are answered. */
-function clientsThatLeave(): Fault {
+/** Clients that disconnect before the response. */
+function clientsDisconnectEarly(): Fault {
   let stopping = false
   return {
-    name: 'clients leave at once',
+    name: 'clients disconnect early',
     async begin() {
       const leave = async () => {
         while (!stopping) {
@@ -239,8 +241,8 @@ function clientsThatLeave(): Fault {
   }
 }
 
-/** Clients that open a connection, send half a request and wait. */
-function clientsThatOnlyConnect(): Fault {
+/** Clients that open a connection, send half a request and keep the connection open. */
+function clientsSendHalfRequests(): Fault {
   const sockets: ReturnType<typeof connect>[] = []
   return {
     name: 'clients send half a request',
@@ -259,8 +261,8 @@ function clientsThatOnlyConnect(): Fault {
   }
 }
 
-/** How many tasks wait to be sent once all that can be sent has been, or the limit has passed. */
-async function stillWaiting(): Promise<number> {
+/** Waits until no task is WAITING_FOR_ASSETS, at most `ALL_SENT_LIMIT_MS`. Returns how many still are. */
+async function countUnsent(): Promise<number> {
   for (const since = Date.now(); ; await pause(200)) {
     const answer = await rig.ask(PORT, {
       query: '{ videoTasks(first: 1, status: WAITING_FOR_ASSETS) { totalCount } }',

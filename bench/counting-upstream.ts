@@ -3,48 +3,52 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 
-/** One create that the provider carried out. */
-export interface Made {
+/** A task that the provider created. */
+export interface ProviderTask {
   id: string
   prompt: string
   createdAt: number
   polledAt: number[]
 }
 
-/** What is wrong with 0-0 now. */
+/** The fault that is injected into 0-0. */
 export type Fault =
   | 'none'
   /** The provider carries out every attempt and answers 500. */
   | 'provider500'
-  /** The provider carries out the first attempt of a create, the answer is lost, and the repeats meet its 429. Polls succeed. */
+  /**
+   * The provider carries out the first attempt of a create, but its response is lost. It answers 429 to the repeats.
+   * Polls succeed.
+   */
   | 'provider429'
-  /** The gateway refuses before it does anything: too many requests. */
+  /** The gateway itself answers 429 (too many requests) and does nothing. */
   | 'limited'
-  /** The gateway refuses before it does anything: all routes are cooling down. */
+  /** The gateway itself answers 429 (all routes are cooling down) and does nothing. */
   | 'cooling'
-  /** Carried out, and never answered. */
+  /** The request is carried out and never answered. */
   | 'hang'
-  /** Carried out, then the connection to the client breaks. */
+  /** The request is carried out, then the connection to the client breaks. */
   | 'reset'
-  /** Carried out, and answered with a page of HTML. */
+  /** The request is carried out and answered with an HTML page. */
   | 'html'
+  /** Every response takes `SLOW_MS`. */
   | 'slow'
 
 /**
- * A 0-0 for video tasks alone: a gateway that sends each create to its provider up to three times, as the real one does
- * (upstream-api 5.4 and 10). It counts what reached the gateway and what the provider did.
- * A task runs after one second and has succeeded after three.
+ * A simulated 0-0 for video tasks only. Its gateway sends each create to the provider up to three times, like the real
+ * one (upstream-api 5.4 and 10). It counts the requests that the gateway accepted and the tasks that the provider created.
+ * A task is running after one second and has succeeded after three.
  */
 export interface CountingUpstream {
   url: string
-  /** What the provider did; a gateway that repeats may have had one create carried out twice. */
-  made: Made[]
-  /** How many create requests of the client the gateway took on, by prompt; those that it refused itself did nothing. */
+  /** The tasks that the provider created. One create may appear twice, because the gateway repeats creates. */
+  createdTasks: ProviderTask[]
+  /** Number of create requests that the gateway accepted, by prompt. Requests that it refused itself are not counted. */
   requests: Map<string, number>
   fault: Fault
-  /** The share of attempts that the provider carries out and whose answer does not reach the gateway. */
+  /** Share of provider attempts that are carried out but whose response does not reach the gateway, in [0, 1]. */
   lostShare: number
-  /** The share of creates whose answer does not reach the client. */
+  /** Share of creates whose response does not reach the client, in [0, 1]. */
   brokenShare: number
   close(): void
 }
@@ -58,7 +62,7 @@ const MODEL = 'seedance-2-0'
 export async function startCountingUpstream(): Promise<CountingUpstream> {
   const upstream: CountingUpstream = {
     url: '',
-    made: [],
+    createdTasks: [],
     requests: new Map(),
     fault: 'none',
     lostShare: 0,
@@ -106,7 +110,7 @@ function create(upstream: CountingUpstream, text: string, client: ServerResponse
   if (refusal) return refusal
   upstream.requests.set(prompt, (upstream.requests.get(prompt) ?? 0) + 1)
   let last: Answer = LOST
-  // The gateway stops repeating when its client has left.
+  // The gateway stops repeating when its client has disconnected.
   for (let attempt = 1; attempt <= MAX_ATTEMPTS && !client.destroyed; attempt += 1) {
     last = askProvider(upstream, prompt, attempt)
     if (last.status === 200) return last
@@ -117,25 +121,25 @@ function create(upstream: CountingUpstream, text: string, client: ServerResponse
   }
 }
 
-/** What one attempt of the gateway at its provider brings. */
+/** The response of the provider to one attempt of the gateway. */
 function askProvider(upstream: CountingUpstream, prompt: string, attempt: number): Answer {
-  const { fault, lostShare, made } = upstream
+  const { fault, lostShare, createdTasks } = upstream
   if (fault === 'provider429' && attempt > 1) return provider(429, 'RateLimitExceeded')
-  const id = `cgt-${made.length}`
-  made.push({ id, prompt, createdAt: Date.now(), polledAt: [] })
+  const id = `cgt-${createdTasks.length}`
+  createdTasks.push({ id, prompt, createdAt: Date.now(), polledAt: [] })
   if (fault === 'provider500') return provider(500, 'InternalServiceError')
   if (fault === 'provider429' || Math.random() < lostShare) return LOST
   if (fault === 'html') return HTML
   return { status: 200, body: { id, model: MODEL, status: 'queued' } }
 }
 
-function poll({ made, fault }: CountingUpstream, url = '/'): Answer {
+function poll({ createdTasks, fault }: CountingUpstream, url = '/'): Answer {
   const refusal = refusalOf(fault)
   if (refusal) return refusal
   if (fault === 'html') return HTML
   if (fault === 'provider500') return provider(500, 'InternalServiceError')
   const id = new URL(url, 'http://localhost').pathname.split('/').at(-1)
-  const task = made.find((one) => one.id === id)
+  const task = createdTasks.find((task) => task.id === id)
   if (!task) return { status: 404, body: { detail: 'content generation task not found' } }
   task.polledAt.push(Date.now())
   const age = Date.now() - task.createdAt
@@ -145,7 +149,7 @@ function poll({ made, fault }: CountingUpstream, url = '/'): Answer {
   return { status: 200, body: { id, model: MODEL, status, video } }
 }
 
-/** What the gateway itself says, before anything is done. */
+/** The response when the gateway itself refuses the request; null when it does not. */
 function refusalOf(fault: Fault): Answer | null {
   if (fault === 'limited') return { status: 429, body: { error: 'Too many requests' } }
   if (fault !== 'cooling') return null

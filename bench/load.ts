@@ -7,10 +7,10 @@ export interface Operation {
 
 export interface LoadOptions {
   callers: number
-  /** Operations that end before this has passed are not counted. */
+  /** Operations that end during this time are not counted. */
   warmUpMs: number
   measuredMs: number
-  /** Called when warm. */
+  /** Called after the warm-up. */
   onWarm: () => Promise<void>
 }
 
@@ -19,7 +19,7 @@ export interface Load {
   durationMs: number
 }
 
-/** Lets callers ask one operation after the other, each over a connection of its own. Throws when an answer is an error. */
+/** Each caller sends one operation after another over its own connection. Throws when a response is an error. */
 export async function load(
   url: string,
   operation: () => Operation,
@@ -49,7 +49,7 @@ export async function ask(client: Client, operation: Operation): Promise<string>
   return text
 }
 
-/** How many operations ended within `durationMs`, or, for those then under way, soon after. */
+/** Starts operations for `durationMs` and waits for the last ones. Returns how many ended. */
 async function askUntil(
   clients: Client[],
   operation: () => Operation,

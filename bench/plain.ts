@@ -3,8 +3,8 @@ import { createSchema, createYoga } from 'graphql-yoga'
 import { request } from 'undici'
 
 /**
- * What one would write in an afternoon: the same fields, each fetched where it is asked for. It uses undici as ZeroGraph
- * does, so that what is compared is not two HTTP clients.
+ * The server that ZeroGraph is compared with: the same fields without batching or caching. It uses undici like ZeroGraph,
+ * so that the HTTP client is the same in both.
  */
 const UPSTREAM_URL = process.env.UPSTREAM_URL
 

@@ -8,30 +8,30 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { startPostgres } from '../test/support/postgres.ts'
 import { type CountingUpstream, startCountingUpstream } from './counting-upstream.ts'
 
-/** Answers are looked into by whoever asked. */
-// biome-ignore lint/suspicious/noExplicitAny: the shape of an answer is what its query asks for.
+/** A GraphQL response. */
+// biome-ignore lint/suspicious/noExplicitAny: the shape of a response depends on its query.
 export type Answer = any
 
 export const AUTHORIZATION = 'Bearer sk-soak'
 
-/** Replicas of the service over one PostgreSQL and one upstream, all of which can be made to fail. */
+/** Replicas of the service with one PostgreSQL and one upstream. Each of them can be made to fail. */
 export interface Rig {
   ports: number[]
   upstream: CountingUpstream
   /** Starts a replica and waits until it is ready. */
   start(port: number): Promise<void>
   signal(port: number, signal: NodeJS.Signals): void
-  /** Ends a replica with this signal and starts it again. */
+  /** Stops a replica with this signal and starts it again. */
   restart(port: number, signal: NodeJS.Signals): Promise<void>
   haltDatabase(): Promise<void>
   startDatabase(): Promise<void>
-  /** Asks a replica; null when it did not answer within ten seconds. */
+  /** Sends an operation to a replica. Null or undefined when there is no response within ten seconds. */
   ask(port: number, operation: object, signal?: AbortSignal): Promise<Answer>
-  /** Ends everything, by the ids of the processes. */
+  /** Kills the replicas, and stops the database and the upstream. */
   end(): Promise<void>
 }
 
-/** How soon a task is polled again, in milliseconds. */
+/** Gap between two polls of a task, in milliseconds. */
 export const GAP_MS = 500
 
 export async function startRig(ports: number[]): Promise<Rig> {

@@ -8,16 +8,18 @@ import packageJson from '../package.json' with { type: 'json' }
 import { ask, type Load, load, type Operation } from './load.ts'
 import { type Service, startService } from './service.ts'
 
-/** As `npm start` runs it. */
+/** Compares the service with a plain Yoga server: `npm run bench`. */
+
+/** The arguments of node in `npm start`. */
 const ZEROGRAPH = packageJson.scripts.start.split(' ').slice(1)
 
 const CALLERS = 16
-/** They take turns, so that what else the machine does falls on both. */
+/** The two services are measured alternately, so that other load on the machine affects both. */
 const TURNS = 3
 const WARM_UP_MS = 300
 const MEASURED_MS = 1_000
 const LATENCIES_MS = [0, 20]
-/** Callers ask for others of these, so that no two ask for the same at the same moment. */
+/** Number of different assets. Concurrent operations read different ones. */
 const ASSETS = 400
 const BATCH = 20
 
@@ -58,9 +60,9 @@ async function measureStart(): Promise<void> {
   const { startedInMs, pid } = zerograph
   await sleep(REST_MS)
   const restMb = await residentMb(pid)
-  console.log(`With the sandbox, and nothing to do:
+  console.log(`With the sandbox, idle:
   start to ready  ${Math.round(startedInMs)} ms (goal ${GOALS.readyMs} ms)
-  memory          ${restMb === null ? 'measured on Linux only' : `${Math.round(restMb)} MB`} (goal ${GOALS.restMb} MB)
+  memory          ${restMb === null ? 'only measured on Linux' : `${Math.round(restMb)} MB`} (goal ${GOALS.restMb} MB)
 `)
 }
 
@@ -74,7 +76,16 @@ async function compare(): Promise<void> {
   })
 
   for (const latencyMs of LATENCIES_MS) {
-    console.log(row(`upstream: ${latencyMs} ms`, 'ZeroGraph', 'plain Yoga', 'ratio', 'calls', ''))
+    console.log(
+      row(
+        `upstream latency: ${latencyMs} ms`,
+        'ZeroGraph',
+        'plain Yoga',
+        'ratio',
+        'ZeroGraph',
+        'plain Yoga',
+      ),
+    )
     for (const { name, assets, query } of CASES) {
       for (const status of ['PROCESSING', 'ACTIVE']) {
         const operation = operations(query, status, assets)
@@ -99,11 +110,11 @@ async function compare(): Promise<void> {
     }
     console.log()
   }
-  console.log(`Operations per second of ${CALLERS} callers, and upstream calls per operation: ZeroGraph, plain Yoga.
-Callers, services and upstream share ${availableParallelism()} cores: compare ratios, and within one run only.`)
+  console.log(`Operations per second with ${CALLERS} callers. The last two columns are upstream calls per operation.
+Callers, services and upstream share ${availableParallelism()} cores. Compare only ratios, and only within one run.`)
 }
 
-/** Gives one operation after the other, each for the assets after those of the one before. */
+/** Returns a function that creates operations. Each operation reads the assets after those of the previous one. */
 function operations(query: string, status: string, assets: number): () => Operation {
   let next = 0
   return () => {
@@ -116,7 +127,7 @@ function operations(query: string, status: string, assets: number): () => Operat
 }
 
 interface Measured extends Load {
-  /** That upstream had. */
+  /** Number of calls that upstream received. */
   calls: number
 }
 
@@ -149,14 +160,14 @@ function createTally() {
   }
 }
 
-/** Sets how long upstream takes, and gives the calls it has had since it was last told. */
+/** Sets the latency of upstream. Returns the number of calls since the last call of this function. */
 async function control(upstream: Service, latencyMs: number): Promise<number> {
   const response = await fetch(`${upstream.url}/control?latencyMs=${latencyMs}`)
   const { calls } = (await response.json()) as { calls: number }
   return calls
 }
 
-/** What is fast because it answers something else is not compared. */
+/** Throws when the two services give different responses, because then their speed cannot be compared. */
 async function assertSame(one: Service, other: Service, operation: Operation): Promise<void> {
   const answers = await Promise.all(
     [one, other].map(async ({ url }) => {
@@ -167,7 +178,7 @@ async function assertSame(one: Service, other: Service, operation: Operation): P
     }),
   )
   if (!isDeepStrictEqual(answers[0], answers[1])) {
-    throw new Error(`They do not answer the same: ${JSON.stringify(answers)}`)
+    throw new Error(`The services give different responses: ${JSON.stringify(answers)}`)
   }
 }
 
@@ -175,7 +186,7 @@ function row(name: string, ...cells: string[]): string {
   return name.padEnd(32) + cells.map((cell) => cell.padStart(11)).join('')
 }
 
-/** Null where /proc is not there to say. */
+/** Resident memory of a process. Null on systems without /proc. */
 async function residentMb(pid: number): Promise<number | null> {
   if (process.platform !== 'linux') return null
   const kilobytes = /VmRSS:\s+(\d+)/.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1]

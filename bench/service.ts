@@ -5,11 +5,11 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
-/** A process of its own, so that what is measured shares its event loop with nothing. */
+/** A service in a separate process, so that the measured code does not share an event loop with the callers. */
 export interface Service extends AsyncDisposable {
   url: string
   pid: number
-  /** From the start of the process to its first answer. */
+  /** Time from the start of the process to its first response. */
   startedInMs: number
 }
 
@@ -18,13 +18,13 @@ const MAX_STOP_MS = 5_000
 const PAUSE_MS = 5
 
 const running = new Set<ChildProcess>()
-// However this process ends, it leaves none behind.
+// No child process remains when this process ends.
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 
-/** Runs `node` with these arguments in the repository; resolves once what it runs answers on `PORT`. */
+/** Runs `node` with these arguments in the repository. Resolves when the process responds on `PORT`. */
 export async function startService(
   args: string[],
   environment: Record<string, string> = {},
@@ -39,10 +39,10 @@ export async function startService(
   })
   running.add(child)
   child.once('exit', () => running.delete(child))
-  while (!(await answers(url))) {
-    if (!running.has(child)) throw new Error(`${args.join(' ')} has ended.`)
+  while (!(await responds(url))) {
+    if (!running.has(child)) throw new Error(`${args.join(' ')} ended before it responded.`)
     if (performance.now() - startedAt > MAX_START_MS) {
-      throw new Error(`${args.join(' ')} does not answer.`)
+      throw new Error(`${args.join(' ')} did not respond within ${MAX_START_MS} ms.`)
     }
     await sleep(PAUSE_MS)
   }
@@ -52,10 +52,10 @@ export async function startService(
     startedInMs: performance.now() - startedAt,
     async [Symbol.asyncDispose]() {
       if (!running.has(child)) return
-      const stubborn = setTimeout(() => child.kill('SIGKILL'), MAX_STOP_MS)
+      const killTimer = setTimeout(() => child.kill('SIGKILL'), MAX_STOP_MS)
       child.kill()
       await once(child, 'exit')
-      clearTimeout(stubborn)
+      clearTimeout(killTimer)
     },
   }
 }
@@ -69,7 +69,7 @@ async function freePort(): Promise<number> {
   return port
 }
 
-async function answers(url: string): Promise<boolean> {
+async function responds(url: string): Promise<boolean> {
   try {
     await (await fetch(`${url}/ready`)).text()
     return true

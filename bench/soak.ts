@@ -1,8 +1,9 @@
 /**
- * Two replicas over one PostgreSQL while both, and the database, fail in turn: `npm run soak [seconds]`.
- * The gateway of the upstream repeats creates, and loses answers of its provider.
- * Prints what was asked, sent, doubled and lost, and ends with 1 when something was lost, or when more than one request of
- * ours left for one create.
+ * Puts load on two replicas with one PostgreSQL while the replicas and the database fail in turn:
+ * `npm run soak [seconds]`. The gateway of the upstream repeats creates and loses responses of its provider.
+ *
+ * Prints how many creates were attempted, sent, duplicated and lost. It exits with 1 when a create was lost, when a
+ * subscriber received a status twice or out of order, or when the service sent more than one request for one create.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import { createClient } from 'graphql-ws'
@@ -33,9 +34,9 @@ try {
 
 interface CreateOutcome {
   key: string
-  /** Null when the service said that nobody can know. */
+  /** Null when the outcome is unknown (OUTCOME_UNKNOWN). */
   id: string | null
-  /** What each of its subscribers saw. */
+  /** The statuses that each of its subscribers received. */
   streams: Promise<string[]>[]
 }
 
@@ -50,7 +51,7 @@ async function createSteadily(creator: number): Promise<CreateOutcome[]> {
   return outcomes
 }
 
-/** Repeats with the same key, at one replica and the other, until there is an outcome. */
+/** Repeats with the same key, alternating between the replicas, until there is an outcome. */
 async function createUntilAnswered(key: string, first: number): Promise<string | null> {
   for (let attempt = first; ; attempt += 1) {
     const answer = await rig.ask(PORTS[attempt % PORTS.length] as number, {
@@ -66,7 +67,7 @@ async function createUntilAnswered(key: string, first: number): Promise<string |
   }
 }
 
-/** The statuses one subscriber sees, resuming wherever there is a replica until the task is done. */
+/** Returns the statuses that one subscriber receives. When a connection ends, it connects to the other replica. */
 async function follow(id: string, firstPort: number): Promise<string[]> {
   const seen: string[] = []
   for (let turn = PORTS.indexOf(firstPort); seen.at(-1) !== 'SUCCEEDED'; turn += 1) {
@@ -83,7 +84,7 @@ async function follow(id: string, firstPort: number): Promise<string[]> {
         Record<string, { previous: string | null; current: string }>
       >({ query })) {
         const change = data?.videoTaskStatusChanged
-        // The first event after a reconnect is the present state, which may be known already.
+        // The first event after a reconnect is the current status, which may be known already.
         if (change && (change.previous !== null || change.current !== seen.at(-1)))
           seen.push(change.current)
       }
@@ -95,31 +96,31 @@ async function follow(id: string, firstPort: number): Promise<string[]> {
   return seen
 }
 
-/** One fault after another, with quiet between them; gives how often each happened. */
+/** Injects one fault after another, with a pause between them. Returns how often each was injected. */
 async function injectFaults(until: number): Promise<Record<string, number>> {
   const faults: [string, (port: number) => Promise<void>][] = [
     ['kill -9', (port) => rig.restart(port, 'SIGKILL')],
     ['SIGTERM', (port) => rig.restart(port, 'SIGTERM')],
-    ['SIGSTOP for 3 s', stopForAWhile],
-    ['database away for 2 s', databaseAway],
+    ['SIGSTOP for 3 s', suspendReplica],
+    ['database unavailable for 2 s', interruptDatabase],
   ]
-  const happened: Record<string, number> = {}
+  const counts: Record<string, number> = {}
   for (let turn = 0; Date.now() < until; turn += 1) {
     const [name, fail] = faults[turn % faults.length] as (typeof faults)[number]
     await fail(PORTS[Math.floor(turn / faults.length) % PORTS.length] as number)
-    happened[name] = (happened[name] ?? 0) + 1
+    counts[name] = (counts[name] ?? 0) + 1
     await pause(2_000)
   }
-  return happened
+  return counts
 }
 
-async function stopForAWhile(port: number): Promise<void> {
+async function suspendReplica(port: number): Promise<void> {
   rig.signal(port, 'SIGSTOP')
   await pause(3_000)
   rig.signal(port, 'SIGCONT')
 }
 
-async function databaseAway(): Promise<void> {
+async function interruptDatabase(): Promise<void> {
   await rig.haltDatabase()
   await pause(2_000)
   await rig.startDatabase()
@@ -130,14 +131,14 @@ async function report(
   streams: string[][],
   faults: Record<string, number>,
 ): Promise<number> {
-  const sent = Map.groupBy(upstream.made, ({ prompt }) => prompt)
+  const sent = Map.groupBy(upstream.createdTasks, ({ prompt }) => prompt)
   const created = outcomes.filter(({ id }) => id !== null)
   const listed = new Set(await listedIds())
-  const doubled = [...upstream.requests.values()].filter((requests) => requests > 1).length
-  const repeated = [...sent.values()].filter((made) => made.length > 1).length
+  const duplicated = [...upstream.requests.values()].filter((requests) => requests > 1).length
+  const repeated = [...sent.values()].filter((tasks) => tasks.length > 1).length
   const lost = created.filter(({ key, id }) => !sent.has(key) || !listed.has(id ?? '')).length
   const outOfOrder = streams.filter((seen) => !isInOrder(seen)).length
-  const gaps = upstream.made.flatMap(({ polledAt }) =>
+  const gaps = upstream.createdTasks.flatMap(({ polledAt }) =>
     polledAt.slice(1).map((at, index) => at - (polledAt[index] ?? at)),
   )
   const early = gaps.filter((gap) => gap < GAP_MS * 0.8 - 20).length
@@ -145,20 +146,20 @@ async function report(
     'creates attempted': outcomes.length,
     'creates sent': upstream.requests.size,
     'creates carried out twice by the gateway': repeated,
-    'creates whose outcome nobody can know': outcomes.length - created.length,
-    'creates doubled by us (0)': doubled,
+    'creates with an unknown outcome': outcomes.length - created.length,
+    'creates duplicated by us (0)': duplicated,
     'creates lost (0)': lost,
-    'subscribers that saw a task to its end': streams.length,
-    'statuses seen, of those upstream had': `${streams.flat().length} of ${streams.length * ORDER.length}`,
-    'subscribers that saw a status twice or out of order (0)': outOfOrder,
-    'polls of a task, on average': (gaps.length / Math.max(1, created.length) + 1).toFixed(1),
-    'polls earlier than a gap after the last (one at a take-over)': early,
+    'subscribers that followed a task to its end': streams.length,
+    'statuses received, of all': `${streams.flat().length} of ${streams.length * ORDER.length}`,
+    'subscribers with a status twice or out of order (0)': outOfOrder,
+    'polls per task, on average': (gaps.length / Math.max(1, created.length) + 1).toFixed(1),
+    'polls earlier than the poll gap (one per take-over is normal)': early,
     ...faults,
   })
-  return doubled + lost + outOfOrder === 0 ? 0 : 1
+  return duplicated + lost + outOfOrder === 0 ? 0 : 1
 }
 
-/** A subscriber that was away may have missed a status in between, but none may come twice or after a later one. */
+/** A disconnected subscriber may miss a status, but no status may come twice or after a later one. */
 function isInOrder(seen: string[]): boolean {
   const positions = seen.map((status) => ORDER.indexOf(status))
   return positions.every(

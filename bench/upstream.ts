@@ -2,8 +2,9 @@ import { createServer } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /**
- * A 0-0 that remembers nothing: `Asset-PROCESSING-45` is an asset in that state, and every twenty assets share four
- * groups. `POST /control?latencyMs=20` sets how long it takes to answer and gives the number of calls since the last one.
+ * A simulated 0-0 without state. The id of an asset has its status, for example `Asset-PROCESSING-45`. Every twenty assets
+ * share four groups. `/control?latencyMs=20` sets the latency and returns the number of calls since the previous request
+ * to `/control`.
  */
 let latencyMs = 0
 let calls = 0

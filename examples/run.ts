@@ -1,10 +1,11 @@
 /**
- * Runs one example against a service and prints what it answers, one JSON document a line:
+ * Runs one example against a service and prints the response, one JSON document per line:
  *
  *     node examples/run.ts 02 groupId=AssetGroup:JIMENG:group-ab12
  *
- * The first argument is the beginning of a file name, the others are variables. `ZEROGRAPH_URL` and `ZEROGRAPH_KEY` name
- * another service than the one that `npm start` runs with its sandbox. Subscriptions are printed as their events arrive.
+ * The first argument is the beginning of a file name, the others are variables. Without `ZEROGRAPH_URL` and
+ * `ZEROGRAPH_KEY` it uses the service that `npm start` runs with its sandbox. The events of a subscription are printed
+ * as they arrive.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 

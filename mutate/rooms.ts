@@ -1,4 +1,4 @@
-/** The rooms whose mutants are tested, each with the test files that guard it: others would only cost time. */
+/** The rooms for mutation tests, each with the test files that cover it. Running other test files would only take time. */
 export const ROOMS: Record<string, string[]> = {
   auth: ['identity', 'bearer', 'expiry', 'config'],
   ledger: [

@@ -1,4 +1,4 @@
-/** Runs the mutation tests of the named rooms, or of all: `npm run mutate -- ledger tracking`. */
+/** Runs the mutation tests of the named rooms, or of all rooms: `npm run mutate -- ledger tracking`. */
 import { spawnSync } from 'node:child_process'
 import { ROOMS } from './rooms.ts'
 

@@ -1,4 +1,4 @@
-/** StrykerJS for one room of src/, which `MUTATE_ROOM` names; started by run.ts. */
+/** Configuration of StrykerJS for one room of src/. `MUTATE_ROOM` has its name; run.ts sets it. */
 const room = process.env.MUTATE_ROOM
 const output = `.data/mutate/${room}`
 
@@ -8,7 +8,7 @@ export default {
   vitest: { configFile: 'mutate/vitest.config.ts' },
   plugins: ['@stryker-mutator/vitest-runner'],
   coverageAnalysis: 'perTest',
-  // A static mutant would need every test again, and most of them are constants that tests shrink.
+  // A static mutant needs a run of every test, and most of them are constants that tests replace by smaller values.
   ignoreStatic: true,
   incremental: true,
   incrementalFile: `${output}/incremental.json`,
@@ -19,6 +19,6 @@ export default {
   jsonReporter: { fileName: `${output}/report.json` },
   concurrency: 2,
   timeoutMS: 20_000,
-  // TypeScript 7 has no JavaScript API, which Stryker would rewrite tsconfig.json with.
+  // Stryker rewrites tsconfig.json with the JavaScript API of TypeScript, which TypeScript 7 does not have.
   tsconfigFile: 'none',
 }

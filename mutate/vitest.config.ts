@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 import { ROOMS } from './rooms.ts'
 
-/** The tests that guard the room `MUTATE_ROOM`, on SQLite. */
+/** The tests that cover the room `MUTATE_ROOM`, on SQLite. */
 const tests = ROOMS[process.env.MUTATE_ROOM ?? ''] ?? []
 
 export default defineConfig({

@@ -4,7 +4,7 @@ import type { Context } from '../resolvers/context.ts'
 /**
  * What fields cost, in points. The scale is that of MAX_COMPLEXITY: with its default of 10,000 an operation causes at
  * most 500 calls to 0-0. How they are summed up is in execution/operation-cost.ts, and why they are what they are in
- * docs/decisions/0017-what-an-operation-costs.md.
+ * docs/decisions/0017-operation-cost.md.
  */
 
 /** Any field of an answer. */
