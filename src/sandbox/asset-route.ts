@@ -111,7 +111,10 @@ function createAsset({ account, switches }: ApiRequest, input: AssetInput, pace:
   }
 }
 
-/** The model host signs the URL anew at each read and lets it expire after 12 hours (upstream-api 2.2). */
+/**
+ * The model host signs the URL anew at each read and lets it expire after 12 hours (upstream-api
+ * 2.2).
+ */
 function signUrl(url: string): string {
   const copy = new URL(url)
   copy.searchParams.set('X-Tos-Expires', String(SIGNED_URL_SECONDS))

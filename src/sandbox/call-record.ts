@@ -53,7 +53,9 @@ export function redactHeaders(headers: Record<string, string>): Record<string, s
   )
 }
 
-/** Returns the body for a record (see `CallRecord.body`), or null for an empty one. Never throws. */
+/**
+ * Returns the body for a record (see `CallRecord.body`), or null for an empty one. Never throws.
+ */
 export function parseRecordedBody(text: string): unknown {
   if (text === '') return null
   if (text.length > MAX_BODY_LENGTH) return text.slice(0, MAX_BODY_LENGTH)

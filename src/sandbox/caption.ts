@@ -50,7 +50,9 @@ function shorten(prompt: string): string {
   return text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH).trimEnd()}…` : text
 }
 
-/** The text without characters that no font has. Null when at least half of its letters are missing. */
+/**
+ * The text without characters that no font has. Null when at least half of its letters are missing.
+ */
 async function removeMissingCharacters(text: string): Promise<string | null> {
   const boxes = await Promise.all(UNASSIGNED_CHARACTERS.map(drawGlyph))
   const letters = [...new Set(text)].filter((letter) => /[^\s\p{M}\p{Cf}]/u.test(letter))

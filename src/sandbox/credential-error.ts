@@ -3,7 +3,9 @@ import { authenticate } from './account.ts'
 import { gatewayError, type Runtime } from './gateway-error.ts'
 import type { Reply } from './reply.ts'
 
-/** Returns the reply to a missing or invalid key (upstream-api 5.1 to 5.3), or null for a valid key. */
+/**
+ * Returns the reply to a missing or invalid key (upstream-api 5.1 to 5.3), or null for a valid key.
+ */
 export function findCredentialError(req: HonoRequest, runtime: Runtime): Reply | null {
   const authentication = authenticate(req.header('authorization'))
   if (!('failure' in authentication)) return null

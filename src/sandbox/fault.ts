@@ -20,7 +20,10 @@ const ENVELOPES: RouteName[] = ['createAssetGroup', 'getAssetGroup', 'createAsse
 
 const providerStatus = z.int().min(400).max(599)
 
-/** Every switch: the values it accepts and the routes to which it applies. docs/sandbox.md explains them. */
+/**
+ * Every switch: the values it accepts and the routes to which it applies. docs/sandbox.md explains
+ * them.
+ */
 const SWITCHES = {
   runtime: { routes: ROUTES, value: z.enum(['edge', 'python', 'rust']) },
   forgetRoutes: { routes: READS, value: z.literal(true) },
@@ -88,7 +91,9 @@ const faultSchema = z.strictObject({
 })
 const faultListSchema = z.union([z.array(faultSchema), faultSchema.transform((fault) => [fault])])
 
-/** Switches, with optional limits to a route, an account (its fingerprint) and a number of requests. */
+/**
+ * Switches, with optional limits to a route, an account (its fingerprint) and a number of requests.
+ */
 export type Fault = z.infer<typeof faultSchema>
 /** The switches that apply to one request. */
 export type Switches = Omit<Fault, 'route' | 'account' | 'times'>

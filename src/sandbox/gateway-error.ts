@@ -109,7 +109,9 @@ export const gatewayError = {
     status: 413,
     body: { error: { message: 'Request body too large', type: 'request_too_large', code: 413 } },
   }),
-  /** Not an error of 0-0: it tells a developer that the client leaks credentials (upstream-api 1). */
+  /**
+   * Not an error of 0-0: it tells a developer that the client leaks credentials (upstream-api 1).
+   */
   providerCredential: () =>
     detail(
       400,

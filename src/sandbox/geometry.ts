@@ -31,7 +31,9 @@ export function frameSize(quality: string, ratio: string, image: Size | null): S
     : { width: shorter, height: even(shorter / aspect) }
 }
 
-/** Returns the view of a slow zoom in, for a progress of 0 to 1: from the whole image to 87 % of it. */
+/**
+ * Returns the view of a slow zoom in, for a progress of 0 to 1: from the whole image to 87 % of it.
+ */
 export function zoomIn(progress: number): View {
   const scale = 1 - 0.13 * smooth(progress)
   return { x: (1 - scale) * 0.68, y: (1 - scale) * 0.42, scale }

@@ -15,7 +15,9 @@ export interface MatchedRoute {
   routes: ApiRoutes
 }
 
-/** The gateway routes groups and assets by this model when a request names none (upstream-api 1). */
+/**
+ * The gateway routes groups and assets by this model when a request names none (upstream-api 1).
+ */
 const DEFAULT_MODEL = 'seedance-2-0'
 
 /**
@@ -52,7 +54,9 @@ export async function handleRequest(context: ApiContext, matched: MatchedRoute):
   return callProvider(attempt, () => routes[route](request))
 }
 
-/** The faults that limit a key: rate, closed routes (upstream-api 10.3) and balance (5.1 to 5.3). */
+/**
+ * The faults that limit a key: rate, closed routes (upstream-api 10.3) and balance (5.1 to 5.3).
+ */
 function findLimitError(req: HonoRequest, switches: Switches, runtime: Runtime): Reply | null {
   const { rateLimit, coolingDown, insufficientBalance } = switches
   if (rateLimit) {
@@ -68,7 +72,9 @@ function findLimitError(req: HonoRequest, switches: Switches, runtime: Runtime):
   return null
 }
 
-/** Groups and assets: the query must name a known model or none. Task routes check it themselves. */
+/**
+ * Groups and assets: the query must name a known model or none. Task routes check it themselves.
+ */
 function findModelError(req: HonoRequest, route: RouteName, runtime: Runtime): Reply | null {
   if (isTaskRoute(route)) return null
   // Rust looks for a model called "video" when a read names none (upstream-api 1).
@@ -79,7 +85,10 @@ function findModelError(req: HonoRequest, route: RouteName, runtime: Runtime): R
     : gatewayError.unknownModel(runtime, model)
 }
 
-/** The switch `forgetRoutes`: a restarted gateway needs `?model=` to find the route (upstream-api 3.7). */
+/**
+ * The switch `forgetRoutes`: a restarted gateway needs `?model=` to find the route (upstream-api
+ * 3.7).
+ */
 function findRouteMemoryError(
   req: HonoRequest,
   { route, switches }: MatchedRoute,

@@ -8,7 +8,10 @@ export const SAMPLES = [
   ['too-small.png', 'Image', 'Failed (WidthTooSmall)'],
 ] as const
 
-/** Returns the HTML of `GET /`: the samples, and commands like those of 0-0's own page for this origin. */
+/**
+ * Returns the HTML of `GET /`: the samples, and commands like those of 0-0's own page for this
+ * origin.
+ */
 export function homePage(origin: string): string {
   return `<!doctype html>
 <html lang="en">
@@ -23,7 +26,7 @@ export function homePage(origin: string): string {
   pre { padding: 1rem; white-space: pre-wrap; background: #f4f4f6; border-radius: .5rem }
 </style>
 <h1>0-0 sandbox</h1>
-<p>A local stand-in for the REST API of 0-0. Any key that starts with <code>sk-</code> is an account of its own.</p>
+<p>A local emulation of the REST API of 0-0. Each key that starts with <code>sk-</code> is a separate account.</p>
 <h2>Samples</h2>
 <ul>
 ${SAMPLES.map(sampleItem).join('\n')}

@@ -38,8 +38,8 @@ export interface LifecycleOptions {
 }
 
 /**
- * Processes assets and tasks in the background, from creation to a terminal status (upstream-api 4),
- * and writes each change of status to the store. The caller does not wait for it.
+ * Processes assets and tasks in the background, from creation to a terminal status (upstream-api
+ * 4), and writes each change of status to the store. The caller does not wait for it.
  *
  * A failure of fetching, checking or rendering becomes a status of the asset or task. An unexpected
  * error, such as a full disk under the database, is logged and leaves the status as it is.

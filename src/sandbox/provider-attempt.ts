@@ -46,7 +46,9 @@ function isRetried({ route, runtime }: ProviderRequest, status: number): boolean
   return isVideo && (status === 401 || status === 403)
 }
 
-/** Python wraps the provider's last error in a text, Rust relays it unchanged (upstream-api 10.4). */
+/**
+ * Python wraps the provider's last error in a text, Rust relays it unchanged (upstream-api 10.4).
+ */
 function replyAfterLastAttempt(request: ProviderRequest, status: number): Reply {
   if (request.runtime === 'rust' || request.route === 'getVideoTask') {
     return relayError(request, status)

@@ -27,8 +27,8 @@ import {
 
 const FPS = 24
 /**
- * Size of the canvas relative to the frame. The closest view shows 87 % of the canvas, which at 1.15
- * still has one canvas pixel for each frame pixel.
+ * Size of the canvas relative to the frame. The closest view shows 87 % of the canvas, which at
+ * 1.15 still has one canvas pixel for each frame pixel.
  */
 const CANVAS_SCALE = 1.15
 
@@ -49,8 +49,8 @@ export interface RenderOptions {
 }
 
 /**
- * Writes a clip as MP4: H.264, 24 frames per second, no sound, and the index (`moov`) first, so that
- * players can start before the download is complete.
+ * Writes a clip as MP4: H.264, 24 frames per second, no sound, and the index (`moov`) first, so
+ * that players can start before the download is complete.
  *
  * The file appears at `output` when it is complete. Throws the reason of `signal` when it aborts,
  * and the errors of sharp and the file system.

@@ -5,7 +5,9 @@ export interface Reply {
   headers?: Record<string, string>
 }
 
-/** Returns a success of the provider: groups and assets arrive in this envelope (upstream-api 2). */
+/**
+ * Returns a success of the provider: groups and assets arrive in this envelope (upstream-api 2).
+ */
 export function envelope(data: unknown): Reply {
   return { status: 200, body: { code: 200, msg: 'OK', data } }
 }

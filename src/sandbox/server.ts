@@ -36,15 +36,17 @@ export interface SandboxOptions {
 export interface Sandbox {
   /** Without a slash at the end, e.g. `http://127.0.0.1:4010`. */
   url: string
-  /** Ends all timers, sockets and processes. Unfinished assets and tasks continue at the next start. */
+  /**
+   * Ends all timers, sockets and processes. Unfinished assets and tasks continue at the next start.
+   */
   close(): Promise<void>
 }
 
 const SAMPLES = fileURLToPath(new URL('./samples', import.meta.url))
 
 /**
- * Starts a local emulation of 0-0: the same REST routes, stored in SQLite, with media that are really
- * fetched, measured and rendered.
+ * Starts a local emulation of 0-0: the same REST routes, stored in SQLite, with media that are
+ * really fetched, measured and rendered.
  *
  * Rejects when the port is in use (`EADDRINUSE`) or `dataDir` cannot be written.
  */

@@ -14,7 +14,9 @@ export interface TaskBodyOptions {
   pace: Pace
 }
 
-/** Returns the body of `GET /v1/video/tasks/{id}` as the Lingjing route sends it (upstream-api 3.4). */
+/**
+ * Returns the body of `GET /v1/video/tasks/{id}` as the Lingjing route sends it (upstream-api 3.4).
+ */
 export function taskBody(task: TaskRow, { origin, switches, pace }: TaskBodyOptions) {
   const { id, model, status, input, failure, video } = task
   return {
@@ -40,6 +42,6 @@ function progressPercent({ status, startAt }: TaskRow, pace: Pace): number {
 
 /** Converts `Code: message` to the object that some providers send (upstream-api 10.4). */
 function failureObject(failure: string | null) {
-  const [code = '', ...words] = (failure ?? '').split(': ')
-  return { code, message: words.join(': ') }
+  const [code = '', ...rest] = (failure ?? '').split(': ')
+  return { code, message: rest.join(': ') }
 }

@@ -154,7 +154,9 @@ function joinText(content: Json[]): string {
     .join('\n')
 }
 
-/** Converts parts like `{ type: 'image_url', image_url: { url }, role }` to entries of `resources`. */
+/**
+ * Converts parts like `{ type: 'image_url', image_url: { url }, role }` to entries of `resources`.
+ */
 function mediaParts(content: Json[]): Json[] {
   return content.flatMap((part) => {
     const kind = /^(image|video|audio)_url$/.exec(textOf(part.type))

@@ -1,8 +1,8 @@
 import type { Size, View } from './geometry.ts'
 
 /**
- * An image in the format of the encoder, I420: the luma plane `y` has one byte per pixel, the chroma
- * planes `u` and `v` have half the width and height. Width and height are even.
+ * An image in the format of the encoder, I420: the luma plane `y` has one byte per pixel, the
+ * chroma planes `u` and `v` have half the width and height. Width and height are even.
  */
 export interface YuvImage extends Size {
   y: Uint8Array
