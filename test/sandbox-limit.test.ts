@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { assertWithinLimits, type Media, type MediaKind } from '../src/sandbox/limits.ts'
+import { assertWithinLimits, type Media, type MediaKind } from '../src/sandbox/media-limits.ts'
 
 const MB = 1024 * 1024
 const image = { kind: 'Image', format: 'png', sizeBytes: MB, width: 1000, height: 1000 } as const

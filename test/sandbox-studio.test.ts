@@ -5,7 +5,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
-import { Studio } from '../src/sandbox/studio.ts'
+import { MediaWorker } from '../src/sandbox/media-worker.ts'
 import { temporaryFolder } from './support/sandbox.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -19,7 +19,7 @@ test('a worker that dies fails its jobs, and the next job gets a new one', async
        process.send({ id: job.id, value: job.path })
      })`,
   )
-  const studio = new Studio({ workerUrl: pathToFileURL(script) })
+  const studio = new MediaWorker({ workerUrl: pathToFileURL(script) })
   onTestFinished(() => studio.close())
 
   const first = studio.probe('poison')
@@ -38,7 +38,7 @@ test('a worker ends when it has nothing to do, and another starts when it has', 
      process.on('message', (job) => process.send({ id: job.id, value: null }))
      process.on('disconnect', () => writeFileSync(${JSON.stringify(join(folder, 'ended'))}, ''))`,
   )
-  const studio = new Studio({ workerUrl: pathToFileURL(script), idleMs: 10 })
+  const studio = new MediaWorker({ workerUrl: pathToFileURL(script), idleMs: 10 })
   onTestFinished(() => studio.close())
 
   await studio.probe('one')

@@ -1,16 +1,20 @@
 import { createHash } from 'node:crypto'
 
-/** Who is asking: an account named by the hash of its key, or why there is none. */
-export type Caller = { account: string } | { refused: 'missingKey' | 'invalidKey' }
+/** The account of a request, or the reason why the request has none. */
+export type Authentication = { account: string } | { failure: 'missingKey' | 'invalidKey' }
 
-/** Every key that starts with `sk-` is an account of its own. */
-export function readCaller(authorization: string | undefined): Caller {
+/**
+ * Reads the account from an `Authorization` header. The account is the fingerprint of the key.
+ *
+ * Every bearer key that starts with `sk-` is valid, as on the edge (upstream-api 1). Never throws.
+ */
+export function authenticate(authorization: string | undefined): Authentication {
   const key = /^Bearer\s+(\S+)$/i.exec(authorization ?? '')?.[1]
-  if (!key) return { refused: 'missingKey' }
-  return /^sk-./.test(key) ? { account: fingerprint(key) } : { refused: 'invalidKey' }
+  if (!key) return { failure: 'missingKey' }
+  return /^sk-./.test(key) ? { account: fingerprint(key) } : { failure: 'invalidKey' }
 }
 
-/** Stands for a secret wherever one would be stored or shown. */
+/** Returns the start of the secret's SHA-256, to be stored and shown in place of the secret. */
 export function fingerprint(secret: string): string {
   return `sha256:${createHash('sha256').update(secret).digest('hex').slice(0, 16)}`
 }

@@ -3,13 +3,19 @@ import type { CallLog } from './call-record.ts'
 import { type Faults, SWITCH_NAMES } from './fault.ts'
 import type { Store } from './store.ts'
 
+/** The data that the admin routes show and change. */
 export interface AdminOptions {
   calls: CallLog
   faults: Faults
   store: Store
 }
 
-/** What 0-0 does not have: a look behind the counter, and faults on demand. Without a key, on purpose. */
+/**
+ * Builds the routes to read recorded calls and tasks and to set faults. 0-0 has no such routes.
+ *
+ * They need no key: the sandbox listens on the loopback address by default. An invalid fault is
+ * answered with 400, an unknown task with 404, both as `{"problem": "<reason>"}`.
+ */
 export function createAdmin({ calls, faults, store }: AdminOptions): Hono {
   const admin = new Hono()
 

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
-import type { Call } from './api.ts'
+import type { ApiRequest, ApiRoutes } from './api-request.ts'
 import type { Lifecycle, Pace } from './lifecycle.ts'
-import { envelope, formatTime, providerRefusal, type Reply } from './reply.ts'
+import { envelope, formatTime, providerError, type Reply } from './reply.ts'
 import type { AssetRow, GroupRow, Store } from './store.ts'
 
 const platform = z
@@ -24,77 +24,98 @@ const assetSchema = z.object({
   asset_type: z.enum(['Image', 'Video', 'Audio']),
   name: name.or(z.literal('')).default(''),
 })
+type AssetInput = z.infer<typeof assetSchema>
 
-/** The material service's part: groups and assets, always in its envelope. */
-export function createAssetRoutes(store: Store, lifecycle: Lifecycle, pace: Pace) {
+/**
+ * Builds the handlers of the four group and asset routes. Every reply is in the provider's envelope
+ * (upstream-api 2); invalid input and unknown ids are errors in that envelope.
+ */
+export function createAssetRoutes(
+  store: Store,
+  lifecycle: Lifecycle,
+  pace: Pace,
+): Omit<ApiRoutes, 'createVideoTask' | 'getVideoTask'> {
   return {
-    createAssetGroup: (call: Call): Reply => {
-      const request = groupSchema.safeParse(call.body)
-      if (!request.success) return invalidInput(request.error, call.body)
+    createAssetGroup: (request) => {
+      const parsed = groupSchema.safeParse(request.body)
+      if (!parsed.success) return inputError(parsed.error, request.body)
       const group: GroupRow = {
         id: `group-${randomBytes(8).toString('hex')}`,
-        account: call.account,
-        platform: request.data.platform,
-        name: request.data.name,
-        description: request.data.description,
-        projectName: request.data.project_name,
+        account: request.account,
+        platform: parsed.data.platform,
+        name: parsed.data.name,
+        description: parsed.data.description,
+        projectName: parsed.data.project_name,
         createdAt: Math.floor(Date.now() / 1000),
       }
       store.addGroup(group)
-      return success(showGroup(group), 'group_id', call)
+      return success(groupBody(group), 'group_id', request)
     },
 
-    getAssetGroup: (call: Call): Reply => {
-      const group = store.findGroup(call.id, ownerOf(call), call.query.platform ?? 'JIMENG')
+    getAssetGroup: (request) => {
+      const { id, query } = request
+      const group = store.findGroup(id, accountFilter(request), query.platform ?? 'JIMENG')
       return group
-        ? success(showGroup(group), 'group_id', call)
-        : notFound('group_id', call.id, call)
+        ? success(groupBody(group), 'group_id', request)
+        : notFound('group_id', id, request)
     },
 
-    createAsset: (call: Call): Reply => {
-      const request = assetSchema.safeParse(call.body)
-      if (!request.success) return invalidInput(request.error, call.body)
-      const { group_id: groupId, asset_type: type, ...rest } = request.data
-      if (!store.findGroup(groupId, ownerOf(call), rest.platform)) {
-        return notFound('group_id', groupId, call)
+    createAsset: (request) => {
+      const parsed = assetSchema.safeParse(request.body)
+      if (!parsed.success) return inputError(parsed.error, request.body)
+      const { group_id: groupId, platform } = parsed.data
+      if (!store.findGroup(groupId, accountFilter(request), platform)) {
+        return notFound('group_id', groupId, request)
       }
-      const processingMs = pace.assetMinMs + Math.random() * (pace.assetMaxMs - pace.assetMinMs)
-      const asset: AssetRow = {
-        id: `Asset-${randomBytes(8).toString('hex')}`,
-        account: call.account,
-        groupId,
-        type,
-        ...rest,
-        status: 'Processing',
-        createdAt: Math.floor(Date.now() / 1000),
-        settleAt: Math.round(Date.now() + processingMs),
-        fate: call.switches.assetOutcome ?? null,
-        failureCode: null,
-        failureMessage: null,
-        file: null,
-      }
+      const asset = createAsset(request, parsed.data, pace)
       store.addAsset(asset)
-      lifecycle.followAsset(asset)
-      return success(showAsset(asset), 'asset_id', call)
+      lifecycle.processAsset(asset)
+      return success(assetBody(asset), 'asset_id', request)
     },
 
-    getAsset: (call: Call): Reply => {
-      const asset = store.findAsset(call.id, ownerOf(call), call.query.platform ?? 'JIMENG')
-      if (!asset) return notFound('asset_id', call.id, call)
-      const isSigned = call.switches.signedUrls && asset.status === 'Active'
-      const url = isSigned ? signed(asset.url) : asset.url
-      return success(showAsset({ ...asset, url }), 'asset_id', call)
+    getAsset: (request) => {
+      const { id, query, switches } = request
+      const asset = store.findAsset(id, accountFilter(request), query.platform ?? 'JIMENG')
+      if (!asset) return notFound('asset_id', id, request)
+      const isSigned = switches.signedUrls && asset.status === 'Active'
+      const url = isSigned ? signUrl(asset.url) : asset.url
+      return success(assetBody({ ...asset, url }), 'asset_id', request)
     },
   }
 }
 
-/** Whose groups and assets a call may use; null: those of every key, as on the gateway itself (upstream-api 3.7). */
-export function ownerOf({ account, switches }: Call): string | null {
+/**
+ * Returns the account whose groups and assets a request may use. Null stands for all accounts: the
+ * gateway binds groups and assets to no key (upstream-api 3.7), which `sharedAssets` emulates.
+ */
+export function accountFilter({ account, switches }: ApiRequest): string | null {
   return switches.sharedAssets ? null : account
 }
 
-/** Another URL of the same file at each call, good for 12 hours, as the model host signs them (upstream-api 2.2). */
-function signed(url: string): string {
+function createAsset({ account, switches }: ApiRequest, input: AssetInput, pace: Pace): AssetRow {
+  const { group_id: groupId, asset_type: type, ...rest } = input
+  const processingMs = pace.assetMinMs + Math.random() * (pace.assetMaxMs - pace.assetMinMs)
+  return {
+    id: `Asset-${randomBytes(8).toString('hex')}`,
+    account,
+    groupId,
+    type,
+    ...rest,
+    status: 'Processing',
+    createdAt: Math.floor(Date.now() / 1000),
+    settleAt: Math.round(Date.now() + processingMs),
+    fate: switches.assetOutcome ?? null,
+    failureCode: null,
+    failureMessage: null,
+    file: null,
+  }
+}
+
+/**
+ * The model host signs the URL anew at each read and lets it expire after 12 hours (upstream-api
+ * 2.2).
+ */
+function signUrl(url: string): string {
   const copy = new URL(url)
   copy.searchParams.set('X-Tos-Expires', String(SIGNED_URL_SECONDS))
   copy.searchParams.set('X-Tos-Signature', randomBytes(16).toString('hex'))
@@ -103,7 +124,7 @@ function signed(url: string): string {
 
 const SIGNED_URL_SECONDS = 12 * 60 * 60
 
-function showGroup(group: GroupRow) {
+function groupBody(group: GroupRow) {
   return {
     group_id: group.id,
     name: group.name,
@@ -114,7 +135,7 @@ function showGroup(group: GroupRow) {
   }
 }
 
-function showAsset(asset: AssetRow) {
+function assetBody(asset: AssetRow) {
   return {
     asset_id: asset.id,
     name: asset.name,
@@ -129,11 +150,11 @@ function showAsset(asset: AssetRow) {
   }
 }
 
-/** The envelope, bent as the faults of this call say. */
+/** The data in the envelope, changed by the switches `createdAt`, `idField` and `omitMsg`. */
 function success(
   data: { created_at: number },
   idField: 'group_id' | 'asset_id',
-  { switches }: Call,
+  { switches }: ApiRequest,
 ): Reply {
   const shown: Record<string, unknown> = {
     ...data,
@@ -146,14 +167,14 @@ function success(
   return switches.omitMsg ? { status: 200, body: { code: 200, data: shown } } : envelope(shown)
 }
 
-function notFound(field: string, id: string, { switches }: Call): Reply {
+function notFound(field: string, id: string, { switches }: ApiRequest): Reply {
   const status = switches.unknownIdStatus ?? 200
-  return providerRefusal(404, `NotFound.${field}: ${id} does not exist`, status)
+  return providerError(404, `NotFound.${field}: ${id} does not exist`, status)
 }
 
-function invalidInput(error: z.ZodError, body: Record<string, unknown>): Reply {
+function inputError(error: z.ZodError, body: Record<string, unknown>): Reply {
   const [issue] = error.issues
   const field = String(issue?.path[0])
   const reason = body[field] ? 'InvalidParameter' : 'MissingParameter'
-  return providerRefusal(400, `${reason}.${field}: ${issue?.message}`)
+  return providerError(400, `${reason}.${field}: ${issue?.message}`)
 }

@@ -1,36 +1,40 @@
 import { fingerprint } from './account.ts'
 
-/** One request to the API as it arrived, without its secrets. */
+/** One request to `/v1` as it arrived. Secrets are replaced by their fingerprints. */
 export interface CallRecord {
+  /** Time of arrival, ISO 8601 in UTC. */
   at: string
   method: string
   path: string
   query: Record<string, string>
   headers: Record<string, string>
-  /** Parsed JSON where it parses, else the text; the first 16 KB. */
+  /** Parsed JSON, or text when it is not JSON or longer than 16 Ki characters (then cut there). */
   body: unknown
+  /** Null when the request has no valid key. */
   account: string | null
-  /** Null while unanswered, and for ever when a fault cut the answer short. */
+  /** The HTTP status. Null before the response, and when a fault cut the response off. */
   status: number | null
 }
 
-const KEPT_CALLS = 1000
-const KEPT_BODY_LENGTH = 16 * 1024
+const MAX_CALLS = 1000
+const MAX_BODY_LENGTH = 16 * 1024
 const SECRET_HEADER = /^(authorization|proxy-authorization|cookie|x-(api|access|secret)-key)$/
 
+/** The recorded requests, in memory. */
 export interface CallLog {
   add(call: CallRecord): void
+  /** Returns the records, oldest first. */
   list(): CallRecord[]
   clear(): void
 }
 
-/** Remembers the last thousand calls, oldest first. */
+/** Creates a log that keeps the last 1000 requests. */
 export function createCallLog(): CallLog {
   const calls: CallRecord[] = []
   return {
     add: (call) => {
       calls.push(call)
-      if (calls.length > KEPT_CALLS) calls.shift()
+      if (calls.length > MAX_CALLS) calls.shift()
     },
     list: () => calls,
     clear: () => {
@@ -39,7 +43,8 @@ export function createCallLog(): CallLog {
   }
 }
 
-export function redact(headers: Record<string, string>): Record<string, string> {
+/** Returns the headers with the secret values replaced by fingerprints; `Bearer` stays readable. */
+export function redactHeaders(headers: Record<string, string>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [
       name,
@@ -48,9 +53,12 @@ export function redact(headers: Record<string, string>): Record<string, string> 
   )
 }
 
-export function readableBody(text: string): unknown {
+/**
+ * Returns the body for a record (see `CallRecord.body`), or null for an empty one. Never throws.
+ */
+export function parseRecordedBody(text: string): unknown {
   if (text === '') return null
-  if (text.length > KEPT_BODY_LENGTH) return text.slice(0, KEPT_BODY_LENGTH)
+  if (text.length > MAX_BODY_LENGTH) return text.slice(0, MAX_BODY_LENGTH)
   try {
     return JSON.parse(text)
   } catch {

@@ -1,22 +1,26 @@
 import sharp from 'sharp'
 import type { Size } from './geometry.ts'
-import { fromRgb, type Overlay } from './picture.ts'
+import { type Overlay, yuvFromRgb } from './yuv-image.ts'
 
 const MAX_LENGTH = 110
-// Never assigned to a character, so what is drawn for it is the sign for a missing glyph. Boxes with
-// the six-digit numbers of the higher planes are wider than those with four.
-const MISSING = ['\u0378', '\u{10fffd}']
+// Unassigned code points: the text renderer draws its box for a missing glyph. The box of a code
+// point above U+FFFF contains six hexadecimal digits and is wider than a box with four.
+const UNASSIGNED_CHARACTERS = ['\u0378', '\u{10fffd}']
 
-/** The prompt in white on a shade at the foot of the frame; null where no font can write it. */
+/**
+ * Draws the prompt in white on a dark gradient, for the bottom edge of a frame of this size in
+ * pixels. Returns null when the prompt is blank or the installed fonts lack at least half
+ * of its characters. Longer prompts are cut after 110 characters.
+ */
 export async function createCaption(prompt: string, frame: Size): Promise<Overlay | null> {
-  const text = await writable(shorten(prompt))
+  const text = await removeMissingCharacters(shorten(prompt))
   if (text === null) return null
   const margin = Math.round(frame.width * 0.06)
-  const size = Math.round(Math.min(frame.width, frame.height) / 22)
-  const lettering = await sharp({
+  const fontSize = Math.round(Math.min(frame.width, frame.height) / 22)
+  const textImage = await sharp({
     text: {
       text: `<span foreground="white" font_weight="500">${escapeMarkup(text)}</span>`,
-      font: `sans ${size}`,
+      font: `sans ${fontSize}`,
       dpi: 72,
       width: frame.width - 2 * margin,
       align: 'centre',
@@ -25,20 +29,20 @@ export async function createCaption(prompt: string, frame: Size): Promise<Overla
   })
     .png()
     .toBuffer({ resolveWithObject: true })
-  const height = Math.min(frame.height, Math.ceil((lettering.info.height + size * 3.2) / 2) * 2)
-  const { data } = await sharp(Buffer.from(shade(frame.width, height)))
+  const height = Math.min(frame.height, Math.ceil((textImage.info.height + fontSize * 3.2) / 2) * 2)
+  const { data } = await sharp(Buffer.from(gradientSvg(frame.width, height)))
     .composite([
       {
-        input: lettering.data,
-        left: Math.round((frame.width - lettering.info.width) / 2),
-        top: Math.max(0, Math.round(height - lettering.info.height - size * 1.2)),
+        input: textImage.data,
+        left: Math.round((frame.width - textImage.info.width) / 2),
+        top: Math.max(0, Math.round(height - textImage.info.height - fontSize * 1.2)),
       },
     ])
     .ensureAlpha()
     .raw()
     .toBuffer({ resolveWithObject: true })
-  const strip = { width: frame.width, height }
-  return { picture: fromRgb(data, strip, 4, frame.height), opacity: opacityOf(data, strip) }
+  const size = { width: frame.width, height }
+  return { image: yuvFromRgb(data, size, 4, frame.height), opacity: opacityOf(data, size) }
 }
 
 function shorten(prompt: string): string {
@@ -46,9 +50,11 @@ function shorten(prompt: string): string {
   return text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH).trimEnd()}…` : text
 }
 
-/** The text without the characters no font has; null when little would be left of it. */
-async function writable(text: string): Promise<string | null> {
-  const boxes = await Promise.all(MISSING.map(drawGlyph))
+/**
+ * The text without characters that no font has. Null when at least half of its letters are missing.
+ */
+async function removeMissingCharacters(text: string): Promise<string | null> {
+  const boxes = await Promise.all(UNASSIGNED_CHARACTERS.map(drawGlyph))
   const letters = [...new Set(text)].filter((letter) => /[^\s\p{M}\p{Cf}]/u.test(letter))
   const missing = new Set<string>()
   for (const letter of letters) {
@@ -73,7 +79,7 @@ async function drawGlyph(letter: string): Promise<Glyph> {
   return { opacity: data, width: info.width, height: info.height }
 }
 
-/** A missing glyph is a box of one size, whatever number is written in it. */
+/** Compares the outer pixels only: boxes for missing glyphs differ in the digits inside. */
 function hasSameOutline(one: Glyph, other: Glyph): boolean {
   const { width, height } = one
   if (width !== other.width || height !== other.height) return false
@@ -84,7 +90,7 @@ function hasSameOutline(one: Glyph, other: Glyph): boolean {
   return true
 }
 
-function shade(width: number, height: number): string {
+function gradientSvg(width: number, height: number): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">
     <linearGradient id="s" x2="0" y2="1">
       <stop offset="0" stop-opacity="0"/><stop offset="1" stop-opacity="0.62"/>
@@ -93,6 +99,7 @@ function shade(width: number, height: number): string {
   </svg>`
 }
 
+/** The alpha channel at full size for the y plane, at half size for the u and v planes. */
 function opacityOf(rgba: Uint8Array, size: Size): Overlay['opacity'] {
   const { width, height } = size
   const y = Uint8Array.from({ length: width * height }, (_, at) => rgba[at * 4 + 3] as number)

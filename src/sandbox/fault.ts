@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { fingerprint } from './account.ts'
-import type { ErrorShape } from './reply.ts'
+import type { Runtime } from './gateway-error.ts'
 
+/** The six routes of 0-0 that the sandbox emulates (upstream-api 1). */
 export const ROUTES = [
   'createAssetGroup',
   'getAssetGroup',
@@ -10,6 +11,7 @@ export const ROUTES = [
   'createVideoTask',
   'getVideoTask',
 ] as const
+/** The name of a route, as the fault limit `route` takes it. */
 export type RouteName = (typeof ROUTES)[number]
 
 const CREATES: RouteName[] = ['createAssetGroup', 'createAsset', 'createVideoTask']
@@ -18,7 +20,10 @@ const ENVELOPES: RouteName[] = ['createAssetGroup', 'getAssetGroup', 'createAsse
 
 const providerStatus = z.int().min(400).max(599)
 
-/** Every switch: the value it takes and the routes on which it means something. */
+/**
+ * Every switch: the values it accepts and the routes to which it applies. docs/sandbox.md explains
+ * them.
+ */
 const SWITCHES = {
   runtime: { routes: ROUTES, value: z.enum(['edge', 'python', 'rust']) },
   forgetRoutes: { routes: READS, value: z.literal(true) },
@@ -71,6 +76,7 @@ const SWITCHES = {
 } satisfies Record<string, { routes: readonly RouteName[]; value: z.ZodType }>
 
 type SwitchName = keyof typeof SWITCHES
+/** The names of all switches, for the error of an invalid fault. */
 export const SWITCH_NAMES = Object.keys(SWITCHES) as SwitchName[]
 
 const switchValues = Object.fromEntries(
@@ -85,21 +91,32 @@ const faultSchema = z.strictObject({
 })
 const faultListSchema = z.union([z.array(faultSchema), faultSchema.transform((fault) => [fault])])
 
+/**
+ * Switches, with optional limits to a route, an account (its fingerprint) and a number of requests.
+ */
 export type Fault = z.infer<typeof faultSchema>
-/** The switches that are on for one request. */
+/** The switches that apply to one request. */
 export type Switches = Omit<Fault, 'route' | 'account' | 'times'>
 
+/** The active faults, in memory. */
 export interface Faults {
   list(): Fault[]
-  /** Puts these faults (one, or an array) in place of all others, or tells why it cannot. */
+  /** Replaces all faults by these (one, or an array). Changes nothing when the input is invalid. */
   replace(input: unknown): { ok: true } | { ok: false; problem: string }
   clear(): void
-  /** The switches for a request that has just arrived; counts it against `times`. */
+  /**
+   * Returns the switches that apply to a request. Where several faults set the same switch, the
+   * last one wins. Counts the request against `times` and removes the faults that are used up.
+   */
   take(route: RouteName, account: string | null): Switches
-  /** The runtime for a request to no route of the API. It counts against nothing. */
-  runtime(): ErrorShape
+  /**
+   * Returns the runtime for a request to a path outside the six routes: that of the last fault
+   * without `route` and `account`, else `edge`. Does not count against `times`.
+   */
+  runtime(): Runtime
 }
 
+/** Creates an empty set of faults. */
 export function createFaults(): Faults {
   let faults: Fault[] = []
   return {
@@ -109,7 +126,7 @@ export function createFaults(): Faults {
     },
     replace: (input) => {
       const parsed = faultListSchema.safeParse(input)
-      if (!parsed.success) return { ok: false, problem: explain(input, parsed.error) }
+      if (!parsed.success) return { ok: false, problem: describeProblems(input, parsed.error) }
       faults = parsed.data.map(({ account, ...fault }) =>
         account === undefined ? fault : { ...fault, account: fingerprint(account) },
       )
@@ -140,8 +157,8 @@ function appliesTo(name: SwitchName, route: RouteName): boolean {
   return (SWITCHES[name].routes as readonly RouteName[]).includes(route)
 }
 
-/** Checked again one by one: the union above only says that neither form fits. */
-function explain(input: unknown, error: z.ZodError): string {
+/** Parses the faults one by one, because the error of a union only says that no member matches. */
+function describeProblems(input: unknown, error: z.ZodError): string {
   const faults = Array.isArray(input) ? input : [input]
   const problems = faults.flatMap((fault) => {
     const parsed = faultSchema.safeParse(fault)

@@ -1,3 +1,4 @@
+/** The sample files: name, `asset_type` and the status that an asset made of it gets. */
 export const SAMPLES = [
   ['portrait.png', 'Image', 'Active'],
   ['landscape.jpg', 'Image', 'Active'],
@@ -7,7 +8,10 @@ export const SAMPLES = [
   ['too-small.png', 'Image', 'Failed (WidthTooSmall)'],
 ] as const
 
-/** The samples, and the commands of 0-0's own page with this host in them. */
+/**
+ * Returns the HTML of `GET /`: the samples, and commands like those of 0-0's own page for this
+ * origin.
+ */
 export function homePage(origin: string): string {
   return `<!doctype html>
 <html lang="en">
@@ -22,20 +26,23 @@ export function homePage(origin: string): string {
   pre { padding: 1rem; white-space: pre-wrap; background: #f4f4f6; border-radius: .5rem }
 </style>
 <h1>0-0 sandbox</h1>
-<p>A local stand-in for the REST API of 0-0. Any key that starts with <code>sk-</code> is an account of its own.</p>
+<p>A local emulation of the REST API of 0-0. Each key that starts with <code>sk-</code> is a separate account.</p>
 <h2>Samples</h2>
 <ul>
-${SAMPLES.map(showSample).join('\n')}
+${SAMPLES.map(sampleItem).join('\n')}
 </ul>
-<h2>From a picture to a clip</h2>
-<pre>${curlLines(origin)}</pre>
-<p>What was called: <a href="/admin/calls">/admin/calls</a>. Faults that are on: <a href="/admin/faults">/admin/faults</a>.</p>
+<h2>From an image to a video</h2>
+<pre>${curlCommands(origin)}</pre>
+<p>Recorded requests: <a href="/admin/calls">/admin/calls</a>. Active faults: <a href="/admin/faults">/admin/faults</a>.</p>
 </html>
 `
 }
 
-/** Three commands, each using what the one before it gave. */
-export function curlLines(origin: string): string {
+/**
+ * Returns curl commands that create a group, an asset and a task and read the last two. The ids
+ * are placeholders: copy them from the previous answer. Blank lines separate the three steps.
+ */
+export function curlCommands(origin: string): string {
   const call = (path: string, body: string) =>
     `curl ${origin}${path} -H "Authorization: Bearer sk-sandbox" -H "Content-Type: application/json" \\\n  -d '${body}'`
   return `${call('/v1/asset-groups', '{"platform": "JIMENG", "name": "characters"}')}
@@ -47,7 +54,7 @@ ${call('/v1/video/tasks', '{"model": "seedance-2-0", "prompt": "A slow push in",
 curl "${origin}/v1/video/tasks/cgt-…?model=seedance-2-0" -H "Authorization: Bearer sk-sandbox"`
 }
 
-function showSample([file, type, outcome]: (typeof SAMPLES)[number]): string {
+function sampleItem([file, type, outcome]: (typeof SAMPLES)[number]): string {
   const path = `/samples/${file}`
   const preview = {
     Image: `<img src="${path}" alt="">`,

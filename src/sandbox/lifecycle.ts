@@ -2,21 +2,23 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Dispatcher } from 'undici'
 import { fetchMedia } from './fetch-media.ts'
-import { assertWithinLimits, MediaError, type MediaKind } from './limits.ts'
+import { assertWithinLimits, MediaError, type MediaKind } from './media-limits.ts'
+import type { MediaWorker } from './media-worker.ts'
 import type { AssetRow, Store, TaskRow } from './store.ts'
-import type { Studio } from './studio.ts'
 import type { Resource } from './task-input.ts'
 
-/** Milliseconds. */
+/** How long assets and tasks stay in each status before they end, in milliseconds. */
 export interface Pace {
-  /** Processing lasts this long at least and, if fetching does not take longer, at most. */
+  /** Least time in Processing. */
   assetMinMs: number
+  /** Most time in Processing, unless fetching takes longer. */
   assetMaxMs: number
   taskQueuedMs: number
-  /** At least; rendering may take longer. */
+  /** Least time in running; rendering may take longer. */
   taskRunningMs: number
 }
 
+/** The pace of `npm run sandbox`: quicker than 0-0 (upstream-api 4), so that nobody has to wait. */
 export const DEFAULT_PACE: Pace = {
   assetMinMs: 2000,
   assetMaxMs: 4000,
@@ -24,17 +26,24 @@ export const DEFAULT_PACE: Pace = {
   taskRunningMs: 6000,
 }
 
+/** What a `Lifecycle` needs from the rest of the sandbox. */
 export interface LifecycleOptions {
   store: Store
-  studio: Studio
+  worker: MediaWorker
   pace: Pace
-  /** Where fetched files and finished clips are kept. */
+  /** The folders of fetched files and of finished clips; they must exist. */
   directories: { sources: string; media: string }
   dispatcher: Dispatcher
   log: (line: Record<string, unknown>) => void
 }
 
-/** Takes assets and tasks from their creation to their end, also those a former process left behind. */
+/**
+ * Processes assets and tasks in the background, from creation to a terminal status (upstream-api
+ * 4), and writes each change of status to the store. The caller does not wait for it.
+ *
+ * A failure of fetching, checking or rendering becomes a status of the asset or task. An unexpected
+ * error, such as a full disk under the database, is logged and leaves the status as it is.
+ */
 export class Lifecycle {
   readonly #options: LifecycleOptions
   readonly #closing = new AbortController()
@@ -44,50 +53,56 @@ export class Lifecycle {
     this.#options = options
   }
 
+  /** Continues the assets and tasks that were not finished when the sandbox last stopped. */
   resume(): void {
     const { assets, taskIds } = this.#options.store.listUnfinished()
-    for (const asset of assets) this.followAsset(asset)
-    for (const id of taskIds) this.followTask(id)
+    for (const asset of assets) this.processAsset(asset)
+    for (const id of taskIds) this.processTask(id)
   }
 
-  followAsset(asset: AssetRow): void {
-    this.#follow(this.#runAsset(asset), { event: 'asset', id: asset.id })
+  /** Starts to process a stored asset. */
+  processAsset(asset: AssetRow): void {
+    this.#runInBackground(this.#finishAsset(asset), { event: 'asset', id: asset.id })
   }
 
-  followTask(id: string): void {
-    this.#follow(this.#runTask(id), { event: 'task', id })
+  /** Starts to process a stored task. */
+  processTask(id: string): void {
+    this.#runInBackground(this.#finishTask(id), { event: 'task', id })
   }
 
+  /** Stops all background work and waits for its end. Unfinished rows stay unfinished. */
   async close(): Promise<void> {
     this.#closing.abort()
     await Promise.all(this.#running)
   }
 
-  #follow(work: Promise<string>, line: { event: string; id: string }): void {
+  #runInBackground(work: Promise<string>, line: { event: string; id: string }): void {
     const { log } = this.#options
-    const followed = work
+    const tracked = work
       .then((outcome) => log({ ...line, outcome }))
       .catch((error: unknown) => {
-        if (!this.#closing.signal.aborted) log({ ...line, outcome: 'lost', error: String(error) })
+        if (!this.#closing.signal.aborted) log({ ...line, outcome: 'error', error: String(error) })
       })
-      .finally(() => this.#running.delete(followed))
-    this.#running.add(followed)
+      .finally(() => this.#running.delete(tracked))
+    this.#running.add(tracked)
   }
 
-  async #runAsset(asset: AssetRow): Promise<string> {
+  /** Returns the outcome for the log. */
+  async #finishAsset(asset: AssetRow): Promise<string> {
     const { store } = this.#options
-    if (asset.fate === 'Processing') return 'Processing for ever, as asked'
-    const verdict = await this.#examine(asset)
-    await this.#until(asset.settleAt)
-    if ('file' in verdict) {
-      store.activateAsset(asset.id, verdict.file)
+    if (asset.fate === 'Processing') return 'stays Processing (fault)'
+    const result = await this.#fetchAsset(asset)
+    await this.#sleepUntil(asset.settleAt)
+    if ('file' in result) {
+      store.activateAsset(asset.id, result.file)
       return 'Active'
     }
-    store.failAsset(asset.id, verdict.code, verdict.message)
-    return `Failed: ${verdict.code}`
+    store.failAsset(asset.id, result.code, result.message)
+    return `Failed: ${result.code}`
   }
 
-  async #examine({ url, type, fate }: AssetRow): Promise<{ file: string } | MediaError> {
+  /** Fetches and checks the file of an asset. Returns the file name, or why the asset fails. */
+  async #fetchAsset({ url, type, fate }: AssetRow): Promise<{ file: string } | MediaError> {
     try {
       if (fate !== null) throw new MediaError(fate, 'asked for by a fault')
       return { file: await this.#fetch(url, type as MediaKind) }
@@ -98,20 +113,21 @@ export class Lifecycle {
     }
   }
 
-  async #runTask(id: string): Promise<string> {
+  /** Returns the outcome for the log. */
+  async #finishTask(id: string): Promise<string> {
     const { store, pace } = this.#options
     const task = store.findTask(id) as TaskRow
-    await this.#until(task.startAt)
+    await this.#sleepUntil(task.startAt)
     if (task.fate !== null && task.fate !== 'running') {
       store.finishTask(id, { status: task.fate, failure: task.failure, video: null })
       return task.fate
     }
     store.startTask(id)
-    if (task.fate === 'running') return 'running for ever, as asked'
+    if (task.fate === 'running') return 'stays running (fault)'
     const started = Date.now()
     try {
       const video = await this.#render(task)
-      await this.#until(started + pace.taskRunningMs)
+      await this.#sleepUntil(started + pace.taskRunningMs)
       store.finishTask(id, { status: 'succeeded', failure: null, video })
       return 'succeeded'
     } catch (error) {
@@ -123,16 +139,19 @@ export class Lifecycle {
     }
   }
 
+  /** Renders the clip of a task. Returns the file name. */
   async #render({ id, account, input }: TaskRow): Promise<string> {
-    const { studio, directories } = this.#options
+    const { worker, directories } = this.#options
     const files = new Map<Resource, string>()
-    for (const resource of input.resources) files.set(resource, await this.#open(resource, account))
+    for (const resource of input.resources) {
+      files.set(resource, await this.#findOrFetch(resource, account))
+    }
     const pathOf = (role: string) => {
       const resource = input.resources.find((one) => one.role === role && one.type === 'image')
       return resource ? join(directories.sources, files.get(resource) as string) : null
     }
     const video = `${id}.mp4`
-    await studio.render({
+    await worker.render({
       first: pathOf('first_frame') ?? pathOf('reference') ?? pathOf('keyframe') ?? pathOf('source'),
       last: pathOf('last_frame'),
       caption: input.prompt,
@@ -144,7 +163,8 @@ export class Lifecycle {
     return video
   }
 
-  async #open({ type, source }: Resource, account: string): Promise<string> {
+  /** Returns the name of the file of a resource; a resource given by URL is fetched first. */
+  async #findOrFetch({ type, source }: Resource, account: string): Promise<string> {
     if (source.kind === 'asset') {
       return this.#options.store.findAsset(source.value, account)?.file as string
     }
@@ -152,15 +172,17 @@ export class Lifecycle {
     return this.#fetch(source.value, kinds[type])
   }
 
+  /** Fetches a file and throws a MediaError when it exceeds the limits of its type. */
   async #fetch(url: string, type: MediaKind): Promise<string> {
-    const { studio, dispatcher, directories } = this.#options
+    const { worker, dispatcher, directories } = this.#options
     const signal = this.#closing.signal
     const file = await fetchMedia(url, { directory: directories.sources, dispatcher, signal })
-    assertWithinLimits(await studio.probe(join(directories.sources, file)), type)
+    assertWithinLimits(await worker.probe(join(directories.sources, file)), type)
     return file
   }
 
-  async #until(time: number): Promise<void> {
+  /** Sleeps until a time in Unix milliseconds. Throws when the sandbox closes. */
+  async #sleepUntil(time: number): Promise<void> {
     const { signal } = this.#closing
     signal.throwIfAborted()
     await sleep(Math.max(0, time - Date.now()), undefined, { signal })

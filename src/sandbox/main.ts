@@ -1,4 +1,4 @@
-import { curlLines } from './home-page.ts'
+import { curlCommands } from './home-page.ts'
 import { createSandbox, type Sandbox } from './server.ts'
 
 const { SANDBOX_PORT = '4010', HOST = '127.0.0.1', DATA_DIR = '.data' } = process.env
@@ -10,23 +10,23 @@ try {
     dataDir: DATA_DIR,
     log: ({ event, ...line }) => console.log(event, ...Object.values(line)),
   })
-  console.log(`0-0 sandbox on ${sandbox.url} (samples: ${sandbox.url}/ , Ctrl-C ends it)
+  console.log(`0-0 sandbox at ${sandbox.url} (samples: ${sandbox.url}/ , press Ctrl-C to stop)
 
-${curlLines(sandbox.url).split('\n\n')[0]}
+${curlCommands(sandbox.url).split('\n\n')[0]}
 `)
-  endOnSignal(sandbox)
+  closeOnSignal(sandbox)
 } catch (error) {
-  console.error(`The sandbox cannot start: ${explain(error)}`)
+  console.error(`The sandbox cannot start: ${describeError(error)}`)
   process.exitCode = 1
 }
 
-function endOnSignal(sandbox: Sandbox): void {
+function closeOnSignal(sandbox: Sandbox): void {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => void sandbox.close())
   }
 }
 
-function explain(error: unknown): string {
+function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   if ('code' in error && error.code === 'EADDRINUSE') {
     return `port ${SANDBOX_PORT} is taken; set SANDBOX_PORT to another one`

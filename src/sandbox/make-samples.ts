@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import sharp, { type Sharp } from 'sharp'
 import { render } from './render.ts'
 
-// Draws everything in samples/ anew: node src/sandbox/make-samples.ts
+// Regenerates all files in samples/. Run: node src/sandbox/make-samples.ts
 const directory = fileURLToPath(new URL('./samples', import.meta.url))
 const pathOf = (name: string) => join(directory, name)
 
@@ -35,7 +35,7 @@ function draw(svg: string): Sharp {
   return sharp(Buffer.from(svg)).flatten()
 }
 
-/** A person in flat shapes before a large sun. */
+/** SVG: a person in front of a large sun. */
 function portrait(): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" width="900" height="1200" viewBox="0 0 900 1200">
   <defs>
@@ -74,7 +74,7 @@ function portrait(): string {
 </svg>`
 }
 
-/** Five ridges in the haze of an evening. */
+/** SVG: five layers of hills at sunset. */
 function landscape(): string {
   const ridges = [
     [
@@ -122,7 +122,7 @@ function landscape(): string {
 </svg>`
 }
 
-/** A bottle of scent on a pedestal. */
+/** SVG: a perfume bottle on a pedestal. */
 function product(): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" width="1200" height="1200" viewBox="0 0 1200 1200">
   <defs>
@@ -162,7 +162,7 @@ function product(): string {
 </svg>`
 }
 
-/** Three seconds of three bells, as WAV (mono, 16 bits). */
+/** Three bell tones, one after the other: 3 s of WAV, mono, 16 bit. */
 function chime(): Buffer {
   const [rate, seconds] = [16_000, 3]
   const wav = Buffer.alloc(44 + rate * seconds * 2)

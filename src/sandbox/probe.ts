@@ -14,9 +14,9 @@ import {
 } from 'mediabunny'
 import sharp, { type Metadata } from 'sharp'
 import type { Size } from './geometry.ts'
-import { LIMITS, type Media, MediaError } from './limits.ts'
+import { LIMITS, type Media, MediaError } from './media-limits.ts'
 
-/** As many pixels as a picture within the limits can have; decoding stops there. */
+/** The most pixels that an image within the limits can have. Larger images are not decoded. */
 export const PIXEL_LIMIT = LIMITS.Image.sidePx.below ** 2
 
 const FORMATS = new Map([
@@ -31,19 +31,27 @@ const FORMATS = new Map([
   [ADTS, 'aac'],
 ])
 
-/** Tells from the bytes alone what a file is. Throws a MediaError when it is nothing known, or broken. */
+/**
+ * Detects the type of a file from its bytes and measures it. Throws a MediaError with the code
+ * FormatUndetectable for an unknown type and FormatUnsupported for a damaged file.
+ */
 export async function probe(path: string): Promise<Media> {
   const { size } = await stat(path)
   const media =
     (await probeImage(path, size)) ??
     (await probeBitmap(path, size)) ??
-    (await probeTimed(path, size))
+    (await probeVideoOrAudio(path, size))
   if (!media) throw new MediaError('FormatUndetectable', 'neither image, video nor audio')
   return media
 }
 
-/** The picture's size as it is shown, or null where the image library cannot decode it (BMP, HEIC). */
-export async function decodable(path: string | null): Promise<(Size & { path: string }) | null> {
+/**
+ * Returns the path and size of an image; the size is in pixels, after EXIF rotation. Returns null
+ * for no path and for a file that sharp cannot decode, such as BMP and HEIC.
+ */
+export async function findDecodableImage(
+  path: string | null,
+): Promise<(Size & { path: string }) | null> {
   const image = path && (await readMetadata(path))
   return image && canDecode(image) ? { path, ...image.autoOrient } : null
 }
@@ -63,6 +71,7 @@ async function readMetadata(path: string): Promise<Metadata | null> {
     .catch(() => null)
 }
 
+/** The prebuilt sharp reads the header of HEIC (HEVC) but has no decoder for it. */
 function canDecode(image: Metadata): boolean {
   return image.compression !== 'hevc'
 }
@@ -78,7 +87,7 @@ async function assertDecodes(path: string): Promise<void> {
   }
 }
 
-/** BMP, which the image library does not read: both sides stand at fixed places in its header. */
+/** Measures a BMP, which sharp cannot read: width and height are at fixed offsets in its header. */
 async function probeBitmap(path: string, sizeBytes: number): Promise<Media | null> {
   const file = await open(path)
   try {
@@ -91,7 +100,7 @@ async function probeBitmap(path: string, sizeBytes: number): Promise<Media | nul
   }
 }
 
-async function probeTimed(path: string, sizeBytes: number): Promise<Media | null> {
+async function probeVideoOrAudio(path: string, sizeBytes: number): Promise<Media | null> {
   using input = new Input({ source: new FilePathSource(path), formats: [...FORMATS.keys()] })
   const format = await input.getFormat().catch(() => null)
   if (!format) return null

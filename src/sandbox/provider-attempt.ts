@@ -1,26 +1,29 @@
 import type { RouteName, Switches } from './fault.ts'
-import { type ErrorShape, gatewayError, providerRefusal, type Reply } from './reply.ts'
+import { gatewayError, type Runtime } from './gateway-error.ts'
+import { providerError, type Reply } from './reply.ts'
 
 /** How often the gateway sends one request to its provider at most (upstream-api 5.4). */
 const MAX_ATTEMPTS = 3
 
+/** A request of the gateway to its provider. */
 export interface ProviderRequest {
   route: RouteName
-  shape: ErrorShape
+  runtime: Runtime
   switches: Switches
-  /** The model in the texts of the Python gateway. */
+  /** The model that the error texts of the Python gateway name. */
   model: string
-  /** The id in the path of a read. */
+  /** The id in the path; empty on creates. */
   id: string
 }
 
 /**
- * What the gateway answers after up to three attempts at its provider.
+ * Returns what the gateway answers after up to three attempts at its provider (upstream-api 5.4).
  *
- * The switch `attempts` says what becomes of each attempt, `providerStatus` of all of them; an attempt without an entry
- * succeeds. `carryOut` does the work once and returns the reply of the provider.
+ * The switch `attempts` sets the outcome of each attempt, `providerStatus` the outcome of all of
+ * them. An attempt without an outcome succeeds. `carryOut` does the work once and returns the
+ * provider's reply; a lost attempt calls it and drops the reply.
  */
-export function askProvider(request: ProviderRequest, carryOut: () => Reply): Reply {
+export function callProvider(request: ProviderRequest, carryOut: () => Reply): Reply {
   const { providerStatus, attempts = [] } = request.switches
   let outcome: number | 'lost' = 'lost'
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
@@ -28,42 +31,51 @@ export function askProvider(request: ProviderRequest, carryOut: () => Reply): Re
     if (next === undefined) return carryOut()
     outcome = next
     if (outcome === 'lost') carryOut()
-    else if (!isRepeated(request, outcome)) return relayed(request, outcome)
+    else if (!isRetried(request, outcome)) return relayError(request, outcome)
   }
-  return outcome === 'lost' ? gatewayError.lostAnswer(request) : exhausted(request, outcome)
+  return outcome === 'lost'
+    ? gatewayError.lostResponse(request)
+    : replyAfterLastAttempt(request, outcome)
 }
 
 /** Whether the gateway repeats a request after this status of its provider (upstream-api 5.4). */
-function isRepeated({ route, shape }: ProviderRequest, status: number): boolean {
-  if (shape === 'rust') return status !== 400 && status !== 413
+function isRetried({ route, runtime }: ProviderRequest, status: number): boolean {
+  if (runtime === 'rust') return status !== 400 && status !== 413
   if (status >= 500 || [408, 409, 425, 429].includes(status)) return true
   const isVideo = route === 'createVideoTask' || route === 'getVideoTask'
   return isVideo && (status === 401 || status === 403)
 }
 
-/** The last reply of the provider, once no attempt is left. */
-function exhausted(request: ProviderRequest, status: number): Reply {
-  if (request.shape === 'rust' || request.route === 'getVideoTask') return relayed(request, status)
-  const text = JSON.stringify(refusalOf(status).body)
+/**
+ * Python wraps the provider's last error in a text, Rust relays it unchanged (upstream-api 10.4).
+ */
+function replyAfterLastAttempt(request: ProviderRequest, status: number): Reply {
+  if (request.runtime === 'rust' || request.route === 'getVideoTask') {
+    return relayError(request, status)
+  }
+  const text = JSON.stringify(errorOf(status).body)
   return {
     status,
     body: { error: `All ${request.model} error: ${text}` },
-    headers: PROVIDER_SAID,
+    headers: PROVIDER_ORIGIN,
   }
 }
 
-/** The reply of the provider as it is. Of a poll, Python makes a task that runs, and keeps the status (upstream-api 3.5). */
-function relayed({ route, shape, model, id }: ProviderRequest, status: number): Reply {
-  if (shape === 'rust') return refusalOf(status)
-  const body =
-    route === 'getVideoTask' ? gatewayError.maskedPoll(id, model).body : refusalOf(status).body
-  return { status, body, headers: PROVIDER_SAID }
+/**
+ * The provider's error unchanged. On a poll, Python turns the body into a running task but keeps
+ * the status (upstream-api 3.5).
+ */
+function relayError({ route, runtime, model, id }: ProviderRequest, status: number): Reply {
+  const reply = errorOf(status)
+  if (runtime === 'rust') return reply
+  const body = route === 'getVideoTask' ? gatewayError.maskedPoll(id, model).body : reply.body
+  return { status, body, headers: PROVIDER_ORIGIN }
 }
 
-/** Sent by the Python gateway alone (upstream-api 10.1). */
-const PROVIDER_SAID = { 'x-uni-api-status-origin': 'provider_http' }
+/** Sent by the Python gateway only (upstream-api 10.1). */
+const PROVIDER_ORIGIN = { 'x-uni-api-status-origin': 'provider_http' }
 
-const WORDS: Record<number, string> = {
+const MESSAGES: Record<number, string> = {
   400: 'InvalidParameter: refused by the provider',
   401: 'Unauthorized: invalid access key',
   403: 'AccessDenied: the account may not do this',
@@ -73,6 +85,6 @@ const WORDS: Record<number, string> = {
   429: 'RateLimitExceeded: too many requests',
 }
 
-function refusalOf(status: number): Reply {
-  return providerRefusal(status, WORDS[status] ?? 'InternalServiceError', status)
+function errorOf(status: number): Reply {
+  return providerError(status, MESSAGES[status] ?? 'InternalServiceError', status)
 }

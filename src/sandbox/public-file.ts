@@ -3,7 +3,11 @@ import { Hono } from 'hono'
 import { cors } from 'hono/cors'
 import { etag } from 'hono/etag'
 
-/** Files that any page may play, with byte ranges and validators; they never change once written. */
+/**
+ * Serves the files of a folder under the mount path. Any origin may read them (CORS), in byte
+ * ranges. The ETag is made of size and time of modification, because files never change once
+ * written. An unknown file is passed on to the 404 handler.
+ */
 export function createPublicFiles(directory: string): Hono {
   const files = new Hono()
   files.use(

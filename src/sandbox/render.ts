@@ -11,68 +11,83 @@ import {
   Output,
 } from 'mediabunny'
 import sharp from 'sharp'
-import { backdrop } from './backdrop.ts'
+import { createBackgroundSvg } from './background-svg.ts'
 import { createCaption } from './caption.ts'
-import { fadeAmount, frameSize, pullOut, pushIn, type Size } from './geometry.ts'
+import { fadeAmount, frameSize, type Size, zoomIn, zoomOut } from './geometry.ts'
+import { findDecodableImage, PIXEL_LIMIT } from './probe.ts'
 import {
   blend,
   bytesOf,
-  createPicture,
+  createYuvImage,
   drawOverlay,
   drawView,
-  fromRgb,
-  type Picture,
-} from './picture.ts'
-import { decodable, PIXEL_LIMIT } from './probe.ts'
+  type YuvImage,
+  yuvFromRgb,
+} from './yuv-image.ts'
 
 const FPS = 24
-// Larger than the frame, so that the closest view still has a pixel for every pixel.
+/**
+ * Size of the canvas relative to the frame. The closest view shows 87 % of the canvas, which at
+ * 1.15 still has one canvas pixel for each frame pixel.
+ */
 const CANVAS_SCALE = 1.15
 
-export interface RenderOrder {
-  /** Paths of pictures. */
+/** The content and format of a clip. */
+export interface RenderOptions {
+  /** Path of the image at the start; null for a generated background. */
   first: string | null
+  /** Path of the image to fade to; null for none. */
   last: string | null
   caption: string
+  /** Shorter side in pixels, e.g. `720`. */
   quality: string
+  /** E.g. `16:9`, or `adaptive` for the aspect ratio of `first`. */
   ratio: string
   durationS: number
+  /** Path of the MP4 file to write. */
   output: string
 }
 
-/** Writes a clip as MP4 (H.264, 24 fps, no sound) with its index in front, so that it plays while it loads. */
-export async function render(order: RenderOrder, signal: AbortSignal): Promise<void> {
-  const first = await decodable(order.first)
-  const last = await decodable(order.last)
-  const frame = frameSize(order.quality, order.ratio, first)
-  const start = await paint(first?.path ?? null, order.caption, frame)
-  const end = last && (await paint(last.path, order.caption, frame))
-  const caption = await createCaption(order.caption, frame)
+/**
+ * Writes a clip as MP4: H.264, 24 frames per second, no sound, and the index (`moov`) first, so
+ * that players can start before the download is complete.
+ *
+ * The file appears at `output` when it is complete. Throws the reason of `signal` when it aborts,
+ * and the errors of sharp and the file system.
+ */
+export async function render(options: RenderOptions, signal: AbortSignal): Promise<void> {
+  const first = await findDecodableImage(options.first)
+  const last = await findDecodableImage(options.last)
+  const frame = frameSize(options.quality, options.ratio, first)
+  const start = await drawCanvas(first?.path ?? null, options.caption, frame)
+  const end = last && (await drawCanvas(last.path, options.caption, frame))
+  const caption = await createCaption(options.caption, frame)
 
-  const target = createPicture(frame)
-  const second = createPicture(frame)
-  const encoded = await encode(frame, order.durationS * FPS, signal, (progress) => {
-    drawView(start, pushIn(progress), target)
+  const target = createYuvImage(frame)
+  const second = createYuvImage(frame)
+  const encoded = await encode(frame, options.durationS * FPS, signal, (progress) => {
+    drawView(start, zoomIn(progress), target)
     const amount = end ? fadeAmount(progress) : 0
     if (end && amount > 0) {
-      drawView(end, pullOut(progress), second)
+      drawView(end, zoomOut(progress), second)
       blend(target, second, amount)
     }
     if (caption) drawOverlay(target, caption)
     return bytesOf(target)
   })
 
-  const part = `${order.output}.part`
-  await writeFile(part, await moveIndexToFront(encoded))
-  await rename(part, order.output)
+  const partialPath = `${options.output}.part`
+  await writeFile(partialPath, await moveIndexToFront(encoded))
+  await rename(partialPath, options.output)
 }
 
-async function paint(path: string | null, seed: string, frame: Size): Promise<Picture> {
+/** The image, or the generated background for no path, cropped to the aspect ratio of the frame. */
+async function drawCanvas(path: string | null, seed: string, frame: Size): Promise<YuvImage> {
   const even = (side: number) => Math.round((side * CANVAS_SCALE) / 2) * 2
   const canvas = { width: even(frame.width), height: even(frame.height) }
   const source = path
     ? sharp(path, { limitInputPixels: PIXEL_LIMIT, failOn: 'error' }).autoOrient()
-    : sharp(Buffer.from(backdrop(seed, canvas)))
+    : sharp(Buffer.from(createBackgroundSvg(seed, canvas)))
   const data = await source
     .resize({ ...canvas, fit: 'cover' })
     .flatten({ background: '#fff' })
@@ -80,9 +95,10 @@ async function paint(path: string | null, seed: string, frame: Size): Promise<Pi
     .removeAlpha()
     .raw()
     .toBuffer()
-  return fromRgb(data, canvas, 3, frame.height)
+  return yuvFromRgb(data, canvas, 3, frame.height)
 }
 
+/** Encodes the frames that `draw` returns for a progress of 0 to 1. */
 async function encode(
   frame: Size,
   frames: number,
@@ -101,7 +117,7 @@ async function encode(
     try {
       for (let at = 0; at < frames; at += 1) {
         encoder.addFrameYuv(draw(at / (frames - 1)))
-        // Lets the probes asked for meanwhile have their turn.
+        // Yield to the event loop, so that probes can run during a render.
         await setImmediate()
         signal.throwIfAborted()
       }

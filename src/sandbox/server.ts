@@ -11,34 +11,45 @@ import { createApi } from './api.ts'
 import { createAssetRoutes } from './asset-route.ts'
 import { createCallLog } from './call-record.ts'
 import { createFaults } from './fault.ts'
+import { gatewayError } from './gateway-error.ts'
 import { homePage } from './home-page.ts'
 import { DEFAULT_PACE, Lifecycle, type Pace } from './lifecycle.ts'
+import { MediaWorker } from './media-worker.ts'
 import { createPublicFiles } from './public-file.ts'
-import { gatewayError } from './reply.ts'
 import { Store } from './store.ts'
-import { Studio } from './studio.ts'
 import { createTaskRoutes } from './task-route.ts'
 
+/** Where the sandbox listens and stores its data. */
 export interface SandboxOptions {
-  /** 0 takes a free one. */
+  /** 0 chooses a free port. */
   port: number
   host: string
-  /** Where the SQLite file and all media go. */
+  /** The SQLite file and all media go into the folder `sandbox` in this one. It is created. */
   dataDir: string
+  /** Overrides single values of `DEFAULT_PACE`. */
   pace?: Partial<Pace>
+  /** Receives a line per request and per finished asset or task. Without it nothing is logged. */
   log?: (line: Record<string, unknown>) => void
 }
 
+/** A sandbox that is listening. */
 export interface Sandbox {
-  /** Without a slash at its end, e.g. `http://127.0.0.1:4010`. */
+  /** Without a slash at the end, e.g. `http://127.0.0.1:4010`. */
   url: string
-  /** Leaves no timer, socket or worker behind; what is unfinished goes on at the next start. */
+  /**
+   * Ends all timers, sockets and processes. Unfinished assets and tasks continue at the next start.
+   */
   close(): Promise<void>
 }
 
 const SAMPLES = fileURLToPath(new URL('./samples', import.meta.url))
 
-/** A local 0-0: the same REST routes over SQLite, with real fetching, probing and rendering of media. */
+/**
+ * Starts a local emulation of 0-0: the same REST routes, stored in SQLite, with media that are
+ * really fetched, measured and rendered.
+ *
+ * Rejects when the port is in use (`EADDRINUSE`) or `dataDir` cannot be written.
+ */
 export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
   const { port, host, dataDir, log = () => {} } = options
   const pace = { ...DEFAULT_PACE, ...options.pace }
@@ -50,9 +61,9 @@ export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
   await mkdir(directories.media, { recursive: true })
 
   const store = new Store(join(dataDir, 'sandbox', 'sandbox.db'))
-  const studio = new Studio()
+  const worker = new MediaWorker()
   const dispatcher = new Agent()
-  const lifecycle = new Lifecycle({ store, studio, pace, directories, dispatcher, log })
+  const lifecycle = new Lifecycle({ store, worker, pace, directories, dispatcher, log })
   const closing = new AbortController()
   const faults = createFaults()
   const calls = createCallLog()
@@ -85,7 +96,7 @@ export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
     url: urlOf(server.address() as AddressInfo, host),
     close: async () => {
       closing.abort()
-      await Promise.all([lifecycle.close(), studio.close(), dispatcher.destroy()])
+      await Promise.all([lifecycle.close(), worker.close(), dispatcher.destroy()])
       const closed = new Promise((resolve) => server.close(resolve))
       server.closeAllConnections()
       await closed
@@ -104,7 +115,7 @@ function listen(server: Server, port: number, host: string): Promise<void> {
   })
 }
 
-/** Listening everywhere, it is reached on this machine by the loopback address. */
+/** The URL for this machine: a server on all addresses is reached at the loopback address. */
 function urlOf({ port, family }: AddressInfo, host: string): string {
   if (host === '0.0.0.0' || host === '::') return `http://127.0.0.1:${port}`
   return family === 'IPv6' && host.includes(':')

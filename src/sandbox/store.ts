@@ -1,6 +1,7 @@
 import { DatabaseSync } from 'node:sqlite'
 import type { TaskInput } from './task-input.ts'
 
+/** An asset group. */
 export interface GroupRow {
   id: string
   account: string
@@ -8,10 +9,11 @@ export interface GroupRow {
   name: string
   description: string
   projectName: string
-  /** Seconds since 1970, as everything named `createdAt` here. */
+  /** Unix seconds, in all three tables. */
   createdAt: number
 }
 
+/** An asset. A Failed one has a failure, an Active one has a file. */
 export interface AssetRow {
   id: string
   account: string
@@ -22,16 +24,17 @@ export interface AssetRow {
   url: string
   status: 'Processing' | 'Active' | 'Failed'
   createdAt: number
-  /** Milliseconds since 1970: Processing lasts at least until then. */
+  /** Unix milliseconds: the asset stays Processing at least until then. */
   settleAt: number
-  /** What a fault has decided beforehand: a reason code, or `Processing` for ever. */
+  /** The outcome that a fault set at creation: a reason code, or `Processing` for no end. */
   fate: string | null
   failureCode: string | null
   failureMessage: string | null
-  /** Name of the fetched file. */
+  /** Name of the fetched file in `directories.sources`. */
   file: string | null
 }
 
+/** A video task. A succeeded one has a video. */
 export interface TaskRow {
   id: string
   account: string
@@ -39,12 +42,13 @@ export interface TaskRow {
   input: TaskInput
   status: 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled' | 'expired'
   createdAt: number
-  /** Milliseconds since 1970: queued until then. */
+  /** Unix milliseconds: the task stays queued until then. */
   startAt: number
-  /** What was decided when it was created, by a fault or by an input that is refused. */
+  /** The outcome that was set at creation, by a fault or because an asset cannot be used. */
   fate: 'failed' | 'cancelled' | 'expired' | 'running' | null
+  /** The reason, as `Code: message`. Set at creation when `fate` is `failed`. */
   failure: string | null
-  /** Name of the rendered file. */
+  /** Name of the rendered file in `directories.media`. */
   video: string | null
 }
 
@@ -70,10 +74,14 @@ const TABLES = `
 
 type Row = Record<string, string | number | null>
 
-/** What the sandbox remembers, in one SQLite file. */
+/**
+ * Stores groups, assets and tasks in one SQLite file. Finders return null for an unknown row; all
+ * methods throw the errors of SQLite.
+ */
 export class Store {
   readonly #database: DatabaseSync
 
+  /** Opens the file, or creates it with its tables. Its folder must exist. */
   constructor(file: string) {
     this.#database = new DatabaseSync(file)
     this.#database.exec(TABLES)
@@ -83,9 +91,9 @@ export class Store {
     this.#insert('asset_group', { ...group })
   }
 
-  /** Of any account when `account` is null. */
+  /** Searches all accounts when `account` is null. */
   findGroup(id: string, account: string | null, platform: string): GroupRow | null {
-    return this.#one<GroupRow>(
+    return this.#findOne<GroupRow>(
       'SELECT * FROM asset_group WHERE id = ? AND account = coalesce(?, account) AND platform = ?',
       [id, account, platform],
     )
@@ -95,9 +103,9 @@ export class Store {
     this.#insert('asset', { ...asset })
   }
 
-  /** On any platform when none is given, of any account when `account` is null. */
+  /** Searches all platforms when none is given, all accounts when `account` is null. */
   findAsset(id: string, account: string | null, platform?: string): AssetRow | null {
-    const asset = this.#one<AssetRow>(
+    const asset = this.#findOne<AssetRow>(
       'SELECT * FROM asset WHERE id = ? AND account = coalesce(?, account)',
       [id, account],
     )
@@ -119,8 +127,9 @@ export class Store {
     this.#insert('task', { ...task, input: JSON.stringify(task.input) })
   }
 
+  /** Searches all accounts when none is given. */
   findTask(id: string, account?: string): TaskRow | null {
-    const row = this.#one<TaskRow & { input: string }>('SELECT * FROM task WHERE id = ?', [id])
+    const row = this.#findOne<TaskRow & { input: string }>('SELECT * FROM task WHERE id = ?', [id])
     if (!row || (account !== undefined && row.account !== account)) return null
     return { ...row, input: JSON.parse(row.input) }
   }
@@ -138,7 +147,7 @@ export class Store {
     ])
   }
 
-  /** What a restart has to take up again. */
+  /** Returns the assets and tasks without a terminal status, tasks in the order of their start. */
   listUnfinished(): { assets: AssetRow[]; taskIds: string[] } {
     const select = (sql: string) => this.#database.prepare(sql).all()
     return {
@@ -166,7 +175,7 @@ export class Store {
     this.#database.prepare(sql).run(...values)
   }
 
-  #one<T>(sql: string, values: Array<string | null>): T | null {
+  #findOne<T>(sql: string, values: Array<string | null>): T | null {
     return (this.#database.prepare(sql).get(...values) as T | undefined) ?? null
   }
 }

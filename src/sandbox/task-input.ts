@@ -1,24 +1,28 @@
-import type { ErrorShape } from './reply.ts'
+import type { Runtime } from './gateway-error.ts'
 
+/** The models that the sandbox knows (upstream-api 3.1). */
 export const MODELS = ['seedance-2-0', 'seedance-2-0-fast']
 
 const TYPES = ['image', 'video', 'audio'] as const
 const ROLES = ['first_frame', 'last_frame', 'reference', 'keyframe', 'source']
 const RATIOS = ['16:9', '4:3', '1:1', '3:4', '9:16', '21:9', 'adaptive']
 
+/** An input file of a video task, normalised by the rules of upstream-api 3.2. */
 export interface Resource {
   type: (typeof TYPES)[number]
   role: string
+  /** `value` is an asset id or a URL. It is empty when the request names no source. */
   source: { kind: 'asset' | 'url'; value: string }
+  /** The label by which the prompt refers to this file. */
   referenceKey?: string
 }
 
-/** A video request as the gateway hands it to the provider. */
+/** A video request as the gateway sends it to the provider (upstream-api 3.1). */
 export interface TaskInput {
   prompt: string
   /** Seconds; -1 lets the model choose. */
   duration: number
-  /** The resolution without its "p". */
+  /** The resolution without the final "p", e.g. `720`. */
   quality: string
   ratio: string
   needAudio: boolean
@@ -27,8 +31,13 @@ export interface TaskInput {
 
 type Json = Record<string, unknown>
 
-/** `seed` and `watermark` are accepted and dropped, as on this route of 0-0. */
-export function normalizeTaskInput(body: Json, shape: ErrorShape): TaskInput {
+/**
+ * Converts the body of a create to what the provider gets, by the rules of the given runtime
+ * (upstream-api 3.1). Never throws: `findInputError` checks the result.
+ *
+ * `seed` and `watermark` are accepted and dropped, as on the Lingjing route of 0-0.
+ */
+export function normalizeTaskInput(body: Json, runtime: Runtime): TaskInput {
   const content = listOf(body.content)
   const resources = listOf(body.resources)
   const audio = body.audio ?? body.need_audio ?? body.generate_audio ?? true
@@ -40,17 +49,21 @@ export function normalizeTaskInput(body: Json, shape: ErrorShape): TaskInput {
       '',
     ),
     ratio: textOf(body.ratio) || '16:9',
-    needAudio: shape === 'rust' ? audio === true : Boolean(audio),
-    resources: normalizeResources(resources.length > 0 ? resources : mediaParts(content), shape),
+    needAudio: runtime === 'rust' ? audio === true : Boolean(audio),
+    resources: normalizeResources(resources.length > 0 ? resources : mediaParts(content), runtime),
   }
 }
 
-export function normalizeResources(entries: Json[], shape: ErrorShape): Resource[] {
+/**
+ * Converts `resources[]` to what the provider gets (upstream-api 3.2). Drops entries of unknown
+ * types; under Rust also entries without a source. Never throws.
+ */
+export function normalizeResources(entries: Json[], runtime: Runtime): Resource[] {
   return entries.flatMap((entry, index) => {
-    const named = entry.type === undefined ? 'image' : textOf(entry.type).toLowerCase()
-    const type = TYPES.find((known) => known === named)
+    const typeName = entry.type === undefined ? 'image' : textOf(entry.type).toLowerCase()
+    const type = TYPES.find((known) => known === typeName)
     const source = sourceOf(entry)
-    if (!type || (source.value === '' && shape === 'rust')) return []
+    if (!type || (source.value === '' && runtime === 'rust')) return []
     const referenceKey = textOf(entry.reference_key ?? entry.referenceKey)
     return [
       { type, role: roleOf(entry, index, type), source, ...(referenceKey && { referenceKey }) },
@@ -78,8 +91,11 @@ function sourceOf(entry: Json): Resource['source'] {
   return { kind: value?.startsWith('Asset-') ? 'asset' : 'url', value: value ?? '' }
 }
 
-/** Why the model would not take this input, or null. The gateway itself checks none of this. */
-export function findInputProblem(model: string, input: TaskInput): string | null {
+/**
+ * Returns why the model rejects this input, as `Code: message`, or null. The rules are those of the
+ * model host (upstream-api 3.1 and 3.2); the gateway itself checks none of them.
+ */
+export function findInputError(model: string, input: TaskInput): string | null {
   const { duration, quality, ratio, resources, prompt } = input
   if (prompt.trim() === '') return 'MissingParameter.prompt'
   if (duration !== -1 && !(Number.isInteger(duration) && duration >= 4 && duration <= 15)) {
@@ -89,6 +105,11 @@ export function findInputProblem(model: string, input: TaskInput): string | null
   if (!qualities.includes(quality)) return `InvalidParameter.resolution: ${quality}p`
   if (!RATIOS.includes(ratio)) return `InvalidParameter.ratio: ${ratio}`
 
+  return findCombinationError(resources)
+}
+
+/** First and last frame, or references: the modes exclude each other (upstream-api 3.2). */
+function findCombinationError(resources: Resource[]): string | null {
   const count = (role: string) => resources.filter((resource) => resource.role === role).length
   const ofType = (type: string) => resources.filter((resource) => resource.type === type).length
   const frames = count('first_frame') + count('last_frame')
@@ -110,7 +131,10 @@ export function findInputProblem(model: string, input: TaskInput): string | null
   return null
 }
 
-/** The gateway's estimate; it ignores the ratio. */
+/**
+ * Estimates the tokens of a clip as the gateway does (upstream-api 3.6). The ratio does not count.
+ * A duration of 0 or less counts as 5 s, a quality that is no number as 720.
+ */
 export function estimateTokens({ duration, quality }: Pick<TaskInput, 'duration' | 'quality'>) {
   const seconds = duration > 0 ? duration : 5
   const height = Number(quality) || 720
@@ -118,7 +142,7 @@ export function estimateTokens({ duration, quality }: Pick<TaskInput, 'duration'
   return { video_tokens: tokens, completion_tokens: tokens, total_tokens: tokens }
 }
 
-/** Null for what is neither text nor a number, such as an object. */
+/** The text or number, or null for any other value. */
 function scalarOf(value: unknown): string | number | null {
   return typeof value === 'string' || typeof value === 'number' ? value : null
 }
@@ -130,7 +154,9 @@ function joinText(content: Json[]): string {
     .join('\n')
 }
 
-/** `{ type: 'image_url', image_url: { url }, role }` as the resource it stands for. */
+/**
+ * Converts parts like `{ type: 'image_url', image_url: { url }, role }` to entries of `resources`.
+ */
 function mediaParts(content: Json[]): Json[] {
   return content.flatMap((part) => {
     const kind = /^(image|video|audio)_url$/.exec(textOf(part.type))

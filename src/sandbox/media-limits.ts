@@ -1,12 +1,13 @@
-/** What a fetched file turned out to be. Sizes in bytes and pixels, `durationS` in seconds. */
+/** The measurements of a media file: bytes, pixels, seconds, frames per second. */
 export type Media = { format: string; sizeBytes: number } & (
   | { kind: 'Image'; width: number; height: number }
   | { kind: 'Video'; width: number; height: number; durationS: number; fps: number }
   | { kind: 'Audio'; durationS: number }
 )
+/** The type of a file. The names are those of `asset_type` (upstream-api 2.2). */
 export type MediaKind = Media['kind']
 
-/** A file the material service would refuse; `code` is the reason as it words it. */
+/** A file that the provider would reject. `code` is a reason of upstream-api 5.5. */
 export class MediaError extends Error {
   override readonly name = 'MediaError'
   readonly code: string
@@ -18,7 +19,10 @@ export class MediaError extends Error {
 
 const MB = 1024 * 1024
 
-/** From the published limits of the model host; bounds marked exclusive are not allowed themselves. */
+/**
+ * The limits of the model host (upstream-api 6). `min` and `max` are allowed values, `above` and
+ * `below` are not.
+ */
 export const LIMITS = {
   Image: {
     formats: ['jpeg', 'png', 'webp', 'bmp', 'tiff', 'gif', 'heif'],
@@ -42,7 +46,7 @@ export const LIMITS = {
   },
 } as const
 
-/** Throws the first reason why this file cannot be an asset of this type. */
+/** Throws a MediaError with the first reason why this file cannot be an asset of this type. */
 export function assertWithinLimits(media: Media, expected: MediaKind): void {
   if (media.kind !== expected) {
     throw new MediaError('TypeMismatch', `expected ${expected}, the file is ${media.kind}`)
@@ -65,7 +69,7 @@ export function assertWithinLimits(media: Media, expected: MediaKind): void {
   }
   if (media.kind !== 'Image') {
     const { durationS } = LIMITS[media.kind]
-    // Encoders pad: a clip of 15 seconds often measures 15.02.
+    // Encoders add padding: a clip of 15 s often measures 15.02 s.
     assertWithin('Duration', rounded(media.durationS, 10), durationS, ['TooShort', 'TooLong'])
   }
 }

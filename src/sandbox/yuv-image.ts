@@ -1,16 +1,17 @@
 import type { Size, View } from './geometry.ts'
 
 /**
- * A picture as the encoder takes it: planes of brightness (y) and colour (u, v), the latter at half
- * the width and height (I420). Sizes are even.
+ * An image in the format of the encoder, I420: the luma plane `y` has one byte per pixel, the
+ * chroma planes `u` and `v` have half the width and height. Width and height are even.
  */
-export interface Picture extends Size {
+export interface YuvImage extends Size {
   y: Uint8Array
   u: Uint8Array
   v: Uint8Array
 }
 
-export function createPicture({ width, height }: Size): Picture {
+/** Creates an image with all bytes 0. The three planes share one buffer, in the order y, u, v. */
+export function createYuvImage({ width, height }: Size): YuvImage {
   const data = new Uint8Array((width * height * 3) / 2)
   const luma = width * height
   const chroma = luma / 4
@@ -23,18 +24,25 @@ export function createPicture({ width, height }: Size): Picture {
   }
 }
 
-/** All three planes in one piece. */
-export function bytesOf(picture: Picture): Uint8Array {
-  return new Uint8Array(picture.y.buffer)
+/** Returns all three planes as one array, without copying. Only for images of `createYuvImage`. */
+export function bytesOf(image: YuvImage): Uint8Array {
+  return new Uint8Array(image.y.buffer)
 }
 
 /**
- * From RGB with `channels` bytes a pixel. Players that find no colour tag take pictures below 720
- * lines for BT.601 and larger ones for BT.709.
+ * Converts RGB (3 bytes per pixel) or RGBA (4, alpha ignored) to an image.
+ *
+ * `frameHeight` is the height of the clip in pixels. It chooses the colour matrix: players assume
+ * BT.601 for untagged video below 720 lines and BT.709 from 720 lines on.
  */
-export function fromRgb(rgb: Uint8Array, size: Size, channels: 3 | 4, lines: number): Picture {
-  const [kr, kb] = lines < 720 ? [0.299, 0.114] : [0.2126, 0.0722]
-  const picture = createPicture(size)
+export function yuvFromRgb(
+  rgb: Uint8Array,
+  size: Size,
+  channels: 3 | 4,
+  frameHeight: number,
+): YuvImage {
+  const [kr, kb] = frameHeight < 720 ? [0.299, 0.114] : [0.2126, 0.0722]
+  const image = createYuvImage(size)
   const { width, height } = size
   for (let row = 0; row < height; row += 2) {
     for (let column = 0; column < width; column += 2) {
@@ -48,28 +56,31 @@ export function fromRgb(rgb: Uint8Array, size: Size, channels: 3 | 4, lines: num
           rgb[at * channels + 2],
         ]
         const luma = kr * r + (1 - kr - kb) * g + kb * b
-        picture.y[at] = Math.round(16 + (luma * 219) / 255)
+        image.y[at] = Math.round(16 + (luma * 219) / 255)
         blue += (b - luma) / (1 - kb)
         red += (r - luma) / (1 - kr)
       }
       const at = ((row >> 1) * width) / 2 + (column >> 1)
-      picture.u[at] = Math.round(128 + (blue / 4) * (112 / 255))
-      picture.v[at] = Math.round(128 + (red / 4) * (112 / 255))
+      image.u[at] = Math.round(128 + (blue / 4) * (112 / 255))
+      image.v[at] = Math.round(128 + (red / 4) * (112 / 255))
     }
   }
-  return picture
+  return image
 }
 
-/** Draws what the camera sees of `source`, interpolated so that slow movements do not stutter. */
-export function drawView(source: Picture, view: View, target: Picture): void {
+/**
+ * Draws the view of `source` into `target`, scaled to its size. Interpolates between pixels
+ * (bilinear), so that slow movements are smooth.
+ */
+export function drawView(source: YuvImage, view: View, target: YuvImage): void {
   const half = (size: Size) => ({ width: size.width / 2, height: size.height / 2 })
   drawPlane(source.y, source, view, target.y, target)
   drawPlane(source.u, half(source), view, target.u, half(target))
   drawPlane(source.v, half(source), view, target.v, half(target))
 }
 
-/** Mixes `over` into `target`; 0 leaves the target, 1 replaces it. Both have the same size. */
-export function blend(target: Picture, over: Picture, amount: number): void {
+/** Mixes `over` into `target`: 0 leaves the target, 1 replaces it. Both must have the same size. */
+export function blend(target: YuvImage, over: YuvImage, amount: number): void {
   const to = bytesOf(target)
   const from = bytesOf(over)
   const weight = Math.round(amount * 256)
@@ -79,17 +90,17 @@ export function blend(target: Picture, over: Picture, amount: number): void {
   }
 }
 
-/** A strip of picture over the full width of a frame, with its opacity per pixel. */
+/** An image as wide as the frame, with an opacity per pixel. */
 export interface Overlay {
-  picture: Picture
-  /** 0 to 255, in a picture's planes. */
-  opacity: Picture
+  image: YuvImage
+  /** 0 (transparent) to 255 (opaque), one value for each byte of the planes of `image`. */
+  opacity: YuvImage
 }
 
-/** Lays the strip over the foot of the frame. */
-export function drawOverlay(target: Picture, { picture, opacity }: Overlay): void {
+/** Draws the overlay at the bottom edge of `target`. */
+export function drawOverlay(target: YuvImage, { image, opacity }: Overlay): void {
   for (const plane of ['y', 'u', 'v'] as const) {
-    const [to, from, alpha] = [target[plane], picture[plane], opacity[plane]]
+    const [to, from, alpha] = [target[plane], image[plane], opacity[plane]]
     const start = to.length - from.length
     for (let at = 0; at < from.length; at += 1) {
       const old = to[start + at] as number
@@ -118,7 +129,10 @@ function drawPlane(source: Uint8Array, from: Size, view: View, target: Uint8Arra
   }
 }
 
-/** For each target pixel the source pixel before it and, in 256ths, how far it lies towards the next. */
+/**
+ * For each target pixel along one axis: the index of the source pixel before it, and the weight of
+ * the next source pixel in 256ths.
+ */
 function samplePoints(length: number, offset: number, scale: number, count: number) {
   const index = new Int32Array(count)
   const weight = new Int32Array(count)
