@@ -214,7 +214,7 @@ test('createAssets creates one asset at a time and returns one result per input,
       } }`,
       { inputs },
     )
-  // Concurrent requests of one tenant are sequential too.
+  // The creates of concurrent requests of one tenant are sequential too.
   const answers = await Promise.all([create(), create()])
 
   for (const { data } of answers) {

@@ -28,7 +28,7 @@ test('a database with the old table names keeps its poll jobs and idempotency re
   })
 })
 
-/** Makes the database what it was before the migration that renamed its tables. */
+/** Restores the table names from before the migration that renamed the tables. */
 async function renameBack(database: Kysely<Tables>): Promise<void> {
   for (const [name, oldName] of Object.entries(OLD_NAMES)) {
     await database.schema.alterTable(name).renameTo(oldName).execute()
