@@ -39,7 +39,7 @@ test('all invalid settings are reported together, without their values', () => {
   expect(read).not.toThrow(/c2hvcnQ|eighty/)
 })
 
-test('UPSTREAM_POST_TIMEOUT_MS is below the 100 s after which the gateway of 0-0 repeats a create', () => {
+test('UPSTREAM_POST_TIMEOUT_MS must be below 100 s, after which the gateway of 0-0 repeats a create', () => {
   const read = (timeoutMs: string) => readConfig({ UPSTREAM_POST_TIMEOUT_MS: timeoutMs })
 
   expect(read('99999').upstreamPostTimeoutMs).toBe(99_999)

@@ -262,7 +262,7 @@ test('a request error releases the idempotency key, even after sending', async (
   expect(again.key).toBe('cgt-1')
 })
 
-test('a sender that stops renewing its claim leaves the outcome unknown', async () => {
+test('a sender that stops extending its lease leaves the outcome unknown', async () => {
   const clock = stopClock()
   const ledger = await openTestLedger()
   const { context } = contextOf(ledger)

@@ -35,7 +35,7 @@ test('an unchanged entity is observed without a write, while another writer hold
   expect(observed).toEqual([before, before, null])
 })
 
-test('a stale observation needs no write either', async () => {
+test('a stale observation needs no write', async () => {
   const dataDir = temporaryFolder()
   const ledger = await openTestLedger(dataDir)
   const database = await openTestDatabase(dataDir)
