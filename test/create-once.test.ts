@@ -142,30 +142,27 @@ test.for<[string, TaskCreate['send'], object]>([
   ],
   ['permanent failure', fail(new UpstreamError('NOT_FOUND')), { failed: 'NOT_FOUND' }],
   ['unknown', fail(new UpstreamError('OUTCOME_UNKNOWN')), { failed: 'OUTCOME_UNKNOWN' }],
-])(
-  'the outcome "%s" is recorded later when the ledger is unavailable',
-  async ([, send, expected]) => {
-    const ledger = await openTestLedger()
-    const persisted: unknown[] = []
-    const { idempotencyRecords } = ledger
-    const { context, background } = contextOf(ledger, {
-      idempotencyRecords: {
-        ...idempotencyRecords,
-        release: rejectUnavailable,
-        finish: rejectUnavailable,
-      },
-      async persist<T>(created: unknown): Promise<T> {
-        persisted.push(created)
-        return undefined as T
-      },
-    })
+])('outcome "%s" is recorded later during a ledger outage', async ([, send, expected]) => {
+  const ledger = await openTestLedger()
+  const persisted: unknown[] = []
+  const { idempotencyRecords } = ledger
+  const { context, background } = contextOf(ledger, {
+    idempotencyRecords: {
+      ...idempotencyRecords,
+      release: rejectUnavailable,
+      finish: rejectUnavailable,
+    },
+    async persist<T>(created: unknown): Promise<T> {
+      persisted.push(created)
+      return undefined as T
+    },
+  })
 
-    await createOnce(taskCreate(send), context).catch(() => {})
-    await Promise.allSettled(background)
+  await createOnce(taskCreate(send), context).catch(() => {})
+  await Promise.allSettled(background)
 
-    expect(persisted).toEqual([{ kind: 'videoTask', ...expected }])
-  },
-)
+  expect(persisted).toEqual([{ kind: 'videoTask', ...expected }])
+})
 
 test('an error while recording the outcome is reported, and the caller receives the original error', async () => {
   const ledger = await openTestLedger()

@@ -46,25 +46,28 @@ test.for(FORMS)(
   },
 )
 
-test.for(FORMS)('draining lets a slow client read the whole response, as %s', async (accept) => {
-  const app = await startApp({
-    UPSTREAM_URL: 'http://127.0.0.1:1',
-    MAX_TOKENS: '10000',
-    MAX_ALIASES: '1000',
-    MAX_COMPLEXITY: '100000000',
-  })
-  const answer = await post(app, LONG, { accept })
+test.for(FORMS)(
+  'draining lets a slow client receive the complete response, as %s',
+  async (accept) => {
+    const app = await startApp({
+      UPSTREAM_URL: 'http://127.0.0.1:1',
+      MAX_TOKENS: '10000',
+      MAX_ALIASES: '1000',
+      MAX_COMPLEXITY: '100000000',
+    })
+    const answer = await post(app, LONG, { accept })
 
-  const stopping = app.stop()
-  await untilDraining(app)
-  const whole = await text(answer)
+    const stopping = app.stop()
+    await untilDraining(app)
+    const whole = await text(answer)
 
-  expect(whole.length).toBeGreaterThan(6 * 1024 * 1024)
-  expect(whole.trimEnd()).toMatch(
-    accept === 'text/event-stream' ? /event: complete\ndata:$/ : /\}$/,
-  )
-  await stopping
-})
+    expect(whole.length).toBeGreaterThan(6 * 1024 * 1024)
+    expect(whole.trimEnd()).toMatch(
+      accept === 'text/event-stream' ? /event: complete\ndata:$/ : /\}$/,
+    )
+    await stopping
+  },
+)
 
 async function untilDraining({ url }: TestApp): Promise<void> {
   await until(async () => (await fetch(`${url}/ready`)).status === 503)

@@ -58,17 +58,14 @@ test('a credential without an expiry starts no timer', () => {
   expect(cancel()).toBeUndefined()
 })
 
-test.for([1_000, 60 * 86_400_000])(
-  'the listener of a cancelled expiry in %i ms is not called',
-  (ms) => {
-    const listener = vi.fn()
-    const cancel = onExpiry(NOW + ms, listener)
-    vi.advanceTimersByTime(ms - 1)
+test.for([1_000, 60 * 86_400_000])('a cancelled expiry in %i ms calls no listener', (ms) => {
+  const listener = vi.fn()
+  const cancel = onExpiry(NOW + ms, listener)
+  vi.advanceTimersByTime(ms - 1)
 
-    cancel()
-    vi.advanceTimersByTime(ms)
+  cancel()
+  vi.advanceTimersByTime(ms)
 
-    expect(listener).not.toHaveBeenCalled()
-    expect(vi.getTimerCount()).toBe(0)
-  },
-)
+  expect(listener).not.toHaveBeenCalled()
+  expect(vi.getTimerCount()).toBe(0)
+})

@@ -239,21 +239,15 @@ test.for<[string, Answer, string]>([
 test.for<[number, Data]>([
   [429, { __typename: 'RateLimitedError', retryable: true }],
   [409, { __typename: 'UpstreamRejectedError', retryable: false }],
-])(
-  'without a key, HTTP %d for a group or an asset keeps its own error type',
-  async ([status, expected]) => {
-    const upstream = await scriptUpstream()
-    const app = await startApp({ UPSTREAM_URL: upstream.url })
-    upstream.intercept = () => said(status)
+])('without a key, HTTP %d for groups and assets keeps its type', async ([status, expected]) => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  upstream.intercept = () => said(status)
 
-    expect(await CREATES.AssetGroup(app)).toMatchObject(expected)
-    expect(await CREATES.Asset(app)).toMatchObject(expected)
-    expect(await CREATES.VideoTask(app)).toMatchObject({
-      code: 'OUTCOME_UNKNOWN',
-      retryable: false,
-    })
-  },
-)
+  expect(await CREATES.AssetGroup(app)).toMatchObject(expected)
+  expect(await CREATES.Asset(app)).toMatchObject(expected)
+  expect(await CREATES.VideoTask(app)).toMatchObject({ code: 'OUTCOME_UNKNOWN', retryable: false })
+})
 
 test.skipIf(isPostgres)(
   'a retryable failure that an earlier version stored is returned as OUTCOME_UNKNOWN',

@@ -12,28 +12,25 @@ const NO_KEY: Answer = { status: 403, body: { error: 'Invalid or missing API Key
 test.for([
   ['the edge', BAD_KEY],
   ['the gateway', NO_KEY],
-] as const)(
-  'after %s refuses a key, every list with that key is UNAUTHENTICATED',
-  async ([, answer]) => {
-    const upstream = await scriptUpstream()
-    upstream.intercept = ({ headers }) =>
-      headers.authorization === 'Bearer sk-bad' ? answer : undefined
-    const app = await startApp({ UPSTREAM_URL: upstream.url })
+] as const)('after %s refuses a key, its lists are UNAUTHENTICATED', async ([, answer]) => {
+  const upstream = await scriptUpstream()
+  upstream.intercept = ({ headers }) =>
+    headers.authorization === 'Bearer sk-bad' ? answer : undefined
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
 
-    await app.query(READ, {}, 'sk-bad')
-    const calls = upstream.calls.length
-    const refused = await Promise.all(LISTS.map((list) => app.query(list, {}, 'sk-bad')))
-    const others = await Promise.all(LISTS.map((list) => app.query(list, {}, 'sk-good')))
+  await app.query(READ, {}, 'sk-bad')
+  const calls = upstream.calls.length
+  const refused = await Promise.all(LISTS.map((list) => app.query(list, {}, 'sk-bad')))
+  const others = await Promise.all(LISTS.map((list) => app.query(list, {}, 'sk-good')))
 
-    for (const { errors } of refused) {
-      expect(errors).toMatchObject([
-        { message: '0-0 does not accept this API key.', extensions: { code: 'UNAUTHENTICATED' } },
-      ])
-    }
-    for (const { errors } of others) expect(errors).toBeUndefined()
-    expect(upstream.calls).toHaveLength(calls)
-  },
-)
+  for (const { errors } of refused) {
+    expect(errors).toMatchObject([
+      { message: '0-0 does not accept this API key.', extensions: { code: 'UNAUTHENTICATED' } },
+    ])
+  }
+  for (const { errors } of others) expect(errors).toBeUndefined()
+  expect(upstream.calls).toHaveLength(calls)
+})
 
 test.for<[string, Answer]>([
   ["a provider's 401", { status: 401, body: { code: 401, msg: 'no' } }],

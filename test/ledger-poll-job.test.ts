@@ -213,20 +213,23 @@ test('a terminal status ends the poll job without a reason, and notifies listene
 })
 
 // With PostgreSQL the notification of the registration may arrive at any time in between.
-test.skipIf(isPostgres)('a poll notifies listeners only if it observes a change', async () => {
-  const ledger = await openTestLedger()
-  const address = await registerTask(ledger)
-  const heard: (string | null)[] = []
-  onTestFinished(ledger.notifier.listen(address, (key) => void heard.push(key)))
+test.skipIf(isPostgres)(
+  'a poll notifies listeners only if it observes a change of status',
+  async () => {
+    const ledger = await openTestLedger()
+    const address = await registerTask(ledger)
+    const heard: (string | null)[] = []
+    onTestFinished(ledger.notifier.listen(address, (key) => void heard.push(key)))
 
-  await ledger.pollJobs.conclude(await claimOne(ledger), taskSeen('QUEUED'), nextPoll(0))
-  await ledger.pollJobs.conclude(await claimOne(ledger), null, nextPoll(0))
-  const before = [...heard]
-  await ledger.pollJobs.conclude(await claimOne(ledger), taskSeen('RUNNING'), nextPoll(0))
+    await ledger.pollJobs.conclude(await claimOne(ledger), taskSeen('QUEUED'), nextPoll(0))
+    await ledger.pollJobs.conclude(await claimOne(ledger), null, nextPoll(0))
+    const before = [...heard]
+    await ledger.pollJobs.conclude(await claimOne(ledger), taskSeen('RUNNING'), nextPoll(0))
 
-  expect(before).toEqual([])
-  expect(heard).toEqual(['cgt-1'])
-})
+    expect(before).toEqual([])
+    expect(heard).toEqual(['cgt-1'])
+  },
+)
 
 test('a terminal status ends only its own poll job, and other poll jobs keep the credential', async () => {
   const dataDir = temporaryFolder()
