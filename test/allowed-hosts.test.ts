@@ -51,7 +51,7 @@ const FOREIGN = [
 test.for([
   ['the sandbox', SANDBOX],
   ['anonymous mode', ANONYMOUS],
-] as const)('with %s a request to a host that is not loopback is refused', async ([, settings]) => {
+] as const)('with %s, a request to a non-loopback host is refused', async ([, settings]) => {
   const app = await startApp(settings)
 
   for (const host of LOOPBACK) {
@@ -66,7 +66,7 @@ test.for([
   }
 })
 
-test('the refusal says what was refused and which setting accepts more', async () => {
+test('the error message names the refused host and the ALLOWED_HOSTS setting', async () => {
   const app = await startApp(ANONYMOUS)
   const error = {
     message: expect.stringMatching(/"evil\.example".+ALLOWED_HOSTS/),
@@ -92,7 +92,7 @@ test('a refused mutation in anonymous mode does not reach 0-0', async () => {
   expect(upstream.calls).toHaveLength(1)
 })
 
-test('a request that names no host is refused', async () => {
+test('a request without a Host header is refused', async () => {
   const app = await startApp(ANONYMOUS)
 
   const old = await send(app.url, ['GET /graphql?query={__typename} HTTP/1.0', '', ''])
@@ -102,7 +102,7 @@ test('a request that names no host is refused', async () => {
   expect((await send(app.url, withoutHost)).status).toBe(403)
 })
 
-test('a target in absolute form counts as well as the header', async () => {
+test('the host of an absolute-form request target is checked too', async () => {
   const app = await startApp(ANONYMOUS)
   const get = async (target: string) =>
     (
@@ -119,7 +119,7 @@ test('a target in absolute form counts as well as the header', async () => {
   expect(await get('http://localhost/metrics')).toBe(200)
 })
 
-test('the names in ALLOWED_HOSTS are accepted too, with a port only on that port', async () => {
+test('hosts in ALLOWED_HOSTS are accepted, and an entry with a port allows only that port', async () => {
   const app = await startApp({
     ...ANONYMOUS,
     ALLOWED_HOSTS: 'App.Example.com., other.example.com:8080,[FD00::1], 192.168.0.7',
@@ -146,7 +146,7 @@ test('the names in ALLOWED_HOSTS are accepted too, with a port only on that port
 test.for([
   ['pass-through mode', PASS_THROUGH],
   ['JWT mode', JWT],
-] as const)('in %s any host is accepted, unless ALLOWED_HOSTS is set', async ([, settings]) => {
+] as const)('in %s, any host is accepted unless ALLOWED_HOSTS is set', async ([, settings]) => {
   const open = await startApp(settings)
   const closed = await startApp({ ...settings, ALLOWED_HOSTS: 'app.example.com' })
 
@@ -156,7 +156,7 @@ test.for([
   expect(await statusOfPost(closed.url, 'app.example.com')).toBe(200)
 })
 
-test('probes call the process by its address', async () => {
+test('/health and /ready accept any host, /metrics does not', async () => {
   const app = await startApp(ANONYMOUS)
   const get = async (path: string) =>
     (
@@ -230,7 +230,7 @@ async function statusOfUpgrade(url: string, host: string): Promise<number> {
   return (await send(url, upgrade(host))).status
 }
 
-/** Sends these lines as they are; gives the answer once the connection has ended, or its head when it was upgraded. */
+/** Sends raw HTTP lines. Resolves when the connection ends, or after the response head of an upgrade. */
 async function send(url: string, lines: string[]): Promise<{ status: number; body: string }> {
   const socket = connect(Number(new URL(url).port), '127.0.0.1')
   await once(socket, 'connect')

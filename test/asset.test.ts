@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { startApp, until } from './support/app.ts'
 import { envelope, scriptUpstream } from './support/upstream.ts'
 
-test('what 0-0 leaves out of its answer to a create is what was asked for', async () => {
+test('fields missing from the create response of 0-0 are filled from the input', async () => {
   const upstream = await scriptUpstream()
   upstream.intercept = ({ method, path }) => {
     if (method !== 'POST') return undefined
@@ -43,7 +43,7 @@ test('what 0-0 leaves out of its answer to a create is what was asked for', asyn
   })
 })
 
-test('what 0-0 says in its answer to a create counts more than what was asked for', async () => {
+test('fields in the create response of 0-0 take precedence over the input', async () => {
   const upstream = await scriptUpstream()
   upstream.intercept = ({ method }) =>
     method === 'POST'
@@ -64,7 +64,7 @@ test('what 0-0 says in its answer to a create counts more than what was asked fo
   })
 })
 
-test('what was not asked for and is not said is null', async () => {
+test('an optional field missing from both the input and the create response is null', async () => {
   const upstream = await scriptUpstream()
   upstream.intercept = ({ method, path }) => {
     if (method !== 'POST') return undefined
@@ -83,7 +83,7 @@ test('what was not asked for and is not said is null', async () => {
   expect(data?.createAsset).toEqual({ name: null, type: 'IMAGE' })
 })
 
-test('an asset of which 0-0 does not say the group has none, and nothing is asked for it', async () => {
+test('an asset without a group id has a null group, and no request is sent for the group', async () => {
   const upstream = await scriptUpstream()
   upstream.intercept = () => envelope({ asset_id: 'Asset-1', status: 'Active' })
   const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -97,7 +97,7 @@ test('an asset of which 0-0 does not say the group has none, and nothing is aske
   expect(upstream.calls).toHaveLength(1)
 })
 
-test("the assets of a group are its own, of the group's platform, filtered by state", async () => {
+test('assetGroup.assets lists only assets of that group and platform, filtered by status', async () => {
   const upstream = await scriptUpstream()
   upstream.groups.add('group-2')
   const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -131,7 +131,7 @@ test("the assets of a group are its own, of the group's platform, filtered by st
   expect(data?.assetGroup.active.nodes).toEqual([{ assetId: mine[0] }])
 })
 
-test('a task read under two models at once is asked for under both', async () => {
+test('a task queried under two models is read once per model', async () => {
   const upstream = await scriptUpstream()
   upstream.tasks.set('cgt-1', { status: 'running', model: null })
   const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -153,7 +153,7 @@ test('a task read under two models at once is asked for under both', async () =>
   ])
 })
 
-test('a group, which may change at any time, is asked for each time', async () => {
+test('a group is read from 0-0 for every query, because it may change at any time', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
 
@@ -164,7 +164,7 @@ test('a group, which may change at any time, is asked for each time', async () =
   expect(upstream.calls).toHaveLength(2)
 })
 
-test('a create by nobody known is refused before its input is looked at', async () => {
+test('a create without credentials is refused before its input is validated', async () => {
   const app = await startApp({ UPSTREAM_URL: 'http://127.0.0.1:1' })
   const fields = [
     'createAssetGroup(input: { name: " " }) { __typename }',
@@ -178,7 +178,7 @@ test('a create by nobody known is refused before its input is looked at', async 
   }
 })
 
-test('every issue of a group is named at once, and nothing is sent', async () => {
+test('all issues of an asset group input are reported together, and nothing is sent to 0-0', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
 
@@ -201,7 +201,7 @@ test('every issue of a group is named at once, and nothing is sent', async () =>
   expect(upstream.calls).toEqual([])
 })
 
-test('a group is kept under its own id, beside others', async () => {
+test('two groups with the same name are stored under different ids', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   const create = 'mutation { createAssetGroup(input: { name: "G" }) { ... on AssetGroup { id } } }'
@@ -215,7 +215,7 @@ test('a group is kept under its own id, beside others', async () => {
   expect(new Set(ids).size).toBe(2)
 })
 
-test('what is no id of a group is the only issue of an asset that is otherwise good', async () => {
+test('a groupId of another type is the only issue of an otherwise valid asset input', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
 

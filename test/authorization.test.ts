@@ -69,7 +69,7 @@ test.for(['bearer sk-key', 'BEARER  sk-key', '  Bearer sk-key  '])(
   },
 )
 
-test('without Authorization, or with an empty one, no credential came', async () => {
+test('a blank Authorization value is reported as a missing credential', async () => {
   const app = await startApp({ UPSTREAM_URL })
 
   for (const authorization of ['', '  ']) {
@@ -78,7 +78,7 @@ test('without Authorization, or with an empty one, no credential came', async ()
   }
 })
 
-test('what needs no credential is answered whatever Authorization says', async () => {
+test('a field that needs no credential ignores an invalid Authorization header', async () => {
   const app = await startApp({ UPSTREAM_URL })
 
   expect(await overHttp(app, 'Basic c2stc2VjcmV0', '{ __typename }')).toEqual({
@@ -95,7 +95,7 @@ async function overHttp({ url }: TestApp, authorization: string, query = QUERY) 
   return response.json()
 }
 
-/** The result of the query after a connection_init with this. */
+/** Result of the query over a WebSocket whose connection_init carries this Authorization value. */
 async function overWebSocket({ url }: TestApp, authorization: string) {
   const peer = await initiate(url, { type: 'connection_init', payload: { authorization } })
   peer.send({ id: '1', type: 'subscribe', payload: { query: QUERY } })

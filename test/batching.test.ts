@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { startApp } from './support/app.ts'
 import { scriptUpstream } from './support/upstream.ts'
 
-test('one asset named fifty times, each with its group, costs two upstream reads', async () => {
+test('fifty aliases of one asset and its group cost two upstream requests', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
   const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -21,14 +21,14 @@ test('one asset named fifty times, each with its group, costs two upstream reads
   ])
 })
 
-test('twenty assets in four groups cost twenty-four reads, in two waves', async () => {
+test('twenty assets in four groups cost twenty-four upstream requests, in two batches', async () => {
   const upstream = await scriptUpstream()
   for (let index = 0; index < 20; index += 1) {
     upstream.groups.add(`group-${index % 4}`)
     upstream.assets.set(`Asset-${index}`, { status: 'Active', group: `group-${index % 4}` })
   }
-  const wave = heldBack(20, '/v1/assets/')
-  upstream.intercept = wave.hold
+  const batch = heldBack(20, '/v1/assets/')
+  upstream.intercept = batch.hold
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   const ids = Array.from(upstream.assets.keys(), (id) => `Asset:JIMENG:${id}`)
 
@@ -37,14 +37,14 @@ test('twenty assets in four groups cost twenty-four reads, in two waves', async 
     { ids },
   )
 
-  // No asset was answered before all twenty had been asked for: they left together.
-  expect(wave.complete()).toBe(true)
+  // All twenty assets were requested before the first response: the requests are concurrent.
+  expect(batch.complete()).toBe(true)
   expect(data?.nodes).toHaveLength(20)
   expect(upstream.callsTo('GET /v1/assets/')).toHaveLength(20)
   expect(upstream.callsTo('GET /v1/asset-groups/')).toHaveLength(4)
 })
 
-test('an asset that is named again deeper in the document is not read again', async () => {
+test('an asset selected again deeper in the document is not read again', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
   const app = await startApp({ UPSTREAM_URL: upstream.url, TERMINAL_TTL_SECONDS: '0.001' })
@@ -67,7 +67,7 @@ test.each([
   ['0', 3],
   ['300', 1],
 ])(
-  'TERMINAL_TTL_SECONDS=%s: three queries of an ACTIVE asset cost %i reads',
+  'with TERMINAL_TTL_SECONDS=%s, three queries of an ACTIVE asset cost %i upstream requests',
   async (ttl, reads) => {
     const upstream = await scriptUpstream()
     upstream.assets.set('Asset-1', { status: 'Active' })
@@ -80,7 +80,7 @@ test.each([
   },
 )
 
-test('two operations that read one asset at the same moment with one key cost one read', async () => {
+test('concurrent operations that read one asset with the same key share one upstream request', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })
   upstream.assets.set('Asset-2', { status: 'Processing' })
@@ -102,7 +102,7 @@ test('two operations that read one asset at the same moment with one key cost on
   expect(upstream.callsTo('GET /v1/assets/Asset-1')).toHaveLength(1)
 })
 
-test('two keys never share an answer', async () => {
+test('operations with different keys never share an upstream response', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
   const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -115,7 +115,7 @@ test('two keys never share an answer', async () => {
   expect(keys.sort()).toEqual(['Bearer sk-one', 'Bearer sk-three', 'Bearer sk-two'])
 })
 
-test('what can no longer change is answered without asking again; what can is asked for', async () => {
+test('an asset in a terminal status is served from the cache, other assets are read again', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
   upstream.assets.set('Asset-2', { status: 'Processing' })
@@ -131,7 +131,7 @@ test('what can no longer change is answered without asking again; what can is as
   expect(upstream.callsTo('GET /v1/assets/Asset-2')).toHaveLength(2)
 })
 
-/** Holds answers to paths that begin with `prefix` back until `count` of them have been asked for, or for a second. */
+/** Delays responses to paths that begin with `prefix` until `count` of them are requested, or for one second. */
 function heldBack(count: number, prefix: string) {
   const all = Promise.withResolvers<undefined>()
   let asked = 0

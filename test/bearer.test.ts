@@ -41,18 +41,18 @@ test.for([
   expect(await passThrough(authorization).catch(() => null)).toBeNull()
 })
 
-test('in anonymous mode everybody is the same tenant, which no key leads to', async () => {
+test('in anonymous mode all requests have the same tenant, with or without a key', async () => {
   const anonymous = createAuthenticate({
     config: { mode: 'ANONYMOUS', upstreamApiKey: 'sk-held' },
     tenantOf,
   })
 
-  const everybody = {
+  const identity = {
     tenant: 'tenant of ["anonymous"]',
     credential: 'sk-held',
     isShared: false,
     expiresAt: null,
   }
-  expect(await anonymous(null)).toEqual(everybody)
-  expect(await anonymous('Bearer sk-a')).toEqual(everybody)
+  expect(await anonymous(null)).toEqual(identity)
+  expect(await anonymous('Bearer sk-a')).toEqual(identity)
 })

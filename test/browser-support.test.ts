@@ -4,7 +4,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { temporaryFolder } from './support/app.ts'
 import { openBrowser } from './support/browser.ts'
 
-test('Chromium starts although another user unpacked one into the temporary folder', async () => {
+test('Chromium starts when the temporary folder has an unreadable chromium file', async () => {
   const shared = temporaryFolder()
   writeFileSync(join(shared, 'chromium'), '', { mode: 0o000 })
   vi.stubEnv('TMPDIR', shared)

@@ -14,7 +14,7 @@ const asset: Notification = {
 }
 const group = { tenant: 't', kind: 'assetGroup', key: 'JIMENG:group-1' } as const
 
-/** What a listener for each of these targets has heard. */
+/** Registers one listener per target. `heard` has the keys that each listener received. */
 function listening(...targets: Parameters<ReturnType<typeof createChangeNotifier>['listen']>[0][]) {
   const notifier = createChangeNotifier()
   const heard = targets.map(() => [] as (string | null)[])
@@ -24,7 +24,7 @@ function listening(...targets: Parameters<ReturnType<typeof createChangeNotifier
   return { notifier, heard, leaves }
 }
 
-test('listeners of a resource and of its group get the key of the resource', () => {
+test('listeners of an entity and of its group receive the key of the entity', () => {
   const { notifier, heard } = listening(
     asset,
     asset,
@@ -43,7 +43,7 @@ test('listeners of a resource and of its group get the key of the resource', () 
   expect(heard.flat()).toEqual(Array(3).fill(asset.key))
 })
 
-test('without a group only the listeners of the resource are called', () => {
+test('a notification without a group reaches only the listeners of the entity', () => {
   const { notifier, heard } = listening(asset, group)
 
   notifier.send({ ...asset, parent: null })
@@ -59,7 +59,7 @@ test('after an interruption every listener is called with null', () => {
   expect(heard).toEqual([[null], [null], [null]])
 })
 
-test('a listener that has left is not called, and may leave twice', () => {
+test('a removed listener is not called, and removing it twice is safe', () => {
   const { notifier, heard, leaves } = listening(asset, asset, group)
   const [leaveFirst, leaveSecond, leaveGroup] = leaves
 

@@ -16,7 +16,7 @@ test.for([
   ['br', 'br', brotliDecompressSync],
   ['gzip, deflate, br', 'br', brotliDecompressSync],
   ['br;q=0.1, gzip', 'gzip', gunzipSync],
-] as const)('whoever accepts %s gets a long answer as %s', async ([accepted, coding, decode]) => {
+] as const)('Accept-Encoding "%s" encodes a response as %s', async ([accepted, coding, decode]) => {
   const app = await startApp({ UPSTREAM_URL })
 
   const plain = await post(app, LONG, {})
@@ -29,7 +29,7 @@ test.for([
 })
 
 test.for([undefined, 'identity', 'gzip;q=0', 'gzip;q=0, br;q=0, *;q=0', 'zstd'])(
-  'whoever accepts %s gets a long answer as it is',
+  'Accept-Encoding "%s" gives a large response without encoding',
   async (accepted) => {
     const app = await startApp({ UPSTREAM_URL })
 
@@ -46,7 +46,7 @@ test.for([undefined, 'identity', 'gzip;q=0', 'gzip;q=0, br;q=0, *;q=0', 'zstd'])
 )
 
 test.for(['application/json', 'application/graphql-response+json'])(
-  'an answer of type %s is compressed from 1 KiB on',
+  'a response of type %s is compressed if it has at least 1 KiB',
   async (accept) => {
     const app = await startApp({ UPSTREAM_URL })
     const headers = { accept, 'accept-encoding': 'gzip' }
@@ -63,7 +63,7 @@ test.for(['application/json', 'application/graphql-response+json'])(
   },
 )
 
-test('an event stream is not compressed, and its events come one by one', async () => {
+test('an event stream is not compressed, and each event is sent immediately', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })
   const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -89,7 +89,7 @@ test('an event stream is not compressed, and its events come one by one', async 
   expect(received).toContain('ACTIVE')
 })
 
-test('a small answer has no coding', async () => {
+test('a small response is not compressed', async () => {
   const app = await startApp({ UPSTREAM_URL })
 
   const { headers, body } = await post(app, SHORT, { 'accept-encoding': 'gzip, br' })
@@ -98,7 +98,7 @@ test('a small answer has no coding', async () => {
   expect(JSON.parse(String(body))).toEqual({ data: { __typename: 'Query' } })
 })
 
-test('the page is compressed only for whoever accepts it', async () => {
+test('the GraphiQL page is compressed only if the client accepts gzip', async () => {
   const app = await startApp({ UPSTREAM_URL })
   const get = (accepted: string) =>
     send(app, 'GET', { accept: 'text/html', 'accept-encoding': accepted })
@@ -126,7 +126,7 @@ function post(app: TestApp, query: string, headers: Record<string, string>) {
   return send(app, 'POST', { 'content-type': 'application/json', ...headers }, body)
 }
 
-/** Not `fetch`, which decodes what it gets. */
+/** Uses `request`, because `fetch` decodes the body. */
 async function send(
   { url }: TestApp,
   method: string,

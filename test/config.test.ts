@@ -24,7 +24,7 @@ test('an empty environment gives the documented defaults', () => {
   })
 })
 
-test('everything that is wrong is named at once, without repeating a value', () => {
+test('all invalid settings are reported together, without their values', () => {
   const read = () =>
     readConfig({
       PORT: 'eighty',
@@ -39,7 +39,7 @@ test('everything that is wrong is named at once, without repeating a value', () 
   expect(read).not.toThrow(/c2hvcnQ|eighty/)
 })
 
-test('a create may not wait so long that the gateway of 0-0 sends it a second time', () => {
+test('UPSTREAM_POST_TIMEOUT_MS must be below 100 s, after which the gateway of 0-0 repeats a create', () => {
   const read = (timeoutMs: string) => readConfig({ UPSTREAM_POST_TIMEOUT_MS: timeoutMs })
 
   expect(read('99999').upstreamPostTimeoutMs).toBe(99_999)
@@ -48,7 +48,7 @@ test('a create may not wait so long that the gateway of 0-0 sends it a second ti
   )
 })
 
-test('a first gap longer than the longest is refused', () => {
+test('a minimum poll interval above the maximum is refused', () => {
   const environment = { TASK_POLL_MIN_MS: '30000', TASK_POLL_MAX_MS: '20000' }
 
   expect(() => readConfig(environment)).toThrow(/TASK_POLL_MIN_MS: Longer than TASK_POLL_MAX_MS/)
@@ -83,7 +83,7 @@ test.for([
     { ...KEY, ...JWKS, ...ISSUER, ...AUDIENCE, ...CLAIM },
     { mode: 'JWT', tenantClaim: 'org' },
   ],
-] as const)('%o is the mode %o', ([environment, identity]) => {
+] as const)('%o gives the identity mode %o', ([environment, identity]) => {
   expect(readConfig(environment).identity).toMatchObject(identity)
 })
 
@@ -120,14 +120,14 @@ test.for([
   [{ ...KEY, ...ISSUER, ...AUDIENCE, JWKS_URL: 'https://me:sk-held@example.com' }, ['JWKS_URL']],
   [{ ...KEY, ...ISSUER, ...JWKS, JWT_AUDIENCE: ' ' }, ['JWT_AUDIENCE']],
   [{ ...KEY, ...AUDIENCE, ...JWKS, JWT_ISSUER: 'https://a.example ' }, ['JWT_ISSUER']],
-] as const)('%o is refused, naming %o and no key', ([environment, names]) => {
+] as const)('%o is refused with a message that names %o and no key', ([environment, names]) => {
   const message = messageOf(() => readConfig(environment))
 
   expect(message.match(/^ {2}\w+(?=: )/gm)?.map((name) => name.trim())).toEqual(names)
   expect(message).not.toContain('sk-held')
 })
 
-test('a half-configured process does not start: it says what is missing and ends with 1', async () => {
+test('a process with missing settings names them on stderr and exits with code 1', async () => {
   const env = { PATH: process.env.PATH, DATA_DIR: temporaryFolder(), PORT: '0', ...KEY, ...JWKS }
 
   const starting = promisify(execFile)(process.execPath, ['src/main.ts'], { env, timeout: 15_000 })

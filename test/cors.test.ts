@@ -18,7 +18,7 @@ const STRANGERS = [
   'null',
 ]
 
-test('a preflight of a listed origin is answered, and may be remembered for two hours', async () => {
+test('a preflight from a listed origin is allowed and can be cached for two hours', async () => {
   const app = await startApp(SETTINGS)
 
   const response = await preflight(app, ORIGIN)
@@ -36,11 +36,11 @@ test('a preflight of a listed origin is answered, and may be remembered for two 
 
 test.for<[string, RequestInit]>([
   ['a result', { body: '{"query":"{ __typename }"}' }],
-  ['a request that is refused', { body: '{' }],
-  ['a media type that is refused', { headers: { 'content-type': 'text/plain' } }],
+  ['the error of a malformed body', { body: '{' }],
+  ['the error of a wrong media type', { headers: { 'content-type': 'text/plain' } }],
   ['a stream', { body: '{"query":"{ __typename }"}', headers: { accept: 'text/event-stream' } }],
 ])(
-  'a page of a listed origin may read %s and its request id, without credentials',
+  'a page from a listed origin can read %s and its request id, without credentials',
   async ([, init]) => {
     const app = await startApp(SETTINGS)
 
@@ -55,7 +55,7 @@ test.for<[string, RequestInit]>([
   },
 )
 
-test.for(STRANGERS)('a page of %s may read nothing and open no WebSocket', async (origin) => {
+test.for(STRANGERS)('a page from %s can read no response and open no WebSocket', async (origin) => {
   const app = await startApp(SETTINGS)
 
   const responses = [await preflight(app, origin), await post(app, origin)]
@@ -67,7 +67,7 @@ test.for(STRANGERS)('a page of %s may read nothing and open no WebSocket', async
   expect(await opens(app, origin)).toBe(false)
 })
 
-test('an answer to whoever sends no Origin varies with it too', async () => {
+test('a response to a request without Origin also has Vary: Origin', async () => {
   const app = await startApp(SETTINGS)
 
   const result = await fetch(`${app.url}/graphql?query={__typename}`)
@@ -79,14 +79,14 @@ test('an answer to whoever sends no Origin varies with it too', async () => {
   expect(varyOf(page)).toContain('origin')
 })
 
-test('without a list no origin is named', async () => {
+test('without CORS_ORIGINS no response has CORS headers', async () => {
   const app = await startApp({ UPSTREAM_URL: 'http://127.0.0.1:1' })
 
   expect(corsHeaders(await preflight(app, ORIGIN))).toEqual({})
   expect(corsHeaders(await post(app, ORIGIN))).toEqual({})
 })
 
-test('a WebSocket of the own origin is one of the same host and port', async () => {
+test('without CORS_ORIGINS a WebSocket is accepted only from the same host and port', async () => {
   const app = await startApp({ UPSTREAM_URL: 'http://127.0.0.1:1' })
   const { port } = new URL(app.url)
 

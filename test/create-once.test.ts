@@ -15,7 +15,7 @@ type TaskCreate = Create<'videoTask'>
 const CREATED = { key: 'cgt-1', snapshot: taskSeen('QUEUED') }
 const ORIGIN = { model: 'seedance-2-0', request: null }
 
-/** A create of a task, under the key `k` unless told otherwise. */
+/** A create of a video task, by default under the idempotency key `k`. */
 function taskCreate(send: TaskCreate['send'], more: Partial<TaskCreate> = {}): TaskCreate {
   return {
     kind: 'videoTask',
@@ -27,7 +27,7 @@ function taskCreate(send: TaskCreate['send'], more: Partial<TaskCreate> = {}): T
   }
 }
 
-/** A create that leaves and then ends so. */
+/** A `send` function that calls `onSent` and then returns or throws as `end` does. */
 const sent =
   (end: () => typeof CREATED): TaskCreate['send'] =>
   async ({ onSent }) => {
@@ -41,7 +41,7 @@ const fail = (error: unknown) =>
     throw error
   })
 
-/** What creates are given, with the ledger as it is or with some of its calls replaced. */
+/** The context of a create. `replaced` overrides methods of the ledger. */
 function contextOf(ledger: Ledger, replaced: Partial<Ledger> = {}, signal?: AbortSignal) {
   const errors: unknown[] = []
   const background: Promise<unknown>[] = []
@@ -64,7 +64,7 @@ function contextOf(ledger: Ledger, replaced: Partial<Ledger> = {}, signal?: Abor
   return { context, errors, background }
 }
 
-const away = () => Promise.reject(new LedgerUnavailable('AWAY'))
+const rejectUnavailable = () => Promise.reject(new LedgerUnavailable('AWAY'))
 
 async function failureOf(creating: Promise<unknown>) {
   const error = await creating.then(
@@ -74,14 +74,14 @@ async function failureOf(creating: Promise<unknown>) {
   return error instanceof RequestError && !(error instanceof UpstreamError) ? error.failure : error
 }
 
-test('what was created is given at once when the ledger is away, and recorded later', async () => {
+test('while the ledger is unavailable, a create returns immediately and is recorded later', async () => {
   const ledger = await openTestLedger()
   const persisted: unknown[] = []
   const back = Promise.withResolvers<void>()
   let attempts = 0
   const register: Ledger['register'] = (address, registration) => {
     attempts += 1
-    return attempts === 1 ? away() : ledger.register(address, registration)
+    return attempts === 1 ? rejectUnavailable() : ledger.register(address, registration)
   }
   const { context, errors, background } = contextOf(ledger, {
     register,
@@ -115,7 +115,7 @@ test('what was created is given at once when the ledger is away, and recorded la
   expect(await createOnce(taskCreate(succeed), context)).toMatchObject({ key: 'cgt-1', seq: 1 })
 })
 
-test('what was created is given as the ledger has recorded it', async () => {
+test('a create returns the entity as the ledger recorded it', async () => {
   const ledger = await openTestLedger()
 
   const created = await createOnce(taskCreate(succeed), contextOf(ledger).context)
@@ -123,7 +123,7 @@ test('what was created is given as the ledger has recorded it', async () => {
   expect(created).toEqual(await ledger.find(taskAddress(ledger)))
 })
 
-test('a ledger that does not answer keeps nobody waiting for more than 2 seconds', async () => {
+test('a create waits at most 2 seconds for a ledger that does not respond', async () => {
   const ledger = await openTestLedger()
   const answer = Promise.withResolvers<never>()
   const { context, errors } = contextOf(ledger, { register: () => answer.promise })
@@ -138,20 +138,24 @@ test('a ledger that does not answer keeps nobody waiting for more than 2 seconds
 })
 
 test.for<[string, TaskCreate['send'], object]>([
-  ['was not sent', () => Promise.reject(new TypeError('x')), { failed: 'INTERNAL' }],
+  ['not sent', () => Promise.reject(new TypeError('x')), { failed: 'INTERNAL' }],
   [
-    'was refused for the balance',
+    'insufficient balance',
     fail(new UpstreamError('PAYMENT_REQUIRED')),
     { failed: 'PAYMENT_REQUIRED' },
   ],
-  ['was refused for good', fail(new UpstreamError('NOT_FOUND')), { failed: 'NOT_FOUND' }],
-  ['is unknown', fail(new UpstreamError('OUTCOME_UNKNOWN')), { failed: 'OUTCOME_UNKNOWN' }],
-])('what %s is written later when the ledger is away', async ([, send, expected]) => {
+  ['permanent failure', fail(new UpstreamError('NOT_FOUND')), { failed: 'NOT_FOUND' }],
+  ['unknown', fail(new UpstreamError('OUTCOME_UNKNOWN')), { failed: 'OUTCOME_UNKNOWN' }],
+])('outcome "%s" is recorded later during a ledger outage', async ([, send, expected]) => {
   const ledger = await openTestLedger()
   const persisted: unknown[] = []
   const { idempotencyRecords } = ledger
   const { context, background } = contextOf(ledger, {
-    idempotencyRecords: { ...idempotencyRecords, release: away, finish: away },
+    idempotencyRecords: {
+      ...idempotencyRecords,
+      release: rejectUnavailable,
+      finish: rejectUnavailable,
+    },
     async persist<T>(created: unknown): Promise<T> {
       persisted.push(created)
       return undefined as T
@@ -164,7 +168,7 @@ test.for<[string, TaskCreate['send'], object]>([
   expect(persisted).toEqual([{ kind: 'videoTask', ...expected }])
 })
 
-test('the caller gets its error also when writing the outcome breaks, which is reported', async () => {
+test('an error while recording the outcome is reported, and the caller receives the original error', async () => {
   const ledger = await openTestLedger()
   const fault = new TypeError('broken')
   const broken = () => Promise.reject(fault)
@@ -186,7 +190,7 @@ test('the caller gets its error also when writing the outcome breaks, which is r
   expect(errors).toContain(fault)
 })
 
-test('a fault of ours after sending is told as such, and leaves the outcome unknown', async () => {
+test('an internal error after sending is thrown, and leaves the outcome unknown', async () => {
   const ledger = await openTestLedger()
   const { context } = contextOf(ledger)
   const fault = new TypeError('broken')
@@ -202,7 +206,7 @@ test('a fault of ours after sending is told as such, and leaves the outcome unkn
   })
 })
 
-test('a fault of ours while recording leaves the outcome unknown', async () => {
+test('an internal error while recording leaves the outcome unknown', async () => {
   const ledger = await openTestLedger()
   const fault = new TypeError('broken')
   let persisted = 0
@@ -222,7 +226,7 @@ test('a fault of ours while recording leaves the outcome unknown', async () => {
   expect(again).toMatchObject({ code: 'OUTCOME_UNKNOWN' })
 })
 
-test('an unknown outcome keeps the message it came with', async () => {
+test('an OUTCOME_UNKNOWN failure keeps the message of the upstream error', async () => {
   const ledger = await openTestLedger()
   const { context } = contextOf(ledger)
   const unknown = new UpstreamError('OUTCOME_UNKNOWN', { reason: 'a provider answered HTTP 401' })
@@ -232,7 +236,7 @@ test('an unknown outcome keeps the message it came with', async () => {
   expect(first).toEqual({ code: 'OUTCOME_UNKNOWN', message: unknown.message, retryable: false })
 })
 
-test('another answer that proves nothing is told in the message', async () => {
+test('an upstream error after which the create may be done is OUTCOME_UNKNOWN with its message', async () => {
   const ledger = await openTestLedger()
   const { context } = contextOf(ledger)
   const limited = new UpstreamError('RATE_LIMITED', { mayBeDone: true })
@@ -247,7 +251,7 @@ test('another answer that proves nothing is told in the message', async () => {
   })
 })
 
-test('a refusal of ours, also after sending, gives the key back', async () => {
+test('a request error releases the idempotency key, even after sending', async () => {
   const ledger = await openTestLedger()
   const { context } = contextOf(ledger)
   const refusal = new RequestError({ code: 'SERVICE_UNAVAILABLE', message: 'x', retryable: true })
@@ -259,7 +263,7 @@ test('a refusal of ours, also after sending, gives the key back', async () => {
   expect(again.key).toBe('cgt-1')
 })
 
-test('a sender that has gone leaves the outcome unknown', async () => {
+test('a sender that stops extending its lease leaves the outcome unknown', async () => {
   const clock = stopClock()
   const ledger = await openTestLedger()
   const { context } = contextOf(ledger)
@@ -288,7 +292,7 @@ test('a sender that has gone leaves the outcome unknown', async () => {
   await first
 })
 
-test('what was created and is not in the ledger is a fault', async () => {
+test('a repeat fails if the created entity is missing from the ledger', async () => {
   const ledger = await openTestLedger()
   const { context } = contextOf(ledger)
   await createOnce(taskCreate(succeed), context)
@@ -299,7 +303,7 @@ test('what was created and is not in the ledger is a fault', async () => {
   expect(again).toEqual(new Error('What k created is not in the ledger.'))
 })
 
-test('a repeat that waits ends when its caller leaves, and looks ever less often', async () => {
+test('a waiting repeat polls with growing intervals, and ends when its client disconnects', async () => {
   const ledger = await openTestLedger()
   const gate = Promise.withResolvers<typeof CREATED>()
   const begun = Promise.withResolvers<void>()
@@ -311,10 +315,10 @@ test('a repeat that waits ends when its caller leaves, and looks ever less often
     contextOf(ledger).context,
   )
   await begun.promise
-  let looks = 0
+  let polls = 0
   const leaving = new AbortController()
   const begin: Ledger['idempotencyRecords']['begin'] = (key, fingerprint) => {
-    looks += 1
+    polls += 1
     return ledger.idempotencyRecords.begin(key, fingerprint)
   }
   const { context } = contextOf(
@@ -327,14 +331,14 @@ test('a repeat that waits ends when its caller leaves, and looks ever less often
   await pause(600)
   leaving.abort()
 
-  // At 0, 25, 75, 175, 375 and 775 ms.
+  // The repeat polls after 0, 25, 75, 175, 375 and 775 ms.
   expect(await repeat).toMatchObject({ name: 'AbortError' })
-  expect(looks).toBeLessThanOrEqual(6)
+  expect(polls).toBeLessThanOrEqual(6)
   gate.resolve(CREATED)
   await first
 })
 
-test('a create that is over keeps no timer', async () => {
+test('a finished create leaves no timer', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
   onTestFinished(() => void vi.useRealTimers())
   const ledger = await openTestLedger()
@@ -355,7 +359,7 @@ test('a create that is over keeps no timer', async () => {
   expect(vi.getTimerCount()).toBe(before)
 })
 
-test('the order of fields makes no other request, the order of a list does', async () => {
+test('the order of fields does not change the fingerprint of a request, the order of a list does', async () => {
   const ledger = await openTestLedger()
   const { context } = contextOf(ledger)
   const withOptions = (providerOptions: unknown) =>

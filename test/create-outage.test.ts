@@ -18,7 +18,7 @@ interface Outage {
   what: string
   answer: Answer | 'reset' | undefined
   first: Data
-  /** The answer to the same call when the database is back. */
+  /** The response to the same mutation after the outage. */
   again: Data
   creates: number
 }
@@ -28,7 +28,7 @@ const NO_BALANCE: Answer = { status: 402, body: { detail: 'insufficient balance'
 test.for<Outage>([
   {
     kind: 'VideoTask',
-    what: 'no balance',
+    what: 'insufficient balance',
     answer: NO_BALANCE,
     first: { code: 'PAYMENT_REQUIRED' },
     again: { id: 'VideoTask:cgt-2' },
@@ -36,7 +36,7 @@ test.for<Outage>([
   },
   {
     kind: 'Asset',
-    what: 'no balance',
+    what: 'insufficient balance',
     answer: NO_BALANCE,
     first: { code: 'PAYMENT_REQUIRED' },
     again: { id: 'Asset:JIMENG:Asset-2' },
@@ -44,7 +44,7 @@ test.for<Outage>([
   },
   {
     kind: 'VideoTask',
-    what: 'a reset',
+    what: 'a connection reset',
     answer: 'reset',
     first: { code: 'OUTCOME_UNKNOWN' },
     again: { code: 'OUTCOME_UNKNOWN' },
@@ -52,7 +52,7 @@ test.for<Outage>([
   },
   {
     kind: 'AssetGroup',
-    what: 'a refusal',
+    what: 'a rejection',
     answer: { status: 400, body: { message: 'no' } },
     first: { code: 'UPSTREAM_REJECTED' },
     again: { code: 'UPSTREAM_REJECTED' },
@@ -67,7 +67,7 @@ test.for<Outage>([
     creates: 1,
   },
 ])(
-  'a create of $kind that meets $what while the database is away is answered at once and recorded later',
+  'a create of $kind that ends with $what during a database outage responds at once and is recorded later',
   { timeout: 60_000 },
   async ({ kind, answer, first, again, creates }) => {
     const postgres = await startPostgres()
@@ -109,7 +109,7 @@ async function create(app: TestApp, kind: keyof typeof CREATES): Promise<Data> {
   return data?.answer ?? errors?.[0]?.extensions
 }
 
-/** The state of the one create; undefined when its key was given back. */
+/** State of the only idempotency record; undefined after its key was released. */
 async function stateOf(url: string): Promise<string | undefined> {
   const client = new Client({ connectionString: url })
   await client.connect()

@@ -22,7 +22,7 @@ const PREVIEW = `query ($input: CreateVideoTaskInput!) { previewVideoTask(input:
 } }`
 const PICTURE = { groupId: 'group-1', url: 'https://example.com/a.png' }
 
-test('a group is created with what was given, and listed', async () => {
+test('an asset group is created from the input, and then listed', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
 
@@ -42,7 +42,7 @@ test('a group is created with what was given, and listed', async () => {
   expect(lists.data?.assetGroups).toEqual({ totalCount: 1, nodes: [{ id }] })
 })
 
-test('an asset is registered in the group that either form of id names', async () => {
+test('an asset is created in the group and on the platform that the global id names', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
 
@@ -67,7 +67,7 @@ test('an asset is registered in the group that either form of id names', async (
   })
 })
 
-test('every issue of an asset is named at once, and nothing is sent', async () => {
+test('all issues of an asset input are reported together, and nothing is sent to 0-0', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
 
@@ -84,7 +84,7 @@ test('every issue of an asset is named at once, and nothing is sent', async () =
 })
 
 test.for(['ftp://example.com/a.png', 'example.com/a.png', 'javascript:alert(1)', ''])(
-  'the url %j is an issue beside the others, as a variable and inline',
+  'the invalid url %j is reported together with other issues, as a variable and inline',
   async (url) => {
     const upstream = await scriptUpstream()
     const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -110,7 +110,7 @@ test.for(['ftp://example.com/a.png', 'example.com/a.png', 'javascript:alert(1)',
   },
 )
 
-test('the url of a resource that is none is an issue beside the others', async () => {
+test('an invalid url of a resource is reported together with other issues', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   const resources = [
@@ -128,7 +128,7 @@ test('the url of a resource that is none is an issue beside the others', async (
   expect(upstream.calls).toEqual([])
 })
 
-test('a url that is not even a text is refused before the create is looked at', async () => {
+test('a url that is not a string is refused before the mutation is executed', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
 
@@ -146,37 +146,37 @@ test.for<[string, Answer | 'reset', Data]>([
     { __typename: 'NotFoundError', code: 'NOT_FOUND', retryable: false },
   ],
   [
-    'no balance',
+    'insufficient balance',
     { status: 402, body: { detail: 'insufficient balance' } },
     { __typename: 'PaymentRequiredError', code: 'PAYMENT_REQUIRED', retryable: false },
   ],
   [
-    'too many calls, with a pause asked for',
+    'HTTP 429 with Retry-After',
     { status: 429, headers: { 'retry-after': '7' }, body: { error: 'Too many requests' } },
     { __typename: 'RateLimitedError', retryable: true, retryAfterSeconds: 7 },
   ],
   [
-    'too many calls, without a word on how long',
+    'HTTP 429 without Retry-After',
     { status: 429, body: { detail: 'limited' } },
     { __typename: 'RateLimitedError', retryable: true, retryAfterSeconds: 5 },
   ],
   [
-    'a refusal under HTTP 200',
+    'an error envelope with HTTP 200',
     { body: { code: 9003, msg: 'InvalidParameter.url: no', data: null } },
     { __typename: 'UpstreamRejectedError', retryable: false },
   ],
   [
-    'an overload before anything was done',
+    'an overload before any work was done',
     { status: 503, body: { error: { type: 'local_overload', message: 'busy' } } },
     { __typename: 'UpstreamUnavailableError', retryable: true },
   ],
   ['a bad gateway', { status: 502, body: '<html>' }, { __typename: 'OutcomeUnknownError' }],
   [
-    'a connection that breaks',
+    'a connection reset',
     'reset',
     { __typename: 'OutcomeUnknownError', code: 'OUTCOME_UNKNOWN', retryable: false },
   ],
-])('%s is answered with its own type after one attempt', async ([, answer, expected]) => {
+])('%s gives its own error type after one attempt', async ([, answer, expected]) => {
   const upstream = await scriptUpstream()
   upstream.intercept = () => answer
   const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -188,7 +188,7 @@ test.for<[string, Answer | 'reset', Data]>([
   expect(upstream.calls).toHaveLength(1)
 })
 
-test('assets are created one after another, each with its own result, in order', async () => {
+test('createAssets creates one asset at a time and returns one result per input, in order', async () => {
   const upstream = await scriptUpstream()
   let inFlight = 0
   upstream.intercept = async ({ method, body }) => {
@@ -214,7 +214,7 @@ test('assets are created one after another, each with its own result, in order',
       } }`,
       { inputs },
     )
-  // Also when the tenant asks twice at once.
+  // The creates of concurrent requests of one tenant are sequential too.
   const answers = await Promise.all([create(), create()])
 
   for (const { data } of answers) {
@@ -226,9 +226,9 @@ test('assets are created one after another, each with its own result, in order',
   }
 })
 
-test('one create that is refused for good does not lose those before it', async () => {
+test('a permanent failure in createAssets keeps the results of earlier creates', async () => {
   const upstream = await scriptUpstream()
-  // Polls of those that were created must not count.
+  // Counts only POST requests, because the created assets are polled with GET.
   upstream.intercept = ({ method }) =>
     method === 'POST' && upstream.callsTo('POST').length > 2
       ? { status: 403, body: { detail: 'api_key_spend_limit_exceeded' } }
@@ -250,7 +250,7 @@ test('one create that is refused for good does not lose those before it', async 
   expect(alone.errors?.[0]?.extensions?.code).toBe('FORBIDDEN')
 })
 
-test('creates that are still in line are not sent when their caller has left', async () => {
+test('queued creates are not sent after their client disconnects', async () => {
   const upstream = await scriptUpstream()
   const gate = Promise.withResolvers<undefined>()
   upstream.intercept = ({ method }) => (method === 'POST' ? gate.promise : undefined)
@@ -280,7 +280,7 @@ test('creates that are still in line are not sent when their caller has left', a
   expect(upstream.callsTo('POST')).toHaveLength(1)
 })
 
-test('an asset that is not what the task uses it as is an issue before it is paid for', async () => {
+test('an asset with the wrong type for its role is an issue, and no task is created', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active', asset_type: 'Video' })
   const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -297,7 +297,7 @@ test('an asset that is not what the task uses it as is an issue before it is pai
   expect(upstream.callsTo('POST')).toEqual([])
 })
 
-test('a preview of too many resources, or of too much, reads nothing and still answers', async () => {
+test('a preview with too many resources or a too long duration responds without upstream requests', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   const resources = Array(50).fill({ role: 'REFERENCE', assetId: 'Asset-1' })
@@ -314,7 +314,7 @@ test('a preview of too many resources, or of too much, reads nothing and still a
   expect(upstream.calls).toEqual([])
 })
 
-test('a task is sent once its assets are known to be ACTIVE, and remembers what it was made from', async () => {
+test('a task with ACTIVE assets is sent to 0-0, and keeps its input', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('asset-low', { status: 'Active' })
   const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -364,7 +364,7 @@ const FAULTY = {
   ],
 }
 
-test('every issue of a task is named at once, each with its path; a preview names the same', async () => {
+test('all issues of a task input are reported together with their paths, and a preview reports the same', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
 
@@ -388,7 +388,7 @@ test('every issue of a task is named at once, each with its path; a preview name
   expect(upstream.calls).toEqual([])
 })
 
-test('a task with assets that are not ACTIVE is not sent; the answer names them', async () => {
+test('a task with assets that are not ACTIVE is not sent, and the error lists them', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })
   upstream.assets.set('Asset-2', { status: 'Active' })
@@ -420,7 +420,7 @@ test('a task with assets that are not ACTIVE is not sent; the answer names them'
   expect(upstream.callsTo('POST')).toEqual([])
 })
 
-test('a task with assets that wait and assets that failed cannot succeed by trying again', async () => {
+test('ASSETS_NOT_READY is not retryable if one of the assets has failed', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })
   upstream.assets.set('Asset-2', { status: 'Failed' })
@@ -441,7 +441,7 @@ test('a task with assets that wait and assets that failed cannot succeed by tryi
   })
 })
 
-test('a failed asset is an issue of the preview, and not pending', async () => {
+test('a failed asset is an issue of the preview, not a pending asset', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Failed', error: { Code: 'WidthTooSmall' } })
   upstream.assets.set('Asset-2', { status: 'Processing' })
@@ -480,7 +480,7 @@ test.for<[string, Data, Data]>([
     { duration: 5, resolution: '720p', ratio: 'adaptive' },
   ],
   ['another model', { model: 'sora-2' }, { duration: null, resolution: null, ratio: null }],
-])('a task with %s shows what was sent to 0-0', async ([, options, expected]) => {
+])('a task with %s shows the values that were sent to 0-0', async ([, options, expected]) => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   const fields = '... on VideoTask { duration resolution ratio }'
@@ -503,7 +503,7 @@ test.for<[string, Data, Data]>([
   }
 })
 
-test('a task with an asset nobody knows is not sent', async () => {
+test('a task with an unknown asset is not sent', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   const input = { prompt: 'A cat', resources: [{ role: 'FIRST_FRAME', assetId: 'Asset-9' }] }
@@ -518,7 +518,7 @@ test('a task with an asset nobody knows is not sent', async () => {
   expect(upstream.callsTo('POST')).toEqual([])
 })
 
-test('a preview of a good task says so and sends nothing that costs', async () => {
+test('a preview of a valid task is submittable, and creates nothing at 0-0', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
   const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -536,7 +536,7 @@ test('a preview of a good task says so and sends nothing that costs', async () =
   expect(upstream.callsTo('POST')).toEqual([])
 })
 
-test('a create is seen through and recorded when its caller has left', async () => {
+test('a create is completed and recorded after its client disconnects', async () => {
   const upstream = await scriptUpstream()
   const gate = Promise.withResolvers<undefined>()
   upstream.intercept = ({ method }) => (method === 'POST' ? gate.promise : undefined)

@@ -19,7 +19,7 @@ const list = async ({ query }: TestApp): Promise<Data[]> =>
   (await query(LIST)).data?.videoTasks.nodes ?? []
 const unrecorded = ({ log }: TestApp) => log.filter(({ created }) => created !== undefined)
 
-test('while another process holds the lock of the file, reads and health are answered and creates wait', async () => {
+test('while another process locks the database file, reads and health checks work and creates wait', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
   const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -47,7 +47,7 @@ test('while another process holds the lock of the file, reads and health are ans
   expect(await list(app)).toHaveLength(5)
 })
 
-test('a lock that is not released refuses the create, and says why', async () => {
+test('a create is refused with the reason if the lock is not released', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   const other = new DatabaseSync(fileOf(app))
@@ -77,7 +77,7 @@ test.for([
     },
   ],
 ] as const)(
-  'once the file is %s it is not ready within seconds, and creates are refused',
+  'after the database file is %s, the service becomes not ready and refuses creates',
   async ([, change]) => {
     const upstream = await scriptUpstream()
     const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -96,7 +96,7 @@ test.for([
   },
 )
 
-test('a waiting task is not sent while the file is away, and is sent when it is back', async () => {
+test('a waiting task is not sent while the database file is missing, and is sent once it is back', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })
   const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -118,7 +118,7 @@ test('a waiting task is not sent while the file is away, and is sent when it is 
 test.for([
   ['a create', CREATE, { kind: 'videoTask', key: expect.stringMatching(/^cgt-/) }],
   [
-    'a waiting task',
+    'the send of a waiting task',
     CREATE_WAITING,
     {
       kind: 'videoTask',
@@ -127,7 +127,7 @@ test.for([
     },
   ],
 ] as const)(
-  'stopping is bounded when the database goes while 0-0 answers %s; its id is in the log',
+  'shutdown time is bounded if the database is lost during %s, and the created id is logged',
   async ([, create, logged]) => {
     const upstream = await scriptUpstream()
     upstream.assets.set('Asset-1', { status: 'Active' })
@@ -151,7 +151,7 @@ test.for([
   },
 )
 
-test('stopping waits for a database that comes back, and what was created is recorded', async () => {
+test('shutdown waits until the database is back, and the created task is recorded', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   const file = fileOf(app)

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import { expect, onTestFinished, test } from 'vitest'
 import { type Data, temporaryFolder } from './support/app.ts'
 
-test('SIGTERM to npm start stops the service in an orderly way', async () => {
+test('SIGTERM to npm start shuts the service down gracefully', async () => {
   const npm = run('npm', ['start'], process.cwd())
   await npm.line('ready')
 
@@ -16,7 +16,7 @@ test('SIGTERM to npm start stops the service in an orderly way', async () => {
   await npm.exited
 })
 
-test('the image starts with the files that its Dockerfile copies, without a second Node', async () => {
+test('the service starts with only the files that the Dockerfile copies, without a second Node', async () => {
   const dockerfile = readFileSync('Dockerfile', 'utf8')
   const app = temporaryFolder()
   for (const [, files = ''] of dockerfile.matchAll(/^COPY (.+) \S+$/gm)) {
@@ -36,7 +36,7 @@ test('the image starts with the files that its Dockerfile copies, without a seco
   ).toEqual([])
 }, 120_000)
 
-/** A program that is started in `cwd` with a sandbox, and killed when the test ends if it still runs. */
+/** Starts a program in `cwd` with a sandbox. Kills it when the test ends if it still runs. */
 function run(program: string, args: string[], cwd: string) {
   const child = spawn(program, args, {
     cwd,
@@ -48,7 +48,7 @@ function run(program: string, args: string[], cwd: string) {
       DATA_DIR: temporaryFolder(),
     },
     stdio: ['ignore', 'pipe', 'inherit'],
-    // A process group of its own, so that what npm started ends with it.
+    // A separate process group, so that the child processes of npm are killed too.
     detached: true,
   })
   onTestFinished(() => killGroup(child.pid))
@@ -60,7 +60,7 @@ function run(program: string, args: string[], cwd: string) {
   return {
     child,
     exited,
-    /** Resolves when a line whose message begins so was logged. */
+    /** Resolves after a log line whose message starts with `begin`. */
     async line(begin: string): Promise<void> {
       while (!lines.some(({ msg }) => msg.startsWith(begin))) await once(reader, 'line')
     },
@@ -71,6 +71,6 @@ function killGroup(pid: number | undefined): void {
   try {
     if (pid !== undefined) process.kill(-pid, 'SIGKILL')
   } catch {
-    // All of it has ended already.
+    // The process group has already ended.
   }
 }

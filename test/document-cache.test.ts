@@ -7,7 +7,7 @@ import { createOperations } from '../src/telemetry/operation-observer.ts'
 import { temporaryFolder } from './support/app.ts'
 import { startProcess } from './support/process.ts'
 
-/** The handler of the service, for documents that need nothing behind it. */
+/** The GraphQL handler without any services. Suits only documents that need none. */
 function startHandler() {
   const { yoga } = createGraphQLHandler({
     services: {} as Services,
@@ -32,7 +32,7 @@ function startHandler() {
       const { schema, parse, validate } = yoga.getEnveloped({} as never)
       validate(schema, parse(query))
     },
-    /** Only a document that is kept gives the same tree twice. */
+    /** Only a cached document gives the same syntax tree twice. */
     isKept(query: string): boolean {
       const { parse } = yoga.getEnveloped({} as never)
       const [first, second] = [parse(query), parse(query)]
@@ -41,7 +41,7 @@ function startHandler() {
   }
 }
 
-test('a valid document is kept, whether it came over HTTP or a WebSocket', async () => {
+test('a valid document is cached, over HTTP and over a WebSocket', async () => {
   const { post, prepare, isKept } = startHandler()
 
   await post('{ __typename }')
@@ -52,7 +52,7 @@ test('a valid document is kept, whether it came over HTTP or a WebSocket', async
   expect(isKept('{ __typename } ')).toBe(false)
 })
 
-test('an invalid document is not kept', async () => {
+test('an invalid document is not cached', async () => {
   const { post, isKept } = startHandler()
 
   await post('{ unknown }')
@@ -61,9 +61,9 @@ test('an invalid document is not kept', async () => {
 })
 
 test.for([
-  ['16 KiB is kept', 'x', 16 * 1024, true],
-  ['more is not', 'x', 16 * 1024 + 1, false],
-  ['more is not, counted in bytes and not in characters', 'я', 16 * 1024 + 1, false],
+  ['16 KiB is cached', 'x', 16 * 1024, true],
+  ['more than 16 KiB is not cached', 'x', 16 * 1024 + 1, false],
+  ['more than 16 KiB in bytes, not in characters, is not cached', 'я', 16 * 1024 + 1, false],
 ] as const)('a document of %s', async ([, letter, bytes, kept]) => {
   const { post, isKept } = startHandler()
   const start = '{ __typename } #'
@@ -76,7 +76,7 @@ test.for([
   expect(isKept(padded)).toBe(kept)
 })
 
-test('the document used last stays when there are more than 1,000', async () => {
+test('the least recently used document is evicted above 1,000 documents', async () => {
   const { prepare, isKept } = startHandler()
   const query = (index: number) => `{ a${index}: __typename }`
 
@@ -87,10 +87,10 @@ test('the document used last stays when there are more than 1,000', async () => 
   expect([0, 1, 2, 1_000].map((index) => isKept(query(index)))).toEqual([true, false, true, true])
 })
 
-/** As many tokens as MAX_TOKENS allows: in less than 16 KiB they take half a megabyte of memory. */
+/** As many tokens as MAX_TOKENS allows. The text is below 16 KiB; parsed, it takes half a megabyte of memory. */
 const IDS = '"" '.repeat(1_900)
 
-test('a hundred documents of half a megabyte each are not all kept', async () => {
+test('a hundred documents of half a megabyte each are not all cached', async () => {
   const { prepare, isKept } = startHandler()
   const query = (index: number) => `{ nodes(ids: ["${index}" ${IDS}]) { id } }`
 
@@ -101,10 +101,10 @@ test('a hundred documents of half a megabyte each are not all kept', async () =>
 
 const REQUESTS = 1_500
 const CONCURRENCY = 10
-/** Brings a document just below MAX_BODY_BYTES. */
+/** Padding that makes a document slightly smaller than MAX_BODY_BYTES. */
 const PADDING = '#'.repeat(240_000)
 
-test('1,500 different documents of anonymous callers do not exhaust a heap of 384 MB', {
+test('1,500 different documents without credentials do not exhaust a heap of 384 MB', {
   timeout: 120_000,
 }, async () => {
   const service = await startProcess({

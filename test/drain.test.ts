@@ -9,12 +9,12 @@ import { scriptUpstream } from './support/upstream.ts'
 
 const CREATE = 'mutation { createAssetGroup(input: { name: "G" }) { __typename } }'
 const FORMS = ['application/json', 'text/event-stream']
-/** Several megabytes: more than what two sockets buffer. */
+/** The response has several megabytes, more than the buffers of two sockets hold. */
 const LONG = `{ ${Array.from({ length: 300 }, (_, index) => `a${index}: __schema { ...S }`).join(' ')} }
   fragment S on __Schema { types { name description fields { name description type { name } } } }`
 
 test.for(FORMS)(
-  'draining waits for a mutation whose token is still being checked, answered as %s',
+  'draining waits for a mutation whose token is still being verified, with a response as %s',
   async (accept) => {
     const upstream = await scriptUpstream()
     const issuer = await startIssuer()
@@ -47,7 +47,7 @@ test.for(FORMS)(
 )
 
 test.for(FORMS)(
-  'draining lets a slow reader have the whole of its answer, as %s',
+  'draining lets a slow client receive the complete response, as %s',
   async (accept) => {
     const app = await startApp({
       UPSTREAM_URL: 'http://127.0.0.1:1',
@@ -73,7 +73,7 @@ async function untilDraining({ url }: TestApp): Promise<void> {
   await until(async () => (await fetch(`${url}/ready`)).status === 503)
 }
 
-/** Gives the answer once its head has come; nothing more is read of it before somebody does. */
+/** Resolves when the response head arrives. The body stays unread until the test reads it. */
 async function post(
   { url }: TestApp,
   query: string,

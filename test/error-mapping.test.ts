@@ -8,7 +8,7 @@ function wrapped(originalError: Error): GraphQLError {
   return new GraphQLError(inner.message, { originalError: inner, path: ['asset'] })
 }
 
-test('a failure of ours keeps its message and path and gets its code and details, however often it was wrapped', () => {
+test('an UpstreamError keeps its message and path and gets its code and details, at any wrapping depth', () => {
   const onUnexpected = vi.fn()
   const map = createErrorMapper({ onUnexpected })
 
@@ -33,7 +33,7 @@ test('a failure of ours keeps its message and path and gets its code and details
   expect(onUnexpected).not.toHaveBeenCalled()
 })
 
-test('anything else is masked, and told to whoever looks after it', () => {
+test('any other error is masked, and passed to onUnexpected', () => {
   const onUnexpected = vi.fn()
   const fault = new TypeError('secret detail')
 
@@ -44,7 +44,7 @@ test('anything else is masked, and told to whoever looks after it', () => {
   expect(onUnexpected).toHaveBeenCalledWith(fault)
 })
 
-test("GraphQL's own errors pass, with a code when they have none", () => {
+test('GraphQL errors pass through, and get a code if they have none', () => {
   const map = createErrorMapper({ onUnexpected() {} })
   const coded = new GraphQLError('Syntax', { extensions: { code: 'GRAPHQL_PARSE_FAILED' } })
 
@@ -55,7 +55,7 @@ test("GraphQL's own errors pass, with a code when they have none", () => {
   expect((mapped as GraphQLError).extensions).toEqual({ code: 'BAD_USER_INPUT' })
 })
 
-test('a caller that has left is no unexpected error', () => {
+test('a client disconnect is not an unexpected error', () => {
   const onUnexpected = vi.fn()
 
   createErrorMapper({ onUnexpected })(

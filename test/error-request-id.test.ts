@@ -18,7 +18,7 @@ test.for<[what: string, query: string, code: string]>([
     'subscription { assetStatusChanged(ids: ["Asset-9"]) { current } }',
     'NOT_FOUND',
   ],
-])('the error of %s carries the request id, over every transport', async ([, query, code]) => {
+])('the error of %s has the request id, over every transport', async ([, query, code]) => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
 
@@ -33,7 +33,7 @@ test.for<[what: string, query: string, code: string]>([
   }
 })
 
-test('the error of a document that is not admitted carries the request id', async () => {
+test('the error of a document that is not a persisted document has the request id', async () => {
   const manifest = join(temporaryFolder(), 'manifest.json')
   writeFileSync(manifest, JSON.stringify({ a: '{ __typename }' }))
   const app = await startApp({
@@ -51,13 +51,13 @@ test('the error of a document that is not admitted carries the request id', asyn
   }
 })
 
-test('data without an error carries no request id', async () => {
+test('a response without errors has no request id', async () => {
   const app = await startApp({ UPSTREAM_URL: 'http://127.0.0.1:1' })
 
   expect(await app.query('{ __typename }')).toEqual({ data: { __typename: 'Query' } })
 })
 
-/** The errors of the first answer over HTTP. */
+/** The errors of the first response over HTTP. */
 async function overHttp({ url }: TestApp, query: string, accept: string): Promise<Data[]> {
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
@@ -74,7 +74,7 @@ async function overHttp({ url }: TestApp, query: string, accept: string): Promis
   return JSON.parse(json).errors
 }
 
-/** The errors of the first answer over a WebSocket. */
+/** The errors of the first response over a WebSocket. */
 async function overWebSocket({ url }: TestApp, query: string): Promise<Data[]> {
   const peer = await open(url, { headers: { 'x-request-id': ID } })
   peer.send({ type: 'connection_init', payload: { authorization: `Bearer ${KEY}` } })

@@ -10,13 +10,13 @@ import { type Data, startApp, type TestApp } from './support/app.ts'
 const folder = new URL('../examples/', import.meta.url)
 const files = readdirSync(folder).filter((name) => name.endsWith('.graphql'))
 
-test.for(files)('examples/%s asks what the schema has', (name) => {
+test.for(files)('examples/%s is valid against the schema', (name) => {
   const query = readFileSync(new URL(name, folder), 'utf8')
 
   expect(validate(schema, parse(query))).toEqual([])
 })
 
-test('the tabs of GraphiQL ask what the schema has, and leave no key in them but the sandbox its own', () => {
+test('the GraphiQL tabs are valid against the schema, and have a placeholder key without a sandbox', () => {
   const queries = tabs('http://127.0.0.1:4010').map(({ query }) => query ?? '')
 
   for (const query of queries) expect(validate(schema, parse(query))).toEqual([])
@@ -24,7 +24,7 @@ test('the tabs of GraphiQL ask what the schema has, and leave no key in them but
   expect(tabs(null)[0]?.headers).toContain('YOUR-0-0-API-KEY')
 })
 
-test('the examples run against a sandbox on another port, and streams are printed event by event', async () => {
+test('the examples run against a sandbox on another port, and print one line per event', async () => {
   const app = await startApp()
   const sample = (name: string) => `${app.sandboxUrl}/samples/${name}`
 
@@ -55,7 +55,7 @@ test('the examples run against a sandbox on another port, and streams are printe
 
 const EXAMPLE_KEY = 'sk-sandbox'
 
-/** What an example prints. */
+/** Runs an example and returns the JSON lines that it prints. */
 async function run({ url }: TestApp, name: string, ...variables: string[]): Promise<Data[]> {
   const { stdout } = await promisify(execFile)(
     process.execPath,

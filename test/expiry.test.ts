@@ -8,14 +8,14 @@ beforeEach(() => {
   onTestFinished(() => void vi.useRealTimers())
 })
 
-test('a credential has expired from the millisecond of its expiry on; one without an expiry never has', () => {
+test('a credential is expired from its expiry time on, and never without an expiry time', () => {
   expect([NOW - 1, NOW, NOW + 1, null].map(hasExpired)).toEqual([true, true, false, false])
 })
 
 test.for([
   ['in a second', 1_000],
-  ['in 60 days, which no single timer lasts', 60 * 86_400_000],
-] as const)('expiry %s is told once, and not a millisecond early', ([, ms]) => {
+  ['in 60 days, which exceeds the longest timer', 60 * 86_400_000],
+] as const)('the listener of an expiry %s is called once, and not before', ([, ms]) => {
   const listener = vi.fn()
   onExpiry(NOW + ms, listener)
 
@@ -29,7 +29,7 @@ test.for([
   expect(vi.getTimerCount()).toBe(0)
 })
 
-test('an expiry in the past is told asynchronously', () => {
+test('the listener of an expiry in the past is called asynchronously', () => {
   const listener = vi.fn()
   onExpiry(NOW - 5_000, listener)
 
@@ -51,14 +51,14 @@ test('a clock that is set back delays the expiry', () => {
   expect([early, listener.mock.calls.length]).toEqual([0, 1])
 })
 
-test('what never expires takes no timer', () => {
+test('a credential without an expiry starts no timer', () => {
   const cancel = onExpiry(null, vi.fn())
 
   expect(vi.getTimerCount()).toBe(0)
   expect(cancel()).toBeUndefined()
 })
 
-test.for([1_000, 60 * 86_400_000])('a cancelled expiry of %i ms is not told', (ms) => {
+test.for([1_000, 60 * 86_400_000])('a cancelled expiry in %i ms calls no listener', (ms) => {
   const listener = vi.fn()
   const cancel = onExpiry(NOW + ms, listener)
   vi.advanceTimersByTime(ms - 1)

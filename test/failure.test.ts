@@ -28,7 +28,7 @@ test.for<[UpstreamErrorCode, ConstructorParameters<typeof UpstreamError>[1], obj
   expect(failureOf(error)).toEqual({ code, message: error.message, ...expected })
 })
 
-test('a database that fails is SERVICE_UNAVAILABLE, and says that nothing was created', () => {
+test('a database failure is SERVICE_UNAVAILABLE, and says that nothing was created', () => {
   expect(failureOf(new LedgerUnavailable('AWAY'))).toEqual({
     code: 'SERVICE_UNAVAILABLE',
     message: 'The database of this service is away. Nothing was created at 0-0.',
@@ -36,13 +36,13 @@ test('a database that fails is SERVICE_UNAVAILABLE, and says that nothing was cr
   })
 })
 
-test('an error that is none of ours has no failure', () => {
+test('an unknown error has no failure', () => {
   for (const error of [new Error('x'), new TypeError('x'), null, undefined, 'x']) {
     expect(failureOf(error)).toBeNull()
   }
 })
 
-test('one issue is the message itself, several are counted', () => {
+test('the message has the text of a single issue, or the number of issues', () => {
   const one = invalidInput([{ path: ['resources', '0', 'url'], message: 'Wrong.' }])
   const two = invalidInput([
     { path: ['a'], message: 'x' },
@@ -65,7 +65,7 @@ test.for<Failure['code']>([
   'UPSTREAM_UNAVAILABLE',
   'OUTCOME_UNKNOWN',
   'IDEMPOTENCY_CONFLICT',
-])('a create that fails with %s answers with it', async (code) => {
+])('a create that fails with %s returns the failure', async (code) => {
   const failure = { code, message: 'x', retryable: false } as Failure
 
   expect(await orFailure(() => Promise.reject(new RequestError(failure)))).toBe(failure)
@@ -76,13 +76,13 @@ test.for<Failure['code']>([
   'FORBIDDEN',
   'UPSTREAM_PROTOCOL',
   'SERVICE_UNAVAILABLE',
-])('a create that fails with %s throws it', async (code) => {
+])('a create that fails with %s throws the failure', async (code) => {
   const refusal = new RequestError({ code, message: 'x', retryable: false } as Failure)
 
   await expect(orFailure(() => Promise.reject(refusal))).rejects.toBe(refusal)
 })
 
-test('a create that succeeds gives what it created, and one that breaks throws', async () => {
+test('a create that succeeds returns its value, and an unknown error is thrown', async () => {
   const fault = new TypeError('x')
 
   expect(await orFailure(async () => 7)).toBe(7)

@@ -6,7 +6,7 @@ import { type FeedOptions, openFeed } from '../src/resolvers/feed.ts'
 
 const DONE = { done: true, value: undefined }
 
-test('the present state of each resource comes first, and the feed ends as settled when all have settled', async () => {
+test('a feed starts with the current status of each entity, and ends when all are terminal', async () => {
   const { open, set } = scene()
   set('a', 'ACTIVE')
   set('b', 'FAILED')
@@ -23,7 +23,7 @@ test('the present state of each resource comes first, and the feed ends as settl
   expect([whileRunning, feed.endReason]).toEqual([null, 'settled'])
 })
 
-test('every change after the present state comes once and in order, also those made before it was asked for', async () => {
+test('every change after the start is delivered once and in order, also a change before the first read', async () => {
   const { open, set, listeners } = scene()
   set('a', 'UNKNOWN')
   set('a', 'PROCESSING')
@@ -43,7 +43,7 @@ test('every change after the present state comes once and in order, also those m
   expect(listeners()).toBe(0)
 })
 
-test('a finite feed goes on until the last resource has settled', async () => {
+test('a finite feed continues until the last entity is terminal', async () => {
   const { open, set } = scene()
   for (const key of ['a', 'b']) set(key, 'PROCESSING')
   const feed = await open(['a', 'b'])
@@ -60,7 +60,7 @@ test('a finite feed goes on until the last resource has settled', async () => {
   expect(await feed.next()).toEqual(DONE)
 })
 
-test('a feed that is not finite goes on when everything has settled, and takes in what is added', async () => {
+test('an infinite feed continues when all entities are terminal, and delivers new entities', async () => {
   const { open, set } = scene()
   set('a', 'ACTIVE')
   const feed = await open(['a'], { finite: false })
@@ -90,7 +90,7 @@ test('keys are read in the order in which they changed', async () => {
 })
 
 test.for(['expired', 'left', 'settled'] as const)(
-  'a feed that is ended as %s while it waits stops at once, listens no longer, and keeps that reason',
+  'ending a waiting feed as %s stops it at once, removes its listeners and keeps that reason',
   async (reason) => {
     const { open, set, listeners } = scene()
     for (const key of ['a', 'b']) set(key, 'PROCESSING')
@@ -111,7 +111,7 @@ test.for(['expired', 'left', 'settled'] as const)(
   },
 )
 
-test('`return` ends a feed because the subscriber left, and what it had not given is dropped', async () => {
+test('`return` ends a feed as left, and drops the changes not yet delivered', async () => {
   const { open, set, reads } = scene()
   set('a', 'PROCESSING')
   const feed = await open(['a'])
@@ -125,7 +125,7 @@ test('`return` ends a feed because the subscriber left, and what it had not give
   expect(reads).toEqual([])
 })
 
-test('changes that are read when the feed has ended meanwhile are not given', async () => {
+test('changes are not delivered if the feed ends while they are read', async () => {
   const gate = Promise.withResolvers<void>()
   const { open, set, transitionsAfter } = scene()
   set('a', 'PROCESSING')
@@ -146,7 +146,7 @@ test('changes that are read when the feed has ended meanwhile are not given', as
   expect(feed.endReason).toBe('expired')
 })
 
-test('a change during the reading of its key is read too', async () => {
+test('a change while its key is being read is delivered too', async () => {
   const { open, set, transitionsAfter } = scene()
   set('a', 'PROCESSING')
   let late = true
@@ -166,7 +166,7 @@ test('a change during the reading of its key is read too', async () => {
   expect(await feed.next()).toEqual(DONE)
 })
 
-test('a feed whose present state cannot be read listens no longer', async () => {
+test('a feed removes its listeners if the current status cannot be read', async () => {
   const { open, listeners } = scene()
 
   const opening = open(['a', 'b'], {
@@ -177,7 +177,7 @@ test('a feed whose present state cannot be read listens no longer', async () => 
   expect(listeners()).toBe(0)
 })
 
-test('a feed whose reading throws fails, and listens no longer', async () => {
+test('a feed fails and removes its listeners if a read throws', async () => {
   const { open, set, listeners } = scene()
   set('a', 'PROCESSING')
   const feed = await open(['a'], { transitionsAfter: () => Promise.reject(new Error('no')) })
@@ -191,7 +191,7 @@ test('a feed whose reading throws fails, and listens no longer', async () => {
   expect(await feed.next()).toEqual(DONE)
 })
 
-test('after an interruption every key is looked at again, and those that are asked for then', async () => {
+test('after an interruption the keys are listed again, and every listed key is read', async () => {
   const { open, set, notifier, reads } = scene()
   for (const key of ['a', 'b']) set(key, 'PROCESSING')
   const feed = await open(['a', 'b'], { keys: async () => ['b', 'a'] })
@@ -208,15 +208,15 @@ test('after an interruption every key is looked at again, and those that are ask
   expect(reads.map(([key]) => key)).toEqual(['b', 'a'])
 })
 
-test('an interruption during the look at the keys is followed by another look', async () => {
+test('after an interruption while the keys are listed, they are listed once more', async () => {
   const { open, set, notifier } = scene()
   set('a', 'PROCESSING')
-  let looks = 0
+  let listings = 0
   const feed = await open(['a'], {
     async keys() {
-      looks += 1
-      if (looks === 1) notifier.sendAll()
-      if (looks === 2) set('a', 'ACTIVE', false)
+      listings += 1
+      if (listings === 1) notifier.sendAll()
+      if (listings === 2) set('a', 'ACTIVE', false)
       return ['a']
     },
   })
@@ -224,11 +224,11 @@ test('an interruption during the look at the keys is followed by another look', 
   notifier.sendAll()
 
   expect((await feed.next()).value?.current).toBe('ACTIVE')
-  expect(looks).toBe(2)
+  expect(listings).toBe(2)
 })
 
 test.for(['transitions', 'keys'] as const)(
-  'while the database is unavailable %s are asked for again every half second, and nothing is lost',
+  'while the database is unavailable, %s are read again every 500 ms, and no change is lost',
   async (what) => {
     vi.useFakeTimers()
     onTestFinished(() => void vi.useRealTimers())
@@ -264,7 +264,7 @@ test.for(['transitions', 'keys'] as const)(
   },
 )
 
-test('while the database is unavailable a notification is followed at once', async () => {
+test('while the database is unavailable, a notification causes an immediate read', async () => {
   const { open, set, transitionsAfter } = scene()
   set('a', 'PROCESSING')
   let away = true
@@ -291,9 +291,9 @@ test('while the database is unavailable a notification is followed at once', asy
 })
 
 test.for([
-  ['while it waits for the database', false],
-  ['while the database is asked', true],
-] as const)('a feed that is ended %s stops at once', async ([, early]) => {
+  ['while it waits to retry a read', false],
+  ['during a read', true],
+] as const)('a feed that ends %s stops at once', async ([, early]) => {
   vi.useFakeTimers()
   onTestFinished(() => void vi.useRealTimers())
   const { open, set } = scene()
@@ -315,11 +315,11 @@ test.for([
 
 type Status = 'UNKNOWN' | 'PROCESSING' | 'ACTIVE' | 'FAILED'
 
-/** Assets of one group in memory, each change of which sends a notification unless told otherwise. */
+/** In-memory assets of one group. By default, each change sends a notification. */
 function scene() {
   const notifier = createChangeNotifier()
   const history: Transition<'asset'>[] = []
-  /** What was asked for: a key, and the `seq` after which. */
+  /** The key of each read, and the `seq` after which transitions were read. */
   const reads: [key: string, seq: number][] = []
   const last = (key: string) => history.findLast(({ entity }) => entity.key === key)
   const addressOf = (key: string): EntityRef<'asset'> => ({ tenant: 't', kind: 'asset', key })

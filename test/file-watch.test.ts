@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { watchFiles } from '../src/ledger/file-watch.ts'
 import { temporaryFolder, until } from './support/app.ts'
 
-/** Two files, and a watch of both that checks every 10 ms. */
+/** Creates two files, and a function that watches both and checks every 10 ms. */
 function watchTwo() {
   const folder = temporaryFolder()
   const paths = [join(folder, 'a'), join(folder, 'b')]
@@ -18,11 +18,11 @@ function watchTwo() {
   return { a: paths[0] as string, b: paths[1] as string, watch }
 }
 
-test('files that are written to have not moved', async () => {
+test('a write to a watched file is not a move', async () => {
   const { a, b, watch } = watchTwo()
   const { hasMoved } = watch()
   writeFileSync(a, 'more text')
-  // The second watch sees that its file is gone only after both have looked at the first.
+  // When this second watch reports its deleted file, the first watch has also checked at least once.
   const marker = watchTwo()
   const other = marker.watch()
   rmSync(marker.b)
@@ -42,7 +42,7 @@ test.for([
       renameSync(`${path}.new`, path)
     },
   ],
-] as const)('either file that is %s has moved', async ([, change]) => {
+] as const)('a watch reports a move when either file is %s', async ([, change]) => {
   for (const which of ['a', 'b'] as const) {
     const files = watchTwo()
     const { hasMoved } = files.watch()
@@ -52,7 +52,7 @@ test.for([
   }
 })
 
-test('a watch that was stopped sees nothing more', async () => {
+test('a stopped watch reports no move', async () => {
   const { a, watch } = watchTwo()
   const stopped = watch()
   const other = watch()

@@ -35,7 +35,7 @@ const DISKS = [
   },
 ]
 
-test('one kind of full disk can be tested on Linux', () => {
+test('at least one kind of full disk can be tested on Linux', () => {
   if (process.platform !== 'linux') return
   expect(DISKS.some(({ isPossible }) => isPossible)).toBe(true)
 })
@@ -54,7 +54,7 @@ async function start(disk: Disk): Promise<{ service: ServiceProcess; upstream: S
   return { service, upstream }
 }
 
-/** Fills the disk when the first create has reached 0-0, before it is answered. */
+/** Fills the disk after 0-0 receives the first create, before 0-0 responds. */
 function fillDuringCreate(upstream: ScriptedUpstream, disk: Disk, { pid }: ServiceProcess): void {
   let isFull = false
   upstream.intercept = ({ method }) => {
@@ -74,7 +74,7 @@ const list = async ({ url }: ServiceProcess): Promise<Data[]> =>
   (await ask(url, LIST)).data?.videoTasks.nodes
 
 test.for(DISKS)(
-  '$name while 0-0 answers a create: its id is answered, logged, and recorded once there is room',
+  '$name during a create: the id is returned and logged, and is recorded once there is space',
   {
     timeout: 60_000,
   },
@@ -115,7 +115,7 @@ test.for(DISKS)(
 )
 
 test.for(DISKS)(
-  '$name while 0-0 takes a waiting task: the task goes on once there is room, and never FAILED',
+  '$name while a waiting task is sent: the task continues once there is space, and is never FAILED',
   {
     timeout: 60_000,
   },
@@ -126,7 +126,7 @@ test.for(DISKS)(
     fillDuringCreate(upstream, disk, service)
 
     await ask(service.url, CREATE_WAITING)
-    // Two passes of the tracker that could not claim anything: longer than a lease lasts.
+    // Two failed passes of the tracker, which take longer than a lease.
     await until(() => errorsOf(service).filter(({ created }) => !created).length >= 2, 20_000)
     const statusWhenFull = await ready(service)
     const listedWhenFull = await list(service)

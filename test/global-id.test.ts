@@ -44,7 +44,7 @@ test.for([
   `VideoTask:${LONGEST}x`,
   `Asset:JIMENG:${LONGEST}x`,
   'Video:a',
-])('%j is no global id', (text) => {
+])('%j is not a global id', (text) => {
   expect(parseGlobalId(text)).toBeNull()
 })
 
@@ -58,12 +58,12 @@ test.for([
   ['Asset', 'VideoTask:cgt-1', null],
   ['Asset', 'a.b', null],
   ['Asset', '', null],
-] as const)('as the id of an %s on BYTEPLUS, %j is %j', ([type, id, ref]) => {
+] as const)('an %s id on BYTEPLUS: %j is parsed as %j', ([type, id, ref]) => {
   expect(parsePlatformId(type, id, 'BYTEPLUS')).toEqual(ref)
 })
 
-test('an id of another type is refused with the argument it came in and an example', () => {
-  const refusalOf = (get: () => unknown) => {
+test('an id of another type is refused with the path of the argument and an example id', () => {
+  const failureOf = (get: () => unknown) => {
     try {
       return get()
     } catch (error) {
@@ -72,11 +72,11 @@ test('an id of another type is refused with the argument it came in and an examp
   }
   const rest = 'or the id 0-0 uses: up to 128 letters, digits, "-" and "_".'
 
-  expect(refusalOf(() => getPlatformId('Asset', 'AssetGroup:JIMENG:g', 'JIMENG'))).toMatchObject({
+  expect(failureOf(() => getPlatformId('Asset', 'AssetGroup:JIMENG:g', 'JIMENG'))).toMatchObject({
     code: 'INVALID_INPUT',
     issues: [{ path: ['id'], message: `Not an id of type Asset. Give "Asset:JIMENG:…", ${rest}` }],
   })
-  expect(refusalOf(() => getPlatformId('AssetGroup', '.', 'JIMENG', ['ids', '3']))).toMatchObject({
+  expect(failureOf(() => getPlatformId('AssetGroup', '.', 'JIMENG', ['ids', '3']))).toMatchObject({
     issues: [
       {
         path: ['ids', '3'],
@@ -84,18 +84,18 @@ test('an id of another type is refused with the argument it came in and an examp
       },
     ],
   })
-  expect(refusalOf(() => getVideoTaskId('Asset:JIMENG:a'))).toMatchObject({
+  expect(failureOf(() => getVideoTaskId('Asset:JIMENG:a'))).toMatchObject({
     issues: [
       { path: ['id'], message: `Not an id of type VideoTask. Give "VideoTask:cgt-ab12", ${rest}` },
     ],
   })
-  expect(refusalOf(() => getVideoTaskId('.', ['ids', '0']))).toMatchObject({
+  expect(failureOf(() => getVideoTaskId('.', ['ids', '0']))).toMatchObject({
     issues: [{ path: ['ids', '0'] }],
   })
   expect(() => getVideoTaskId('.')).toThrow(RequestError)
 })
 
-test('an id that fits is given as 0-0 uses it', () => {
+test('a valid id is converted to the id that 0-0 uses', () => {
   expect(getPlatformId('Asset', 'Asset-1', 'BYTEPLUS')).toEqual({
     platform: 'BYTEPLUS',
     id: 'Asset-1',

@@ -5,7 +5,7 @@ import { openBrowser } from './support/browser.ts'
 
 const SOON = { timeout: 10_000 }
 const AFTER_A_RENDERING = { timeout: 40_000 }
-const STORY = [
+const TAB_NAMES = [
   'CreateGroup',
   'RegisterAsset',
   'WatchAsset',
@@ -14,18 +14,18 @@ const STORY = [
   'Everything',
 ]
 
-test('GraphiQL opens with the story in six tabs and wants nothing from another machine', async () => {
+test('GraphiQL opens with six example tabs, and requests nothing from another host', async () => {
   const app = await startApp()
   const { context, refused } = await openBrowser()
   const page = await context.newPage()
 
   await page.goto(`${app.url}/graphql`, { waitUntil: 'networkidle' })
 
-  expect(await page.locator('.graphiql-tab-button').allTextContents()).toEqual(STORY)
+  expect(await page.locator('.graphiql-tab-button').allTextContents()).toEqual(TAB_NAMES)
   expect(refused).toEqual([])
 })
 
-test('a reader walks through the tabs, from a group to a clip that plays', async () => {
+test('the tabs work in order, from the creation of a group to a video that plays', async () => {
   const app = await startApp()
   const { context, refused } = await openBrowser()
   const graphiql = await openGraphiQL(await context.newPage(), app.url)
@@ -62,7 +62,7 @@ test('a reader walks through the tabs, from a group to a clip that plays', async
   expect(refused).toEqual([])
 }, 90_000)
 
-test('GraphiQL is still there after a reload, with the tab that was open', async () => {
+test('GraphiQL keeps the active tab after a reload', async () => {
   const app = await startApp()
   const { context } = await openBrowser()
   const page = await context.newPage()
@@ -74,7 +74,7 @@ test('GraphiQL is still there after a reload, with the tab that was open', async
   await expect.poll(() => activeTab(page).textContent(), SOON).toBe('WatchAsset')
 })
 
-test('the page is sent compressed, and not again to a browser that has it', async () => {
+test('the GraphiQL page is compressed, and a matching ETag gives 304', async () => {
   const { url } = await startApp()
   const get = (headers: Record<string, string>) =>
     fetch(`${url}/graphql`, { headers: { accept: 'text/html', ...headers } })
@@ -107,11 +107,11 @@ async function openGraphiQL(page: Page, url: string) {
     if ((await activeTab(page).textContent()) === tab) return
     await page.locator('.graphiql-tab-button', { hasText: tab }).click()
     await expect.poll(() => activeTab(page).textContent(), SOON).toBe(tab)
-    // It knows what to run once it has put it into its address.
+    // GraphiQL can run the tab once its query is in the page URL.
     await page.waitForURL((url) => url.searchParams.get('query')?.includes(` ${tab}`) === true)
   }
 
-  /** Pasted, since what is typed is completed by the editor. */
+  /** Pastes the text, because the editor autocompletes typed text. */
   async function fill(variables: Data) {
     await page.getByRole('button', { name: 'Variables', exact: true }).click()
     await expect.poll(() => textIn(page, 'variables'), SOON).toMatch(/^{.+}$/s)
@@ -126,15 +126,15 @@ async function openGraphiQL(page: Page, url: string) {
 
   return {
     open,
-    /** Every result that came over a WebSocket. */
+    /** Every result received over a WebSocket. */
     received,
-    /** Opens a tab, changes what is to be changed of its variables, and runs it. */
+    /** Opens a tab, merges `variables` into its variables, and runs it. */
     async run(tab: string, variables?: Data) {
       await open(tab)
       if (variables) await fill(variables)
       await page.locator('.graphiql-execute-button').click()
     },
-    /** Waits for a result of this form; gives what the pattern's parentheses enclose. */
+    /** Waits for a result that matches `pattern`. Returns its first capture group. */
     async shows(pattern: RegExp): Promise<string> {
       await expect.poll(() => textIn(page, 'response'), AFTER_A_RENDERING).toMatch(pattern)
       return pattern.exec(await textIn(page, 'response'))?.[1] ?? ''
@@ -152,7 +152,7 @@ function editor(name: Editor): string {
   return `[data-uri$="${name}.json"]`
 }
 
-/** What one of the editors shows: its lines are in the page in no order, with spaces that do not break. */
+/** The text of an editor. In the DOM its lines are unordered, and its spaces are non-breaking. */
 async function textIn(page: Page, name: Editor): Promise<string> {
   const lines = await page.locator(`${editor(name)} .view-line`).evaluateAll((lines) =>
     lines
@@ -166,7 +166,7 @@ async function textIn(page: Page, name: Editor): Promise<string> {
   return lines.join('\n').replaceAll('\u00a0', ' ')
 }
 
-/** Plays a clip for a second and gives what the browser makes of it. */
+/** Plays a video for one second and returns its size and duration. */
 async function play(page: Page, url: string) {
   await page.setContent(`<video muted src="${url}"></video>`)
   return page.locator('video').evaluate(async (video: HTMLVideoElement) => {

@@ -7,11 +7,11 @@ const SHOWN_OF_A_BODY = 500
 
 const names = serverAudits({ url: '' }).map(({ name, id }) => [name, id] as const)
 
-test('GraphQL over HTTP is audited in 61 points', () => {
+test('the GraphQL over HTTP audit has 61 points', () => {
   expect(names).toHaveLength(61)
 })
 
-// What the specification only recommends, or leaves open, is kept to as well: a warning fails like an error.
+// Recommended and optional rules of the specification are required too: a warning fails like an error.
 test.each(names)('%s (%s)', async (_name, id) => {
   const upstream = await scriptUpstream()
   const { url } = await startApp({ UPSTREAM_URL: upstream.url })

@@ -23,7 +23,7 @@ const CASES = [
   ],
 ] as const
 
-test.for(CASES)('with PUBLIC_SCHEMA=0 %s gets no suggestion', async ([, query, variables]) => {
+test.for(CASES)('PUBLIC_SCHEMA=0 hides the right spelling of %s', async ([, query, variables]) => {
   const open = await startApp({ UPSTREAM_URL })
   const hidden = await startApp({ UPSTREAM_URL, PUBLIC_SCHEMA: '0' })
 
@@ -36,7 +36,7 @@ test.for(CASES)('with PUBLIC_SCHEMA=0 %s gets no suggestion', async ([, query, v
 })
 
 test.for(['{ __schema { queryType { name } } }', '{ __type(name: "Asset") { name } }'])(
-  'with PUBLIC_SCHEMA=0 %s is refused over every transport',
+  'with PUBLIC_SCHEMA=0, %s is refused over every transport',
   async (query) => {
     const app = await startApp({ UPSTREAM_URL, PUBLIC_SCHEMA: '0' })
 

@@ -40,7 +40,7 @@ test.for([
 })
 
 test.for(['gzip', 'GZIP', 'br', 'identity, gzip'])(
-  'a body with the coding %s is refused with 415, which names the accepted coding',
+  'a body with Content-Encoding "%s" is refused with 415 and Accept-Encoding: identity',
   async (coding) => {
     const app = await startApp({ UPSTREAM_URL })
 
@@ -52,7 +52,7 @@ test.for(['gzip', 'GZIP', 'br', 'identity, gzip'])(
 )
 
 test.for(['text/html', 'image/*', 'application/xml', 'application/json; charset=iso-8859-1'])(
-  'a create that accepts %s alone is refused with 406 before anything is sent',
+  'a create that accepts only %s is refused with 406 before anything is sent to 0-0',
   async (accept) => {
     const upstream = await scriptUpstream()
     const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -80,7 +80,7 @@ test.for(['*/*', 'application/*', 'text/event-stream', 'text/html, application/j
   },
 )
 
-test('a body with the coding identity is executed', async () => {
+test('a body with Content-Encoding identity is executed', async () => {
   const app = await startApp({ UPSTREAM_URL })
 
   const response = await post(app, QUERY, { 'content-encoding': 'identity' })
@@ -89,7 +89,7 @@ test('a body with the coding identity is executed', async () => {
 })
 
 test.for(['{"query": "secret-1', 'secret-1', '"secret-1"', '', '1', 'null', '{}', '{"query":""}'])(
-  'the body %s is refused with 400, and not repeated',
+  'the body %s is refused with 400, and is in neither the response nor the log',
   async (body) => {
     const app = await startApp({ UPSTREAM_URL })
 
@@ -123,7 +123,7 @@ test.for([
   expect(text).not.toContain('secret')
 })
 
-test('GET takes variables and the name of an operation', async () => {
+test('GET accepts variables and an operation name', async () => {
   const app = await startApp({ UPSTREAM_URL })
   const search = new URLSearchParams({
     query: 'query A($a: Boolean!) { a: __typename @include(if: $a) } query B { b: __typename }',

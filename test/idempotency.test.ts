@@ -10,7 +10,7 @@ const CREATE = `mutation ($input: CreateVideoTaskInput!) { createVideoTask(input
   ... on InvalidInputError { issues { path } }
 } }`
 
-/** Creates one of each kind; gives the answer, or the extensions of the error that is thrown. */
+/** One create function per kind. Returns the result, or the extensions of the GraphQL error. */
 const CREATES = {
   AssetGroup: createWith('createAssetGroup', { name: 'G' }),
   Asset: createWith('createAsset', { groupId: 'group-1', url: 'https://example.com/a.png' }),
@@ -25,14 +25,14 @@ function createWith(field: string, input: Data) {
     ... on UpstreamUnavailableError { retryAfterSeconds }
   } }`
   return async (app: TestApp, idempotencyKey?: string): Promise<Data> => {
-    // A key names one create, of whatever kind.
+    // A key is unique across kinds, so each kind gets its own.
     const key = idempotencyKey && `${idempotencyKey} ${field}`
     const { data, errors } = await app.query(query, { input: { ...input, idempotencyKey: key } })
     return data?.answer ?? errors?.[0]?.extensions
   }
 }
 
-/** How often the ledger was called so. */
+/** The number of ledger calls with this name. */
 async function ledgerCalls(app: TestApp, call: string): Promise<number> {
   const metrics = await (await fetch(`${app.url}/metrics`)).text()
   const line = `zerograph_ledger_call_duration_seconds_count{call="${call}"} `
@@ -44,7 +44,7 @@ async function create(app: TestApp, input: Data, key?: string): Promise<Data> {
   return data?.createVideoTask
 }
 
-test('a repeat with the same key and input gets the first outcome, and nothing more is sent', async () => {
+test('a repeat with the same key and input returns the first outcome, and nothing more is sent', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   const input = { idempotencyKey: 'k1', duration: 5, seed: 7 }
@@ -57,7 +57,7 @@ test('a repeat with the same key and input gets the first outcome, and nothing m
   expect(upstream.callsTo('POST')).toHaveLength(1)
 })
 
-test('the same holds for groups and assets, and after a restart', async () => {
+test('a repeated create of a group or an asset returns the first outcome, even after a restart', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   const mutation = `mutation {
@@ -76,7 +76,7 @@ test('the same holds for groups and assets, and after a restart', async () => {
   expect(upstream.callsTo('POST')).toHaveLength(2)
 })
 
-test('the same key with another input is a conflict; with another tenant it is another key', async () => {
+test('the same key with another input is a conflict, but tenants have separate keys', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   await create(app, { idempotencyKey: 'k1' })
@@ -92,7 +92,7 @@ test('the same key with another input is a conflict; with another tenant it is a
   expect(theirs).toMatchObject({ __typename: 'VideoTask', prompt: 'A dog' })
 })
 
-test('repeats that arrive while the first is running wait for it: one is sent', async () => {
+test('concurrent repeats wait for the first create, and one request is sent', async () => {
   const upstream = await scriptUpstream()
   const gate = Promise.withResolvers<undefined>()
   upstream.intercept = ({ method }) => (method === 'POST' ? gate.promise : undefined)
@@ -151,7 +151,7 @@ test.for<[string, Answer, Data]>([
     },
   ],
   [
-    'a closed model',
+    'a model whose routes are cooling down',
     {
       status: 429,
       body: { error: { message: 'All matching provider routes are cooling down' } },
@@ -163,7 +163,7 @@ test.for<[string, Answer, Data]>([
     { status: 503, body: { error: { type: 'local_overload', message: 'busy' } } },
     { code: 'UPSTREAM_UNAVAILABLE', retryable: true, retryAfterSeconds: 5 },
   ],
-])('after %s the key is given back, and the same call succeeds', async ([, answer, expected]) => {
+])('after %s the key is released, and a repeat succeeds', async ([, answer, expected]) => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
 
@@ -189,11 +189,11 @@ test.for<[string, Answer | 'reset', RegExp]>([
   ["a provider's 425", said(425), /said so|HTTP 425/],
   ["a provider's 429", said(429), /fewer requests|HTTP 429/],
   ["a provider's 500", said(500), /HTTP 500: said so/],
-  ['a 429 of nobody known', { status: 429, body: {} }, /fewer requests|HTTP 429/],
-  ['a page of HTML', { status: 502, body: '<html>' }, /HTTP 502/],
-  ['a reset', 'reset', /not known/],
-  ['an answer cut short', { body: '{"id": "cgt-' }, /not known/],
-])('after %s the key is used up by an unknown outcome', async ([, answer, words]) => {
+  ['a 429 of unknown origin', { status: 429, body: {} }, /fewer requests|HTTP 429/],
+  ['an HTML page', { status: 502, body: '<html>' }, /HTTP 502/],
+  ['a connection reset', 'reset', /not known/],
+  ['a truncated response', { body: '{"id": "cgt-' }, /not known/],
+])('after %s the outcome is unknown, and a repeat is not sent', async ([, answer, words]) => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
 
@@ -218,8 +218,8 @@ test.for<[string, Answer, string]>([
   ['404', { status: 404, body: { code: 404, msg: 'NotFound.group_id' } }, 'NOT_FOUND'],
   ['413', { status: 413, body: '<html>' }, 'UPSTREAM_REJECTED'],
   ['422', { status: 422, body: { detail: 'no' } }, 'UPSTREAM_REJECTED'],
-  ['envelope', { body: { code: 9003, msg: 'no', data: null } }, 'UPSTREAM_REJECTED'],
-])('after a %s that refuses the key keeps that refusal', async ([, answer, code]) => {
+  ['an error envelope', { body: { code: 9003, msg: 'no', data: null } }, 'UPSTREAM_REJECTED'],
+])('after a rejection with %s, a repeat returns the same failure', async ([, answer, code]) => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
 
@@ -239,7 +239,7 @@ test.for<[string, Answer, string]>([
 test.for<[number, Data]>([
   [429, { __typename: 'RateLimitedError', retryable: true }],
   [409, { __typename: 'UpstreamRejectedError', retryable: false }],
-])('without a key, %d to a group or an asset keeps its own type', async ([status, expected]) => {
+])('without a key, HTTP %d for groups and assets keeps its type', async ([status, expected]) => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   upstream.intercept = () => said(status)
@@ -250,7 +250,7 @@ test.for<[number, Data]>([
 })
 
 test.skipIf(isPostgres)(
-  'a failure that an earlier version kept is not called retryable',
+  'a retryable failure that an earlier version stored is returned as OUTCOME_UNKNOWN',
   async () => {
     const upstream = await scriptUpstream()
     const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -267,7 +267,7 @@ test.skipIf(isPostgres)(
   },
 )
 
-test('a create that is under way keeps its key for as long as it takes', async () => {
+test('a running create extends the lease on its key until it ends', async () => {
   const upstream = await scriptUpstream()
   const gate = Promise.withResolvers<undefined>()
   upstream.intercept = ({ method }) => (method === 'POST' ? gate.promise : undefined)
@@ -279,7 +279,7 @@ test('a create that is under way keeps its key for as long as it takes', async (
   const first = create(app, { idempotencyKey: 'k1' })
   await sent
 
-  // The lease that it began with lasts 5 seconds.
+  // The first lease lasts 5 seconds.
   vi.setSystemTime(Date.now() + 4_000)
   const before = await extensions()
   await until(async () => (await extensions()) > before)
@@ -303,7 +303,7 @@ test('the same key with and without waitForAssets is a conflict', async () => {
   expect(waiting.code).toBe('IDEMPOTENCY_CONFLICT')
 })
 
-test('a time-out leaves the outcome unknown for good, also when the answer comes later', async () => {
+test('a timeout makes the outcome unknown permanently, even if the response arrives later', async () => {
   const upstream = await scriptUpstream()
   const gate = Promise.withResolvers<undefined>()
   upstream.intercept = ({ method }) => (method === 'POST' ? gate.promise : undefined)
@@ -317,7 +317,7 @@ test('a time-out leaves the outcome unknown for good, also when the answer comes
   expect(upstream.callsTo('POST')).toHaveLength(1)
 })
 
-test('what never left gives the key back', async () => {
+test('a create that was not sent releases its key', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })
   const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -351,8 +351,8 @@ test.for([
 test.for([
   ['of 255 characters', 'x'.repeat(255)],
   ['of one character', '1'],
-  ['with pairs of surrogates', '\u{1f600} and \u{1f601}'],
-])('a key %s is taken', async ([, idempotencyKey]) => {
+  ['with surrogate pairs', '\u{1f600} and \u{1f601}'],
+])('a key %s is accepted', async ([, idempotencyKey]) => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
 

@@ -21,8 +21,8 @@ import { startProcess } from './support/process.ts'
 import { type ScriptedUpstream, scriptUpstream } from './support/upstream.ts'
 
 const READ = '{ asset(id: "Asset-1") { status } }'
-const WATCH = 'subscription { assetStatusChanged(ids: ["Asset-1"]) { current } }'
-const WATCH_GROUP = 'subscription { assetGroupStatusChanged(id: "group-1") { current } }'
+const SUBSCRIPTION = 'subscription { assetStatusChanged(ids: ["Asset-1"]) { current } }'
+const GROUP_SUBSCRIPTION = 'subscription { assetGroupStatusChanged(id: "group-1") { current } }'
 const CREATE = `mutation ($name: String!) {
   createAssetGroup(input: { name: $name }) { ... on AssetGroup { id } ... on Error { code } }
 }`
@@ -34,32 +34,32 @@ const FOREIGN = 'The token is not valid for this service.'
 const UNOWNED = 'The token does not name a tenant.'
 const MISSING = expect.stringMatching(/^No credential came/)
 
-/** What a token is like, by what is wrong with it. */
+/** Creates an invalid token for each defect. */
 const BAD_TOKENS: Record<string, (issuer: Issuer) => Promise<string | null>> = {
   'no token': async () => null,
-  'an expired one': ({ token }) => token('ann', { claims: { exp: inSeconds(-6) } }),
-  'one that is not valid yet': ({ token }) => token('ann', { claims: { nbf: inSeconds(60) } }),
-  'one for another audience': ({ token }) => token('ann', { claims: { aud: 'other' } }),
-  'one of another issuer': ({ token }) => token('ann', { claims: { iss: `${ISSUER}x` } }),
-  'one for ever': ({ token }) => token('ann', { claims: { exp: undefined } }),
-  'one for nobody': ({ token }) => token('ann', { claims: { sub: undefined } }),
-  'one for an empty name': ({ token }) => token(''),
-  'one for a number': ({ token }) => token('ann', { claims: { sub: 7 } }),
-  'one for a name too long': ({ token }) => token('a'.repeat(256)),
-  'one signed by a stranger': async ({ token, pairs }) => {
-    const stranger = await createKeyPair('ES256')
-    return token('ann', { pair: { ...stranger, kid: pairs[0]?.kid ?? '' } })
+  'an expired token': ({ token }) => token('ann', { claims: { exp: inSeconds(-6) } }),
+  'a token that is not valid yet': ({ token }) => token('ann', { claims: { nbf: inSeconds(60) } }),
+  'a token for another audience': ({ token }) => token('ann', { claims: { aud: 'other' } }),
+  'a token of another issuer': ({ token }) => token('ann', { claims: { iss: `${ISSUER}x` } }),
+  'a token without an expiry time': ({ token }) => token('ann', { claims: { exp: undefined } }),
+  'a token without a subject': ({ token }) => token('ann', { claims: { sub: undefined } }),
+  'a token with an empty subject': ({ token }) => token(''),
+  'a token with a number as subject': ({ token }) => token('ann', { claims: { sub: 7 } }),
+  'a token with a too long subject': ({ token }) => token('a'.repeat(256)),
+  'a token signed by another key with the published key id': async ({ token, pairs }) => {
+    const otherPair = await createKeyPair('ES256')
+    return token('ann', { pair: { ...otherPair, kid: pairs[0]?.kid ?? '' } })
   },
-  'one signed with a key that is not published': async ({ token }) =>
+  'a token signed with an unpublished key': async ({ token }) =>
     token('ann', { pair: await createKeyPair('ES256') }),
-  'one signed with the public key as a secret': async ({ pairs: [pair] }) => {
+  'a token signed with the public key as HMAC secret': async ({ pairs: [pair] }) => {
     if (!pair) throw new Error('The issuer has no key.')
     const signed = `${encode({ alg: 'HS256', kid: pair.kid })}.${encode(claimsOf('ann'))}`
     const secret = await exportSPKI(pair.publicKey)
     return `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`
   },
-  'one that is not signed': async () => `${encode({ alg: 'none' })}.${encode(claimsOf('ann'))}.`,
-  'one with another payload': async ({ token }) => {
+  'an unsigned token': async () => `${encode({ alg: 'none' })}.${encode(claimsOf('ann'))}.`,
+  'a token with a changed payload': async ({ token }) => {
     const [header, , signature] = (await token('ann')).split('.')
     return `${header}.${encode(claimsOf('bob'))}.${signature}`
   },
@@ -69,16 +69,16 @@ const BAD_TOKENS: Record<string, (issuer: Issuer) => Promise<string | null>> = {
 
 const REASONS: Record<string, unknown> = {
   'no token': MISSING,
-  'an expired one': EXPIRED,
-  'one that is not valid yet': EARLY,
-  'one for nobody': UNOWNED,
-  'one for an empty name': UNOWNED,
-  'one for a number': UNOWNED,
-  'one for a name too long': UNOWNED,
+  'an expired token': EXPIRED,
+  'a token that is not valid yet': EARLY,
+  'a token without a subject': UNOWNED,
+  'a token with an empty subject': UNOWNED,
+  'a token with a number as subject': UNOWNED,
+  'a token with a too long subject': UNOWNED,
 }
 
 test.for(Object.entries(BAD_TOKENS))(
-  'with a JWT expected, %s is refused over every transport, and nothing is asked of 0-0',
+  'in JWT mode, %s is refused over every transport without an upstream request',
   async ([name, make]) => {
     const { app, upstream, issuer } = await startWithIssuer()
     const token = await make(issuer)
@@ -101,7 +101,7 @@ test.for(Object.entries(BAD_TOKENS))(
   },
 )
 
-test('a good JWT is answered over every transport, and 0-0 is asked with the server-held key', async () => {
+test('a valid JWT is accepted over every transport, and 0-0 receives the server-held key', async () => {
   const { app, upstream, issuer } = await startWithIssuer()
   await registerAsset(app, upstream, await issuer.token('ann'))
   upstream.assets.set('Asset-1', { status: 'Active' })
@@ -120,7 +120,7 @@ test('a good JWT is answered over every transport, and 0-0 is asked with the ser
   )
 })
 
-test('without a token whatever needs no 0-0 is answered', async () => {
+test('a field that does not use 0-0 needs no token', async () => {
   const { app } = await startWithIssuer()
 
   const { data } = await app.query('{ __typename }', {}, null)
@@ -131,7 +131,7 @@ test('without a token whatever needs no 0-0 is answered', async () => {
 test.for([
   ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
   ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
-])('a JWT signed with %s is good', async (algorithm) => {
+])('a JWT signed with %s is accepted', async (algorithm) => {
   const issuer = await startIssuer()
   issuer.pairs = [await createKeyPair(algorithm)]
 
@@ -140,7 +140,7 @@ test.for([
   expect(identity).not.toBeNull()
 })
 
-test('a JWT names a tenant, who shares the key of the service and expires with it', async () => {
+test('a JWT gives the tenant, the shared key of the service and the expiry time', async () => {
   const issuer = await startIssuer()
   const exp = inSeconds(60)
   const token = await issuer.token('a'.repeat(255), { claims: { exp } })
@@ -153,20 +153,20 @@ test('a JWT names a tenant, who shares the key of the service and expires with i
   })
 })
 
-test('a JWT that names none of several keys is refused, and that is no failure of the keys', async () => {
+test('a JWT without a key id is refused if there are several keys, and no error is reported', async () => {
   const issuer = await startIssuer()
   issuer.pairs.push(await createKeyPair('ES256'))
   const [pair] = issuer.pairs
   const token = await issuer.token('ann', { pair: { ...pair, kid: undefined } as never })
-  const told: unknown[] = []
-  const authenticate = authenticator(issuer, { onError: (error) => told.push(error) })
+  const reported: unknown[] = []
+  const authenticate = authenticator(issuer, { onError: (error) => reported.push(error) })
 
   await expect(authenticate(`Bearer ${token}`)).rejects.toThrow(FOREIGN)
 
-  expect(told).toEqual([])
+  expect(reported).toEqual([])
 })
 
-test('the owner is the claim that TENANT_CLAIM names', async () => {
+test('the tenant is the value of the claim that TENANT_CLAIM names', async () => {
   const { app, issuer } = await startWithIssuer({ TENANT_CLAIM: 'https://example.com/org' })
   const of = (sub: string, org: string) =>
     issuer.token(sub, { claims: { 'https://example.com/org': org } })
@@ -179,7 +179,7 @@ test('the owner is the claim that TENANT_CLAIM names', async () => {
   expect(errors?.[0]?.message).toBe(UNOWNED)
 })
 
-test('two tenants of one issuer have lists of their own, which a new token and a restart keep', async () => {
+test('two tenants of one issuer have separate lists, which a new token and a restart keep', async () => {
   const { app, upstream, issuer } = await startWithIssuer()
   await app.query(CREATE, { name: 'of Ann' }, await issuer.token('ann'))
   await app.query(CREATE, { name: 'of Bob' }, await issuer.token('bob'))
@@ -198,10 +198,10 @@ test('two tenants of one issuer have lists of their own, which a new token and a
   expect(await names(again, await issuer.token('bob'))).toEqual(['of Bob'])
 })
 
-test('no owner of one mode, issuer or claim is that of another', async () => {
+test('tenants of different modes, issuers or claims are different', async () => {
   const issuer = await startIssuer()
   const pair = { tenantOf: (name: string) => name, upstreamApiKey: SERVER_KEY }
-  const ownerBy = async (iss: string, tenantClaim: string, sub: string) => {
+  const tenantBy = async (iss: string, tenantClaim: string, sub: string) => {
     const authenticate = authenticator(issuer, { ...pair, issuer: iss, tenantClaim })
     const token = await issuer.token(sub, { claims: { iss, org: sub } })
     return (await authenticate(`Bearer ${token}`))?.tenant ?? ''
@@ -212,24 +212,24 @@ test('no owner of one mode, issuer or claim is that of another', async () => {
   })
   const passThrough = createAuthenticate({ ...pair, config: { mode: 'PASS_THROUGH' } })
 
-  const owners = [
-    await ownerBy('a', 'sub', 'b c'),
-    await ownerBy('a b', 'sub', 'c'),
-    await ownerBy('a', 'org', 'b c'),
-    await ownerBy('a', 'sub', 'b","c'),
-    await ownerBy('a', 'sub', '\ud800'),
-    await ownerBy('a', 'sub', '\ud801'),
+  const tenants = [
+    await tenantBy('a', 'sub', 'b c'),
+    await tenantBy('a b', 'sub', 'c'),
+    await tenantBy('a', 'org', 'b c'),
+    await tenantBy('a', 'sub', 'b","c'),
+    await tenantBy('a', 'sub', '\ud800'),
+    await tenantBy('a', 'sub', '\ud801'),
     (await anonymous(null))?.tenant ?? '',
   ]
 
-  expect(new Set(owners).size).toBe(owners.length)
-  for (const owner of owners) {
+  expect(new Set(tenants).size).toBe(tenants.length)
+  for (const tenant of tenants) {
     const refusal = { failure: { code: 'UNAUTHENTICATED' } }
-    await expect(passThrough(`Bearer ${owner}`)).rejects.toMatchObject(refusal)
+    await expect(passThrough(`Bearer ${tenant}`)).rejects.toMatchObject(refusal)
   }
 })
 
-test('a JWT is good until it expires, give or take 5 seconds', async () => {
+test('a JWT is accepted until 5 seconds after its expiry time', async () => {
   const issuer = await startIssuer()
   const authenticate = authenticator(issuer)
   const exp = inSeconds(60)
@@ -244,7 +244,7 @@ test('a JWT is good until it expires, give or take 5 seconds', async () => {
   await expect(at(5)).rejects.toThrow(EXPIRED)
 })
 
-test('whatever stands where a JWT is expected is refused and no error', async () => {
+test('a malformed token is UNAUTHENTICATED, and never an internal error', async () => {
   const issuer = await startIssuer()
   const authenticate = authenticator(issuer)
   const segment = fc.oneof(
@@ -263,37 +263,37 @@ test('whatever stands where a JWT is expected is refused and no error', async ()
   )
 })
 
-test('a key published since is found when a token names it', async () => {
+test('a newly published key is fetched when a token names it', async () => {
   const issuer = await startIssuer()
-  const isGood = goodness(issuer)
+  const isAccepted = createTokenCheck(issuer)
   const start = inSeconds(0)
   stopClockAt(start)
 
-  const first = await isGood()
+  const first = await isAccepted()
   issuer.pairs = [await createKeyPair('ES256')]
   stopClockAt(start + 31)
-  const second = await isGood()
+  const second = await isAccepted()
 
   expect([first, second, issuer.fetches]).toEqual([true, true, 2])
 })
 
-test('a withdrawn key is good for 10 minutes at most', async () => {
+test('a withdrawn key is accepted for at most 10 minutes', async () => {
   const issuer = await startIssuer()
-  const isGood = goodness(issuer)
+  const isAccepted = createTokenCheck(issuer)
   const [withdrawn] = issuer.pairs
   const start = inSeconds(0)
   stopClockAt(start)
 
-  const first = await isGood(withdrawn)
+  const first = await isAccepted(withdrawn)
   issuer.pairs = [await createKeyPair('ES256')]
   stopClockAt(start + 599)
-  const last = await isGood(withdrawn)
+  const last = await isAccepted(withdrawn)
   stopClockAt(start + 600)
 
-  expect([first, last, await isGood(withdrawn)]).toEqual([true, true, false])
+  expect([first, last, await isAccepted(withdrawn)]).toEqual([true, true, false])
 })
 
-test('tokens that name keys nobody published do not have the keys asked for again and again', async () => {
+test('tokens with unpublished key ids do not cause repeated fetches of the keys', async () => {
   const issuer = await startIssuer()
   const authenticate = authenticator(issuer)
   const pair = await createKeyPair('ES256')
@@ -308,14 +308,14 @@ test('tokens that name keys nobody published do not have the keys asked for agai
 })
 
 const BAD_JWKS: Record<string, Issuer['intercept']> = {
-  'are away': (response) => response.destroy(),
-  'give 503': (response) => response.writeHead(503).end('{}'),
-  'are elsewhere': (response) => response.writeHead(302, { location: '/elsewhere' }).end(),
-  'are no JSON': (response) => response.end('<!doctype html>'),
-  'are no keys': (response) => response.end('{"keys": 7}'),
-  'never come': () => {},
-  'come in drips': (response) => void response.write('{"keys"'),
-  'never end': (response) => {
+  'closes the connection': (response) => response.destroy(),
+  'responds with 503': (response) => response.writeHead(503).end('{}'),
+  redirects: (response) => response.writeHead(302, { location: '/elsewhere' }).end(),
+  'returns no JSON': (response) => response.end('<!doctype html>'),
+  'returns no key list': (response) => response.end('{"keys": 7}'),
+  'never responds': () => {},
+  'stops in the middle of the body': (response) => void response.write('{"keys"'),
+  'sends an endless body': (response) => {
     const piece = `${' '.repeat(65_535)}\n`
     const write = () => {
       while (!response.closed && response.write(piece));
@@ -323,57 +323,57 @@ const BAD_JWKS: Record<string, Issuer['intercept']> = {
     response.on('drain', write)
     write()
   },
-  'are longer than 1 MiB': (response) => response.end(keysOf(MAX_JWKS_BYTES + 1)),
-  'are longer than 1 MiB when decompressed': (response) =>
+  'returns more than 1 MiB': (response) => response.end(keysOf(MAX_JWKS_BYTES + 1)),
+  'returns more than 1 MiB after decompression': (response) =>
     response
       .setHeader('content-encoding', 'gzip')
       .end(gzipSync(Buffer.from(keysOf(MAX_JWKS_BYTES + 1)))),
-  'are in a redirect without end': (response) => {
+  'redirects with an unfinished body': (response) => {
     response.writeHead(302, { location: '/jwks.json' }).write(' '.repeat(100_000))
   },
 }
 
 const MAX_JWKS_BYTES = 1024 * 1024
 
-/** A JSON Web Key Set of so many bytes, without a key. */
+/** An empty JSON Web Key Set, padded to `bytes` bytes. */
 function keysOf(bytes: number): string {
   const empty = '{"keys": []}'
   return empty + ' '.repeat(bytes - empty.length)
 }
 
-test('keys of 1 MiB are read', async () => {
+test('a key set of 1 MiB is accepted', async () => {
   const issuer = await startIssuer()
   const [pair] = issuer.pairs
   if (!pair) throw new Error('The issuer has no key.')
   const keys = JSON.stringify({ keys: [{ ...(await exportJWK(pair.publicKey)), kid: pair.kid }] })
   issuer.intercept = (response) => response.end(keys.padEnd(MAX_JWKS_BYTES))
 
-  expect(await goodness(issuer)()).toBe(true)
+  expect(await createTokenCheck(issuer)()).toBe(true)
 })
 
-test('what is too long is not read to its end', async () => {
+test('a key set above 1 MiB is not read to its end', async () => {
   const issuer = await startIssuer()
   const closed = Promise.withResolvers<number>()
   issuer.intercept = (response) => {
     const { socket } = response
     response.on('close', () => closed.resolve(socket?.bytesWritten ?? 0))
-    BAD_JWKS['never end']?.(response)
+    BAD_JWKS['sends an endless body']?.(response)
   }
-  const told: unknown[] = []
-  const authenticate = authenticator(issuer, { onError: (error) => told.push(error) })
+  const reported: unknown[] = []
+  const authenticate = authenticator(issuer, { onError: (error) => reported.push(error) })
   const startedAt = performance.now()
 
   await expect(authenticate(`Bearer ${await issuer.token('ann')}`)).rejects.toThrow(/cannot be had/)
 
   expect(await closed.promise).toBeLessThan(10 * MAX_JWKS_BYTES)
   expect(performance.now() - startedAt).toBeLessThan(2_000)
-  expect(told).toEqual([
+  expect(reported).toEqual([
     expect.objectContaining({ message: 'The answer is longer than 1048576 bytes.' }),
   ])
 })
 
 test.for(Object.entries(BAD_JWKS))(
-  'when the keys of the issuer %s, a JWT is answered SERVICE_UNAVAILABLE within 5 seconds, and is good afterwards',
+  'when the JWKS endpoint %s, a JWT gets SERVICE_UNAVAILABLE within 5 seconds, and is accepted later',
   async ([_name, intercept]) => {
     const { app, upstream, issuer } = await startWithIssuer()
     issuer.intercept = intercept
@@ -398,19 +398,21 @@ test.for(Object.entries(BAD_JWKS))(
   },
 )
 
-test('why the keys cannot be had is told to whoever runs the service', async () => {
+test('a failed fetch of the keys is reported to onError with its reason', async () => {
   const issuer = await startIssuer()
   issuer.intercept = (response) => response.writeHead(503).end()
-  const told: unknown[] = []
-  const authenticate = authenticator(issuer, { onError: (error) => told.push(error) })
+  const reported: unknown[] = []
+  const authenticate = authenticator(issuer, { onError: (error) => reported.push(error) })
 
   await expect(authenticate(`Bearer ${await issuer.token('ann')}`)).rejects.toThrow(/cannot be had/)
   await expect(authenticate('Bearer a.b.c')).rejects.toThrow(FOREIGN)
 
-  expect(told).toEqual([expect.objectContaining({ message: expect.stringContaining('200 OK') })])
+  expect(reported).toEqual([
+    expect.objectContaining({ message: expect.stringContaining('200 OK') }),
+  ])
 })
 
-test('the server-held key is in no answer and no log, whatever 0-0 says', async () => {
+test('the server-held key is in no response and no log, even if 0-0 returns it', async () => {
   const { app, upstream, issuer } = await startWithIssuer()
   const echo = { message: `Bad key: ${SERVER_KEY}`, error: { message: SERVER_KEY }, detail: null }
   const answers = [
@@ -437,7 +439,7 @@ test('the server-held key is in no answer and no log, whatever 0-0 says', async 
   expect(JSON.stringify([said, app.log])).not.toContain('server-held')
 })
 
-test('in the sandbox too a JWT is what one needs', async () => {
+test('JWT mode requires a JWT with the sandbox too', async () => {
   const issuer = await startIssuer()
   const app = await startApp(issuer.environment)
 
@@ -448,7 +450,7 @@ test('in the sandbox too a JWT is what one needs', async () => {
   expect((await app.query(LIST, {}, 'sk-test')).errors).toMatchObject([{ message: FOREIGN }])
 })
 
-test('in anonymous mode everybody is one tenant, over every transport, whatever they send', async () => {
+test('in anonymous mode all requests have one tenant, over every transport and with any key', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
   const app = await startApp({
@@ -468,7 +470,7 @@ test('in anonymous mode everybody is one tenant, over every transport, whatever 
   expect(JSON.stringify(app.log)).not.toContain(SERVER_KEY)
 })
 
-test('a process that lets anybody in says so when it starts, and no other does', async () => {
+test('a process logs a warning at start if it is in anonymous mode, and otherwise none', async () => {
   const start = (environment: Record<string, string>) =>
     startProcess({
       DATA_DIR: temporaryFolder(),
@@ -485,7 +487,7 @@ test('a process that lets anybody in says so when it starts, and no other does',
   expect(warnings(usual)).toEqual([])
 })
 
-/** A service that expects JWTs, in front of an upstream that knows no asset. */
+/** Starts a service in JWT mode, with an upstream that has no assets. */
 async function startWithIssuer(environment: Record<string, string> = {}) {
   const [upstream, issuer] = await Promise.all([scriptUpstream(), startIssuer()])
   const app = await startApp({
@@ -496,7 +498,7 @@ async function startWithIssuer(environment: Record<string, string> = {}) {
   return { app, upstream, issuer }
 }
 
-/** Registers `Asset-1`, in a group, for whoever the token names. */
+/** Registers `Asset-1` in a group, for the tenant of the token. */
 async function registerAsset(app: TestApp, upstream: ScriptedUpstream, token: string) {
   upstream.intercept = ({ path, body }) =>
     path === '/v1/assets'
@@ -538,8 +540,8 @@ function authenticator({ jwksUrl }: Issuer, options: AuthenticatorOptions = {}) 
   })
 }
 
-/** Tells whether a new token, signed by the newest key or the one given, is taken. */
-function goodness(issuer: Issuer) {
+/** Returns a function that tells whether a new token is accepted. By default the newest key signs it. */
+function createTokenCheck(issuer: Issuer) {
   const authenticate = authenticator(issuer)
   return async (pair?: KeyPair): Promise<boolean> => {
     const token = await issuer.token('ann', pair ? { pair } : {})
@@ -548,7 +550,7 @@ function goodness(issuer: Issuer) {
   }
 }
 
-/** Asks the same in the four ways there are; gives the first result of each. */
+/** Sends an operation over each of the four transports. Returns the first result of each. */
 async function overEveryTransport({ url, query, subscribe }: TestApp, key: string | null) {
   const authorization: Record<string, string> =
     key === null ? {} : { authorization: `Bearer ${key}` }
@@ -566,7 +568,7 @@ async function overEveryTransport({ url, query, subscribe }: TestApp, key: strin
         accept: 'text/event-stream',
         'content-type': 'application/json',
       },
-      body: JSON.stringify({ query: WATCH }),
+      body: JSON.stringify({ query: SUBSCRIPTION }),
     })
     const text = await response.text()
     return JSON.parse(/^data: *(\{.*\})$/m.exec(text)?.[1] ?? text) as Data
@@ -588,13 +590,13 @@ function encode(json: unknown): string {
   return Buffer.from(JSON.stringify(json)).toString('base64url')
 }
 
-/** Stops the clock, but no timer, until the test ends. */
+/** Stops `Date`, but no timer, until the test ends. */
 function stopClockAt(seconds: number): void {
   vi.useFakeTimers({ toFake: ['Date'], now: seconds * 1_000 })
   onTestFinished(() => void vi.useRealTimers())
 }
 
-test('tenants who share the key of the service reach only what is registered for them, also by its id', async () => {
+test('tenants that share the key of the service can access only their own entities, even by id', async () => {
   const upstream = await scriptUpstream()
   const issuer = await startIssuer()
   const app = await startApp({ UPSTREAM_URL: upstream.url, ...issuer.environment })
@@ -624,7 +626,7 @@ test('tenants who share the key of the service reach only what is registered for
   const before = upstream.calls.length
   const forThem = await app.query(read, { assetId, groupId }, theirs)
   const intoMine = await app.query(register, { groupId }, theirs)
-  const [watched] = await app
+  const [event] = await app
     .subscribe(
       'subscription ($id: ID!) { assetStatusChanged(ids: [$id]) { current } }',
       { id: assetId },
@@ -643,11 +645,11 @@ test('tenants who share the key of the service reach only what is registered for
     previewVideoTask: { issues: [{ path: ['resources', '0', 'assetId'] }] },
   })
   expect(intoMine.data?.createAsset).toEqual({ code: 'NOT_FOUND' })
-  expect(watched?.errors?.[0]?.extensions?.code).toBe('NOT_FOUND')
+  expect(event?.errors?.[0]?.extensions?.code).toBe('NOT_FOUND')
   expect(upstream.calls.slice(before).filter(({ method }) => method === 'POST')).toEqual([])
 })
 
-test('what reaches the provider unread is not taken where tenants share a key', async () => {
+test('providerOptions are refused if tenants share a key', async () => {
   const { app, upstream, issuer } = await startWithIssuer()
   const { data } = await app.query(
     `mutation { createVideoTask(input: { prompt: "A cat", providerOptions: { ark: { a: 1 } } }) {
@@ -661,7 +663,7 @@ test('what reaches the provider unread is not taken where tenants share a key', 
   expect(upstream.calls).toEqual([])
 })
 
-test('an event stream ends with UNAUTHENTICATED when its token expires, and frees its place', async () => {
+test('an event stream ends with UNAUTHENTICATED when its token expires, and frees its connection slot', async () => {
   const { app, issuer } = await startWithIssuer({ MAX_TENANT_SOCKETS: '1' })
   const exp = inSeconds(2)
   const token = await issuer.token('me', { claims: { exp } })
@@ -674,7 +676,7 @@ test('an event stream ends with UNAUTHENTICATED when its token expires, and free
         accept: 'text/event-stream',
         authorization: `Bearer ${token}`,
       },
-      body: JSON.stringify({ query: WATCH_GROUP }),
+      body: JSON.stringify({ query: GROUP_SUBSCRIPTION }),
     })
     await until(() => app.listeners() === 1)
     return response
@@ -704,14 +706,14 @@ test('an event stream ends with UNAUTHENTICATED when its token expires, and free
   await second.body?.cancel()
 })
 
-test('a subscription over WebSocket ends with 4403 when its token expires, and never with a complete', async () => {
+test('a WebSocket is closed with 4403 when its token expires, without a complete message', async () => {
   const { app, issuer } = await startWithIssuer()
   const exp = inSeconds(2)
   const token = await issuer.token('me', { claims: { exp } })
   await app.query(CREATE, { name: 'Heroine' }, token)
 
   const ended = app
-    .subscribe(WATCH_GROUP, {}, token)
+    .subscribe(GROUP_SUBSCRIPTION, {}, token)
     .rest()
     .catch((error) => error)
 

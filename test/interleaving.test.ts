@@ -8,7 +8,7 @@ import { type Feed, openFeed } from '../src/resolvers/feed.ts'
 import { temporaryFolder } from './support/app.ts'
 import { engineSettings } from './support/engine.ts'
 
-/** What may happen to one task, in any order: whoever observes, polls, loses a lease, subscribes, reads or leaves. */
+/** The steps that can happen to one task, in any order. */
 type Step =
   | { do: 'observe'; status: VideoTaskStatus }
   | { do: 'claim' }
@@ -36,32 +36,32 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ do: fc.constant('interrupt' as const) }),
 )
 
-test('whatever the order of answers, subscribes, leaves and lost leases, each subscriber sees each change once, in order', async () => {
+test('each subscriber gets each change once and in order, in any order of polls, lost leases and subscriptions', async () => {
   const ledger = await open()
   let runs = 0
 
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 40, size: 'max' }), async (steps) => {
       runs += 1
-      const world = await createWorld(ledger, `cgt-${runs}`)
-      for (const one of steps) await world.take(one)
-      await world.check()
+      const scenario = await createScenario(ledger, `cgt-${runs}`)
+      for (const one of steps) await scenario.take(one)
+      await scenario.check()
     }),
     { numRuns: 150 },
   )
 }, 60_000)
 
-/** Only ever goes on, as budgets that are refilled with time need it to. */
+/** Never goes back, because poll budgets are refilled over time. */
 const clock = { now: Date.now() + 1_000 }
 
-async function createWorld(ledger: Ledger, key: string) {
+async function createScenario(ledger: Ledger, key: string) {
   const address = { tenant: ledger.tenantOf('sk-test'), kind: 'videoTask', key } as const
   const first = await ledger.register(address, {
     snapshot: seen(key, 'QUEUED'),
     origin: null,
     credential: 'sk-test',
   })
-  /** Every status the task was ever in, in order, and how many of them each subscriber came after. */
+  /** Every status of the task, in order. `from` of a subscriber is the index at which it subscribed. */
   const history: VideoTaskStatus[] = ['QUEUED']
   const claims: ClaimedPollJob[] = []
   const subscribers: { feed: Feed<'videoTask'>; from: number; given: string[] }[] = []
@@ -78,7 +78,7 @@ async function createWorld(ledger: Ledger, key: string) {
         await ledger.recordObservation(address, seen(key, one.status))
         return record(one.status)
       case 'claim': {
-        // Far enough ahead that whatever lease there is has run out.
+        // Far enough ahead that every lease has expired.
         clock.now += 10_000
         const claimed = await ledger.pollJobs.claim({
           now: new Date(clock.now),
@@ -118,7 +118,7 @@ async function createWorld(ledger: Ledger, key: string) {
       }
       case 'read': {
         const subscriber = subscribers[one.subscriber]
-        // Only as far as there is something: the next read would wait.
+        // Reads only while a change is pending, because another read would wait.
         if (subscriber && subscriber.given.length < history.length - subscriber.from) {
           const { value } = await subscriber.feed.next()
           subscriber.given.push((value as Transition<'videoTask'>).current)

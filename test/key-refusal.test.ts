@@ -12,7 +12,7 @@ const NO_KEY: Answer = { status: 403, body: { error: 'Invalid or missing API Key
 test.for([
   ['the edge', BAD_KEY],
   ['the gateway', NO_KEY],
-] as const)('a key that %s has refused makes every list UNAUTHENTICATED', async ([, answer]) => {
+] as const)('after %s refuses a key, its lists are UNAUTHENTICATED', async ([, answer]) => {
   const upstream = await scriptUpstream()
   upstream.intercept = ({ headers }) =>
     headers.authorization === 'Bearer sk-bad' ? answer : undefined
@@ -34,9 +34,9 @@ test.for([
 
 test.for<[string, Answer]>([
   ["a provider's 401", { status: 401, body: { code: 401, msg: 'no' } }],
-  ['a lack of balance', { status: 402, body: { detail: 'insufficient balance' } }],
+  ['an insufficient balance', { status: 402, body: { detail: 'insufficient balance' } }],
   ['a ban', { status: 403, body: { detail: 'banned' } }],
-])('%s leaves the lists of the key as they are', async ([, answer]) => {
+])('after %s, lists with the same key still work', async ([, answer]) => {
   const upstream = await scriptUpstream()
   upstream.intercept = () => answer
   const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -50,9 +50,9 @@ test.for<[string, Answer]>([
 })
 
 test.for([
-  ['answers a read with it', 'Asset-1'],
-  ['says under it that an asset is unknown', 'Asset-9'],
-])('a refused key is forgotten when 0-0 %s', async ([, id]) => {
+  ['a successful read', 'Asset-1'],
+  ['a read of an unknown asset', 'Asset-9'],
+])('a refused key is accepted again after %s', async ([, id]) => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
   const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -66,7 +66,7 @@ test.for([
   expect((await app.query('{ assets { totalCount } }')).data?.assets.totalCount).toBe(0)
 })
 
-test('an answer that says nothing about the key leaves it refused', async () => {
+test('a key stays refused after a response that is not about the key', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   upstream.intercept = () => BAD_KEY
@@ -79,7 +79,7 @@ test('an answer that says nothing about the key leaves it refused', async () => 
   expect(errors?.[0]?.extensions?.code).toBe('UNAUTHENTICATED')
 })
 
-test('a poll that the key is refused for counts too', async () => {
+test('a key that is refused for a poll is refused for lists too', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   await app.query(`mutation { createAsset(
@@ -94,7 +94,7 @@ test('a poll that the key is refused for counts too', async () => {
   })
 })
 
-test('a refusal is forgotten after a while', async () => {
+test('the refusal of a key expires', async () => {
   const upstream = await scriptUpstream()
   upstream.intercept = () => BAD_KEY
   const client = createUpstreamClient({
@@ -123,7 +123,7 @@ const CREATE = `mutation ($inputs: [CreateAssetInput!]!) { createAssets(inputs: 
   ... on UpstreamUnavailableError { retryAfterSeconds }
 } }`
 
-test("a refused key of the service is the operator's business, for reads and creates alike", async () => {
+test('a refusal of the service key makes reads and creates SERVICE_UNAVAILABLE, and is logged', async () => {
   const upstream = await scriptUpstream()
   upstream.intercept = () => BAD_KEY
   const app = await startApp({ UPSTREAM_URL: upstream.url, ...HELD })
@@ -149,7 +149,7 @@ test("a refused key of the service is the operator's business, for reads and cre
   expect(keyLines(app.log)[0]?.err.code).toBe('UNAUTHENTICATED')
 })
 
-test('what 0-0 says of anything but the key of the service is told as it is', async () => {
+test('with the service key, an upstream error that is not about the key is returned unchanged', async () => {
   const upstream = await scriptUpstream()
   upstream.intercept = () => ({ status: 402, body: { detail: 'insufficient balance' } })
   const app = await startApp({ UPSTREAM_URL: upstream.url, ...HELD })
@@ -160,7 +160,7 @@ test('what 0-0 says of anything but the key of the service is told as it is', as
   expect(keyLines(app.log)).toEqual([])
 })
 
-test('the key of the service, refused between two assets, is SERVICE_UNAVAILABLE and logged', async () => {
+test('a refusal of the service key between two assets is SERVICE_UNAVAILABLE, and is logged', async () => {
   const upstream = await scriptUpstream()
   upstream.intercept = ({ method }) =>
     method === 'POST' && upstream.callsTo('POST').length > 1 ? BAD_KEY : undefined
@@ -181,7 +181,7 @@ test('the key of the service, refused between two assets, is SERVICE_UNAVAILABLE
   expect(keyLines(app.log)).toHaveLength(1)
 })
 
-test('the key of the service, refused, gives an idempotency key back', async () => {
+test('a refusal of the service key releases the idempotency key', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url, ...HELD })
   const inputs = [{ ...INPUT, idempotencyKey: 'k1' }]

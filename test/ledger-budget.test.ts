@@ -10,7 +10,7 @@ async function registerMany(ledger: Ledger, count: number, key = KEY): Promise<v
   }
 }
 
-test('an idle tenant saves up no more than a second of polls', async () => {
+test('an idle tenant accumulates a budget of at most one second of polls', async () => {
   stopClock()
   const ledger = await openTestLedger()
   await registerMany(ledger, 12)
@@ -22,7 +22,7 @@ test('an idle tenant saves up no more than a second of polls', async () => {
   expect([first, anHourLater, atOnce].map(({ length }) => length)).toEqual([4, 4, 0])
 })
 
-test('a tenant has its next poll as soon as a whole one is refilled', async () => {
+test('a tenant is polled again once its budget is refilled by one whole poll', async () => {
   stopClock()
   const ledger = await openTestLedger()
   await registerMany(ledger, 4)
@@ -35,7 +35,7 @@ test('a tenant has its next poll as soon as a whole one is refilled', async () =
   expect([tooEarly, first, second].map(({ length }) => length)).toEqual([0, 1, 1])
 })
 
-test('what is not used of a budget stays', async () => {
+test('the unused part of a poll budget is kept', async () => {
   stopClock()
   const ledger = await openTestLedger()
   await registerMany(ledger, 10)
@@ -46,7 +46,7 @@ test('what is not used of a budget stays', async () => {
   expect([one, rest].map(({ length }) => length)).toEqual([1, 4])
 })
 
-test('room that one tenant does not use goes to the others', async () => {
+test('the part of the limit that one tenant does not use goes to the others', async () => {
   const clock = stopClock()
   const ledger = await openTestLedger()
   await registerMany(ledger, 1)
@@ -60,11 +60,11 @@ test('room that one tenant does not use goes to the others', async () => {
   const counts = [KEY, 'sk-second', 'sk-third'].map(
     (key) => claimed.filter(({ credential }) => credential === key).length,
   )
-  // Six places for three: one is used of the first two, and the five left are shared.
+  // Each tenant has a share of two out of six. The first uses one, and the others share the other five.
   expect(counts).toEqual([1, 3, 2])
 })
 
-test('a rate is halved at each 429 down to a poll in ten seconds, and raised by a tenth up to what all have', async () => {
+test('slowDown halves a poll rate down to 0.1 per second, and speedUp adds 0.1 up to the maximum', async () => {
   stopClock()
   const dataDir = temporaryFolder()
   const ledger = await openTestLedger(dataDir)
@@ -96,7 +96,7 @@ test('a rate is halved at each 429 down to a poll in ten seconds, and raised by 
   expect(await rate(ledger.tenantOf('sk-other'))).toBe(0.2)
 })
 
-test('a halved rate refills a budget slowly, and fills it with no more than one poll below one a second', async () => {
+test('a rate below one poll per second refills a budget slowly, and up to one poll', async () => {
   stopClock()
   const ledger = await openTestLedger()
   const { tenant } = await registerAsset(ledger)
@@ -104,7 +104,7 @@ test('a halved rate refills a budget slowly, and fills it with no more than one 
   await claim(ledger, { maxRps: 4, leaseMs: 1 })
   for (let step = 0; step < 3; step += 1) await ledger.pollJobs.slowDown(tenant, 4)
 
-  // Half a poll a second.
+  // The rate is 0.5 polls per second.
   const counts: number[] = []
   for (const inMs of [1_900, 2_000, 60_000, 60_001]) {
     counts.push((await claim(ledger, { maxRps: 4, inMs, leaseMs: 1 })).length)
@@ -113,7 +113,7 @@ test('a halved rate refills a budget slowly, and fills it with no more than one 
   expect(counts).toEqual([0, 1, 1, 0])
 })
 
-test('a rate from before POLL_MAX_RPS was lowered is not kept above it', async () => {
+test('a stored rate is limited by a POLL_MAX_RPS that was lowered later', async () => {
   stopClock()
   const ledger = await openTestLedger()
   const { tenant } = await registerAsset(ledger)

@@ -19,7 +19,7 @@ import {
 
 const keys = (claimed: ClaimedPollJob[]) => claimed.map(({ key }) => key)
 
-/** Four poll jobs that differ from the first in one part of their name each, all claimed. */
+/** Claims four poll jobs. Each of `others` differs from `mine` in one part of its key. */
 async function claimNeighbours(ledger: Ledger, options: Parameters<typeof claim>[1] = {}) {
   await registerTask(ledger, 'same', 'WAITING_FOR_ASSETS')
   await registerTask(ledger, 'another', 'WAITING_FOR_ASSETS')
@@ -39,7 +39,7 @@ async function claimNeighbours(ledger: Ledger, options: Parameters<typeof claim>
 const named = ({ tenant, kind, key }: EntityRef) => `${tenant} ${kind} ${key}`
 const names = (addresses: EntityRef[]) => addresses.map(named).sort()
 
-test('each claim has what its own resource is, and the key of its own tenant', async () => {
+test('each claim has the snapshot of its own entity and the key of its own tenant', async () => {
   const ledger = await openTestLedger()
   const { mine, others } = await claimNeighbours(ledger)
 
@@ -50,7 +50,7 @@ test('each claim has what its own resource is, and the key of its own tenant', a
   }
 })
 
-test('a claim that is extended lasts from then on, and no other does', async () => {
+test('extending a claim renews its lease, and no other lease', async () => {
   const clock = stopClock()
   const ledger = await openTestLedger()
   const { mine, others } = await claimNeighbours(ledger, { leaseMs: 1_000 })
@@ -63,7 +63,7 @@ test('a claim that is extended lasts from then on, and no other does', async () 
   expect(names(await claim(ledger, { inMs: 1_000 }))).toEqual(names([mine]))
 })
 
-test('a claim that was taken over is not extended by who lost it', async () => {
+test('a holder that lost its claim cannot extend it', async () => {
   const clock = stopClock()
   const ledger = await openTestLedger()
   await registerAsset(ledger)
@@ -76,7 +76,7 @@ test('a claim that was taken over is not extended by who lost it', async () => {
   expect(await claimOne(ledger)).toMatchObject({ fence: 3 })
 })
 
-test('a task is marked sent once, and no other with it', async () => {
+test('a task is marked as sent only once, and no other task is marked', async () => {
   const ledger = await openTestLedger()
   const { mine, others } = await claimNeighbours(ledger)
 
@@ -90,7 +90,7 @@ test('a task is marked sent once, and no other with it', async () => {
   expect(names(later.filter(({ submission }) => submission === 'WAITING'))).toEqual(names(waiting))
 })
 
-test('a task is not marked sent by who lost the claim, nor when it does not wait', async () => {
+test('a task is not marked as sent after its claim is lost, or if it is not waiting', async () => {
   const ledger = await openTestLedger()
   await registerTask(ledger, 'zg-1', 'WAITING_FOR_ASSETS')
   const lost = await claimOne(ledger)
@@ -103,7 +103,7 @@ test('a task is not marked sent by who lost the claim, nor when it does not wait
   expect(await ledger.pollJobs.markSent(holder)).toBe(true)
 })
 
-test('the end of one claim leaves the others as they are', async () => {
+test('concluding one claim does not change the others', async () => {
   const { start } = stopClock()
   const ledger = await openTestLedger()
   const { mine, others } = await claimNeighbours(ledger, { leaseMs: 1_000 })
@@ -118,7 +118,7 @@ test('the end of one claim leaves the others as they are', async () => {
   for (const one of rest) expect(one.deadlineAt).not.toEqual(deadlineAt)
 })
 
-test('what settled while it was polled is concluded by nobody', async () => {
+test('a poll job cannot be concluded if its entity became terminal during the poll', async () => {
   const ledger = await openTestLedger()
   const address = await registerAsset(ledger)
   const polled = await claimOne(ledger)
@@ -129,7 +129,7 @@ test('what settled while it was polled is concluded by nobody', async () => {
   expect(await ledger.find(address)).toEqual(active)
 })
 
-test('a poll job whose resource is gone is passed over, and its end records nothing', async () => {
+test('a poll job without an entity is not claimed, and concluding it records nothing', async () => {
   const dataDir = temporaryFolder()
   const ledger = await openTestLedger(dataDir)
   const database = await openTestDatabase(dataDir)
@@ -143,7 +143,7 @@ test('a poll job whose resource is gone is passed over, and its end records noth
   expect(keys(await claim(ledger, { inMs: 2_000 }))).toEqual(['JIMENG:Asset-2'])
 })
 
-test('a task that waits and was not woken is due when it was told', async () => {
+test('a waiting task that was not woken is due at the time its last poll set', async () => {
   const { start } = stopClock()
   const ledger = await openTestLedger()
   await registerTask(ledger, 'zg-1', 'WAITING_FOR_ASSETS')
@@ -156,7 +156,7 @@ test('a task that waits and was not woken is due when it was told', async () => 
   expect(await claimOne(ledger, { inMs: 5_000 })).toMatchObject({ submission: 'WAITING' })
 })
 
-test('a task that was taken by 0-0 waits no more', async () => {
+test('a task that 0-0 accepted is no longer waiting', async () => {
   const ledger = await openTestLedger()
   const address = await registerTask(ledger, 'zg-1', 'WAITING_FOR_ASSETS')
   const sending = await claimOne(ledger)
@@ -168,7 +168,7 @@ test('a task that was taken by 0-0 waits no more', async () => {
   expect(await ledger.find({ ...address, key: 'cgt-1' })).toMatchObject({ key: 'zg-1' })
 })
 
-test('a key that is not there is no key', async () => {
+test('a claim has no credential if its credential is missing', async () => {
   const dataDir = temporaryFolder()
   const ledger = await openTestLedger(dataDir)
   await registerAsset(ledger)

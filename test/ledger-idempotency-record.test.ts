@@ -8,7 +8,7 @@ import { assetAddress, assetSeen, openTestLedger } from './support/ledger.ts'
 
 const KEY_OF_CREATE = { tenant: 'tenant', idempotencyKey: 'k' }
 
-/** What `begin` answers to each of three creates that differ in one part of their name. */
+/** Returns a function that calls `begin` for three keys that differ in one part, and returns the states. */
 function neighbours(ledger: Ledger) {
   const keys: IdempotencyRecordKey[] = [
     KEY_OF_CREATE,
@@ -22,14 +22,14 @@ function neighbours(ledger: Ledger) {
   }
 }
 
-/** Takes the key, and returns the name of who holds it now. */
+/** Begins a create under the key and returns its holder. */
 async function holderOf(ledger: Ledger): Promise<string> {
   const begun = await ledger.idempotencyRecords.begin(KEY_OF_CREATE, 'print')
   if (begun.state !== 'OURS') throw new Error(`The key was not free: ${begun.state}.`)
   return begun.holder
 }
 
-test('a key is for the first who begins, and tells the others what became of it', async () => {
+test('the first begin takes the key, and later ones get its state or outcome', async () => {
   const ledger = await openTestLedger()
   const begin = (fingerprint = 'print') =>
     ledger.idempotencyRecords.begin(KEY_OF_CREATE, fingerprint)
@@ -50,7 +50,7 @@ test('a key is for the first who begins, and tells the others what became of it'
   expect(await begin('another print')).toEqual({ state: 'CONFLICT' })
 })
 
-test('of those who begin at the same moment one sends', async () => {
+test('one of several concurrent begins takes the key', async () => {
   const ledger = await openTestLedger()
   const begin = () => ledger.idempotencyRecords.begin(KEY_OF_CREATE, 'print')
 
@@ -60,7 +60,7 @@ test('of those who begin at the same moment one sends', async () => {
   expect(states.filter((state) => state === 'SENDING')).toHaveLength(19)
 })
 
-test('a sender that has said nothing for five seconds has gone, and its outcome is unknown for good', async () => {
+test('the outcome is unknown permanently when the lease is not extended for five seconds', async () => {
   const clock = stopClock()
   const ledger = await openTestLedger()
   const begin = async (fingerprint = 'print') =>
@@ -80,7 +80,7 @@ test('a sender that has said nothing for five seconds has gone, and its outcome 
   expect(await begin()).toBe('UNKNOWN')
 })
 
-test('a sender at work is not taken for gone, and the creates beside it are', async () => {
+test('extending the lease of one record does not extend other records', async () => {
   const clock = stopClock()
   const ledger = await openTestLedger()
   const states = neighbours(ledger)
@@ -96,7 +96,7 @@ test('a sender at work is not taken for gone, and the creates beside it are', as
   expect(await states()).toEqual(['UNKNOWN', 'UNKNOWN', 'UNKNOWN'])
 })
 
-test('one whose outcome is unknown leaves the creates beside it as they are', async () => {
+test('an unknown outcome of one record does not change other records', async () => {
   const clock = stopClock()
   const ledger = await openTestLedger()
   const states = neighbours(ledger)
@@ -112,7 +112,7 @@ test('one whose outcome is unknown leaves the creates beside it as they are', as
   expect(await states()).toEqual(['UNKNOWN', 'SENDING', 'SENDING'])
 })
 
-test('the outcome of one create is not that of another', async () => {
+test('finishing one record does not change other records', async () => {
   const ledger = await openTestLedger()
   const states = neighbours(ledger)
   await states()
@@ -122,7 +122,7 @@ test('the outcome of one create is not that of another', async () => {
   expect(await states()).toEqual(['DONE', 'SENDING', 'SENDING'])
 })
 
-test('a key that is given back is free, and no other is', async () => {
+test('only its holder can release a key, and other keys are not released', async () => {
   const ledger = await openTestLedger()
   const states = neighbours(ledger)
   const holder = await holderOf(ledger)
@@ -170,7 +170,7 @@ test.runIf(isPostgres)(
     expect(await there.tenantLocks.take('tenant', 'b')).toBe(false)
     expect(await there.tenantLocks.take('other tenant', 'b')).toBe(true)
 
-    // Neither gives nor extends what another holds.
+    // A lock can be neither released nor extended by another holder.
     await there.tenantLocks.release('tenant', 'b')
     expect(await there.tenantLocks.take('tenant', 'b')).toBe(false)
     clock.set(3_000)
@@ -184,7 +184,7 @@ test.runIf(isPostgres)(
     await there.tenantLocks.extend('tenant', 'b')
     clock.set(13_999)
     expect(await here.tenantLocks.take('tenant', 'a')).toBe(false)
-    // The other tenant's turn was not extended with it.
+    // The lock of the other tenant was not extended.
     expect(await here.tenantLocks.take('other tenant', 'a')).toBe(true)
 
     await there.tenantLocks.release('other tenant', 'b')
@@ -195,7 +195,7 @@ test.runIf(isPostgres)(
   },
 )
 
-test.skipIf(isPostgres)('a single process needs no turns', async () => {
+test.skipIf(isPostgres)('with SQLite a tenant lock is always granted', async () => {
   const ledger = await openTestLedger()
 
   expect(await ledger.tenantLocks.take('tenant', 'a')).toBe(true)

@@ -16,7 +16,7 @@ import {
 const createdAt = new Date('2024-04-30T02:40:00Z')
 const updatedAt = new Date('2024-04-30T02:41:00Z')
 
-test('times of 0-0 are dates wherever the ledger gives them', async () => {
+test('every method of the ledger returns the times of 0-0 as dates', async () => {
   const ledger = await openTestLedger()
   const address = taskAddress(ledger)
   const snapshot = taskSeen('QUEUED', { createdAt, updatedAt })
@@ -38,7 +38,7 @@ test('times of 0-0 are dates wherever the ledger gives them', async () => {
   expect(child?.snapshot).toEqual(assetSeen('PROCESSING', { createdAt }))
 })
 
-test('the options of a provider come out of the ledger as they went in', async () => {
+test('providerOptions are stored and returned unchanged', async () => {
   const ledger = await openTestLedger()
   const address = taskAddress(ledger)
   const providerOptions = {
@@ -62,7 +62,7 @@ test('the options of a provider come out of the ledger as they went in', async (
   expect(claimed.origin).toEqual(origin)
 })
 
-test('a cursor is the same each time, and says nothing of how much others have registered', async () => {
+test('a cursor is stable, and does not reveal how much other tenants registered', async () => {
   const dataDir = temporaryFolder()
   const ledger = await openTestLedger(dataDir)
   const { tenant } = await registerAsset(ledger, 'Asset-1')
@@ -78,12 +78,12 @@ test('a cursor is the same each time, and says nothing of how much others have r
   expect(again?.cursor).toBe(first?.cursor)
   const bytes = [first, second].map((item) => Buffer.from(item?.cursor ?? '', 'base64url'))
   expect(bytes.map(({ length }) => length)).toEqual([16, 16])
-  // Encrypted, any two blocks differ nearly everywhere; in plain text all but the last byte would be the same.
+  // Two encrypted blocks differ in nearly all bytes. In plain text they would differ only in the last byte.
   const same = [...(bytes[0] ?? [])].filter((byte, index) => byte === bytes[1]?.[index])
   expect(same.length).toBeLessThan(8)
 })
 
-test('a cursor is good for its own list only, and not when a character of it is changed', async () => {
+test('a cursor is valid only for its own list, and only if it is unchanged', async () => {
   const ledger = await openTestLedger()
   const { tenant } = await registerAsset(ledger)
   const cursor = (await ledger.list(tenant, 'asset', {}, {}, 10)).items[0]?.cursor ?? ''
@@ -99,14 +99,14 @@ test('a cursor is good for its own list only, and not when a character of it is 
     const tampered = cursor.slice(0, index) + changed + cursor.slice(index + 1)
     await expect(page(tampered)).rejects.toMatchObject(refused)
   }
-  // As cursors were before they were encrypted, too short, too long, and not of this alphabet.
+  // Unencrypted, as in earlier versions, then empty, too short, too long, and with invalid characters.
   const old = Buffer.from('position:1').toString('base64url')
   for (const wrong of [old, '', cursor.slice(1), `${cursor}AA`, `${cursor}=`, `${cursor} `]) {
     await expect(page(wrong)).rejects.toMatchObject(refused)
   }
 })
 
-/** A list of five, newest first e to a; `page` returns the names on a page and whether there are more. */
+/** Five assets, newest first: e to a. `page` returns the ids, hasPreviousPage and hasNextPage. */
 async function listOfFive() {
   const ledger = await openTestLedger()
   const { tenant } = await registerAsset(ledger, 'a')
@@ -129,7 +129,7 @@ async function listOfFive() {
   return { page, cursors }
 }
 
-test('forward and backward, a page says what lies before and behind it', async () => {
+test('a page reports whether there is a previous and a next page, forward and backward', async () => {
   const { page, cursors } = await listOfFive()
   const { a, b, c, d, e } = cursors
 
@@ -153,7 +153,7 @@ test('forward and backward, a page says what lies before and behind it', async (
     await page({ last: 2, after: b }),
   ]
 
-  // The names, whether there is a previous page, whether there is a next one.
+  // The ids, hasPreviousPage and hasNextPage.
   expect(pages).toEqual([
     ['edcba', false, false],
     ['ed', false, true],
@@ -175,7 +175,7 @@ test('forward and backward, a page says what lies before and behind it', async (
   ])
 })
 
-test('a list and its count hold what matches, of one tenant and one kind', async () => {
+test('a list and its totalCount have only the matching entities of one tenant and kind', async () => {
   const ledger = await openTestLedger()
   const { tenant } = await registerAsset(ledger, 'image', { groupId: 'group-1' })
   await registerAsset(ledger, 'audio', { type: 'AUDIO', groupId: 'group-2' })
@@ -204,7 +204,7 @@ test('a list and its count hold what matches, of one tenant and one kind', async
   expect(tasks.items.map(({ item }) => item.key)).toEqual(['cgt-1'])
 })
 
-test('the children of a group are its own, those of the tenant, oldest first', async () => {
+test('children returns the assets of one group and tenant, oldest first', async () => {
   const ledger = await openTestLedger()
   const { tenant } = await registerAsset(ledger, 'first')
   await registerAsset(ledger, 'elsewhere', { groupId: 'group-2' })

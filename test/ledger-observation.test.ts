@@ -16,7 +16,7 @@ import {
   taskSeen,
 } from './support/ledger.ts'
 
-test('what has not changed is observed while somebody else keeps the database from being written', async () => {
+test('an unchanged entity is observed without a write, while another writer holds the lock', async () => {
   const dataDir = temporaryFolder()
   const ledger = await openTestLedger(dataDir)
   const database = await openTestDatabase(dataDir)
@@ -25,7 +25,7 @@ test('what has not changed is observed while somebody else keeps the database fr
 
   const observed = await database.transaction().execute(async (trx) => {
     await trx.updateTable('entity').set({ polling_ended_reason: null }).execute()
-    // The same, the same with less, and an unregistered one.
+    // The same snapshot, the same with a missing field, and an unregistered entity.
     const same = await ledger.recordObservation(address, assetSeen('PROCESSING'))
     const less = await ledger.recordObservation(address, assetSeen('PROCESSING', { type: null }))
     const unknown = await ledger.recordObservation(
@@ -38,7 +38,7 @@ test('what has not changed is observed while somebody else keeps the database fr
   expect(observed).toEqual([before, before, null])
 })
 
-test('an old answer is observed without a write as well', async () => {
+test('a stale observation needs no write', async () => {
   const dataDir = temporaryFolder()
   const ledger = await openTestLedger(dataDir)
   const database = await openTestDatabase(dataDir)
@@ -53,7 +53,7 @@ test('an old answer is observed without a write as well', async () => {
   expect(observed).toEqual(active)
 })
 
-test('observedAt stays while answers say the same, and moves with any change', async () => {
+test('observedAt stays the same for equal observations, and changes with any other', async () => {
   const dataDir = temporaryFolder()
   const ledger = await openTestLedger(dataDir)
   const database = await openTestDatabase(dataDir)
@@ -78,7 +78,7 @@ test('observedAt stays while answers say the same, and moves with any change', a
   expect(renamed?.seq).toBe(same?.seq)
 })
 
-test('a resource is found by the id 0-0 gave it later, of its own tenant and kind', async () => {
+test('an entity is also found by the id that 0-0 gave it later, within its tenant and kind', async () => {
   const ledger = await openTestLedger()
   const address = await registerTask(ledger, 'zg-1', 'WAITING_FOR_ASSETS')
   await registerTask(ledger, 'zg-2', 'WAITING_FOR_ASSETS')
@@ -92,12 +92,12 @@ test('a resource is found by the id 0-0 gave it later, of its own tenant and kin
   expect(await key({ key: 'cgt-2' })).toBeUndefined()
   expect(await key({ key: 'zg-1', kind: 'asset' })).toBeUndefined()
   expect(await key({ key: 'cgt-1', tenant: theirs.tenant })).toBeUndefined()
-  // Observed by that id, it is the same task.
+  // An observation under that id is recorded for the same task.
   const running = await ledger.recordObservation({ ...address, key: 'cgt-1' }, taskSeen('RUNNING'))
   expect(running).toMatchObject({ key: 'zg-1', snapshot: { status: 'RUNNING' } })
 })
 
-test('transitions are those of one resource, after the one given, in order', async () => {
+test('transitionsAfter returns the later transitions of one entity, in order', async () => {
   const ledger = await openTestLedger()
   const address = await registerTask(ledger, 'same')
   const theirs = await registerTask(ledger, 'same', 'QUEUED', 'sk-other')
@@ -125,7 +125,7 @@ test('transitions are those of one resource, after the one given, in order', asy
   expect(await ledger.transitionsAfter(asset, 0)).toHaveLength(1)
 })
 
-test('those who register the same at the same moment register it once', async () => {
+test('concurrent registrations of one entity register it once', async () => {
   const ledger = await openTestLedger()
 
   const addresses = await Promise.all(Array.from({ length: 10 }, () => registerAsset(ledger)))
@@ -136,7 +136,7 @@ test('those who register the same at the same moment register it once', async ()
   expect(await ledger.countPollJobs()).toBe(1)
 })
 
-test('what has settled is registered without being polled, and stays as it is when registered again', async () => {
+test('a terminal entity is registered without a poll job, and does not change when registered again', async () => {
   const ledger = await openTestLedger()
   const address = await registerAsset(ledger, 'Asset-1', { status: 'ACTIVE' })
   const settled = await ledger.find(address)
@@ -148,7 +148,7 @@ test('what has settled is registered without being polled, and stays as it is wh
   expect(await ledger.countPollJobs()).toBe(0)
 })
 
-test('registering again observes, with a transition when the status changed', async () => {
+test('registering again records an observation, with a transition if the status changed', async () => {
   const ledger = await openTestLedger()
   const address = await registerTask(ledger)
 
@@ -163,7 +163,7 @@ test('registering again observes, with a transition when the status changed', as
   expect(await ledger.countPollJobs()).toBe(0)
 })
 
-test('listeners are told when something is registered, and when an observation changes its status', async () => {
+test('a registration and a status change notify listeners', async () => {
   const ledger = await openTestLedger()
   const group = { ...assetAddress(ledger), kind: 'assetGroup', key: 'JIMENG:group-1' } as const
   const heard: (string | null)[] = []
@@ -179,7 +179,7 @@ test('listeners are told when something is registered, and when an observation c
 })
 
 test.skipIf(isPostgres)(
-  'listeners are not told of an observation that leaves the status',
+  'an observation without a status change does not notify listeners',
   async () => {
     const ledger = await openTestLedger()
     const address = await registerAsset(ledger)
@@ -192,7 +192,7 @@ test.skipIf(isPostgres)(
   },
 )
 
-test('pruning forgets what is older than the time given, and nothing else', async () => {
+test('pruning deletes old transitions, budgets and idempotency records, and nothing else', async () => {
   const clock = stopClock()
   const dataDir = temporaryFolder()
   const ledger = await openTestLedger(dataDir)
@@ -226,7 +226,7 @@ test('pruning forgets what is older than the time given, and nothing else', asyn
   expect(rest.map(({ length }) => length)).toEqual([2, 2])
 })
 
-test('progress is that of one status: kept while it lasts, gone with it', async () => {
+test('progress is kept while the status stays the same, and removed when it changes', async () => {
   const ledger = await openTestLedger()
   const address = await registerTask(ledger)
   const usage = { videoTokens: 1, completionTokens: null, totalTokens: 1 }
@@ -237,7 +237,7 @@ test('progress is that of one status: kept while it lasts, gone with it', async 
 
   expect(running?.snapshot).toMatchObject({ progress: 40, usage })
   expect(done?.snapshot).toMatchObject({ progress: null, usage })
-  // Nothing is added that the kind does not have.
+  // An asset gets no fields that its kind does not have.
   const asset = await registerAsset(ledger)
   const active = await ledger.recordObservation(asset, assetSeen('ACTIVE'))
   expect(active?.snapshot).toEqual(assetSeen('ACTIVE'))

@@ -17,7 +17,7 @@ test.for<[PageRequest, number, Partial<PageBounds>]>([
   [{ after: cursors.encode(7) }, 100, { after: 7, before: null }],
   [{ before: cursors.encode(7) }, 100, { after: null, before: 7 }],
   [{ after: cursors.encode(9), before: cursors.encode(0) }, 100, { after: 9, before: 0 }],
-])('the page %j of at most %i is %j', ([request, maxSize, bounds]) => {
+])('the page request %j with a maximum size of %i gives %j', ([request, maxSize, bounds]) => {
   expect(pageBounds(request, maxSize, cursors)).toMatchObject(bounds)
 })
 
@@ -30,14 +30,14 @@ test.for<[PageRequest, string, string]>([
   [{ last: 101 }, 'last', 'last must be between 0 and 100.'],
   [{ after: 'x' }, 'after', 'after is not a cursor of this list.'],
   [{ before: 'x' }, 'before', 'before is not a cursor of this list.'],
-])('the page %j is refused for its argument %s: %s', ([request, argument, message]) => {
+])('the page request %j is refused for its argument %s: %s', ([request, argument, message]) => {
   const bounds = () => pageBounds(request, 100, cursors)
 
   expect(bounds).toThrow(expect.objectContaining({ name: 'PageError', argument, message }))
 })
 
 test.for([0, 1, 255, 256, 2 ** 32, 2 ** 48 - 1])(
-  'the cursor of position %d leads back to it',
+  'the cursor of position %d decodes to that position',
   (position) => {
     const cursor = cursors.encode(position)
 
@@ -47,7 +47,7 @@ test.for([0, 1, 255, 256, 2 ** 32, 2 ** 48 - 1])(
   },
 )
 
-test('another secret, another tenant and another kind have other cursors', () => {
+test('a cursor depends on the secret, the tenant and the kind', () => {
   const others = [
     createCursors(Buffer.alloc(32, 8), 'tenant', 'asset'),
     createCursors(secret, 'tenant2', 'asset'),

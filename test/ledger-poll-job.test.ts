@@ -17,7 +17,7 @@ import {
 
 const polling = { firstPollMs: { asset: 1_000, videoTask: 2_000 }, deadlineMs: 60_000 }
 
-test('each kind has its own first gap, and a poll job is due from that moment on', async () => {
+test('each kind has its own first poll interval, after which a poll job is due', async () => {
   const { start } = stopClock()
   const ledger = await openTestLedger(temporaryFolder(), { polling })
   const asset = await registerAsset(ledger)
@@ -44,14 +44,14 @@ test('each kind has its own first gap, and a poll job is due from that moment on
   ])
   expect(second).toMatchObject(
     [
-      // The lease of the asset, of a second, has just run out.
+      // The lease of the asset lasts one second, and has just expired.
       { ...task, gapMs: 2_000, dueAt: new Date(start + 2_000), deadlineAt, submission: null },
       { ...asset, fence: 2 },
     ].toSorted((a, b) => (a.kind < b.kind ? -1 : 1)),
   )
 })
 
-test('a task that waits for its assets is due at once', async () => {
+test('a task that waits for its assets is due immediately', async () => {
   const { start } = stopClock()
   const ledger = await openTestLedger(temporaryFolder(), { polling })
   await registerTask(ledger, 'zg-1', 'WAITING_FOR_ASSETS')
@@ -64,7 +64,7 @@ test('a task that waits for its assets is due at once', async () => {
   })
 })
 
-test('the next is due when its time has come and no lease is in the way', async () => {
+test('nextDueAt is the earliest time at which a poll job is due and not leased', async () => {
   const { start } = stopClock()
   const ledger = await openTestLedger(temporaryFolder(), { polling })
   const nextDueMs = async () => {
@@ -83,7 +83,7 @@ test('the next is due when its time has come and no lease is in the way', async 
   expect([none, asset, leased, task]).toEqual([null, 1_000, 6_000, 2_000])
 })
 
-test('after a poll it is due at the time given, with the gap given, for whoever comes first', async () => {
+test('concluding a poll sets the next due time and the interval, and ends the lease', async () => {
   const { start } = stopClock()
   const ledger = await openTestLedger()
   await registerAsset(ledger)
@@ -102,7 +102,7 @@ test('after a poll it is due at the time given, with the gap given, for whoever 
   })
 })
 
-test('a poll may give a new deadline', async () => {
+test('concluding a poll can set a new deadline', async () => {
   const { start } = stopClock()
   const ledger = await openTestLedger()
   await registerTask(ledger)
@@ -113,7 +113,7 @@ test('a poll may give a new deadline', async () => {
   expect((await claimOne(ledger, { inMs: 1 })).deadlineAt).toEqual(deadlineAt)
 })
 
-test('registering again changes neither when it is due nor its deadline, but the key', async () => {
+test('registering again changes the credential, but neither the due time nor the deadline', async () => {
   const clock = stopClock()
   const ledger = await openTestLedger(temporaryFolder(), { polling })
   const address = await registerAsset(ledger)
@@ -130,10 +130,10 @@ test('registering again changes neither when it is due nor its deadline, but the
   })
 })
 
-test('the longest overdue comes first, among tenants and within one', async () => {
+test('the longest overdue poll job is claimed first, across tenants and within one', async () => {
   const clock = stopClock()
   const ledger = await openTestLedger()
-  // Registered against the order in which they are due.
+  // Registered in another order than the jobs are due.
   clock.set(2_000)
   await registerAsset(ledger, 'late')
   clock.set(0)
@@ -147,7 +147,7 @@ test('the longest overdue comes first, among tenants and within one', async () =
   expect(claimed.map(({ key }) => key)).toEqual(['JIMENG:early', 'JIMENG:other'])
 })
 
-test('a poll job that is given up leaves the status and says why, as a transition and to listeners', async () => {
+test('ending a poll job early keeps the status, records the reason and notifies listeners', async () => {
   const clock = stopClock()
   const ledger = await openTestLedger()
   const address = await registerAsset(ledger)
@@ -176,7 +176,7 @@ test('a poll job that is given up leaves the status and says why, as a transitio
   expect(await ledger.countPollJobs()).toBe(0)
 })
 
-test('what settles at last loses the note of the poll job that was given up', async () => {
+test('a later terminal status removes the reason why polling ended', async () => {
   const ledger = await openTestLedger()
   const address = await registerAsset(ledger)
   await ledger.pollJobs.conclude(await claimOne(ledger), null, { pollingEndedReason: 'too late' })
@@ -192,7 +192,7 @@ test('what settles at last loses the note of the poll job that was given up', as
   expect((await ledger.transitionsAfter(address, 0)).at(-1)?.entity).toEqual(active)
 })
 
-test('what was given up and is registered again is polled again', async () => {
+test('an entity whose polling ended is polled again when it is registered again', async () => {
   const ledger = await openTestLedger()
   const address = await registerAsset(ledger)
   await ledger.pollJobs.conclude(await claimOne(ledger), null, { pollingEndedReason: 'too late' })
@@ -206,7 +206,7 @@ test('what was given up and is registered again is polled again', async () => {
   expect(await claimOne(ledger)).toMatchObject({ key: address.key, fence: 1 })
 })
 
-test('a poll that sees the end ends the poll job, whatever was to follow, and tells listeners', async () => {
+test('a terminal status ends the poll job without a reason, and notifies listeners', async () => {
   const ledger = await openTestLedger()
   const address = await registerAsset(ledger)
   const before = ledger.notifier.count
@@ -223,7 +223,7 @@ test('a poll that sees the end ends the poll job, whatever was to follow, and te
 
 // With PostgreSQL the notification of the registration may arrive at any time in between.
 test.skipIf(isPostgres)(
-  'a poll that sees a change tells listeners, and one that sees none does not',
+  'a poll notifies listeners only if it observes a change of status',
   async () => {
     const ledger = await openTestLedger()
     const address = await registerTask(ledger)
@@ -240,7 +240,7 @@ test.skipIf(isPostgres)(
   },
 )
 
-test('only the poll job of what settled ends, and the key stays while something is polled', async () => {
+test('a terminal status ends only its own poll job, and other poll jobs keep the credential', async () => {
   const dataDir = temporaryFolder()
   const ledger = await openTestLedger(dataDir)
   const database = await openTestDatabase(dataDir)
@@ -263,15 +263,15 @@ test('only the poll job of what settled ends, and the key stays while something 
   expect(credentials).toEqual([{ tenant: address.tenant }])
 })
 
-test('they are told of each addition, and of nothing once they have left', async () => {
+test('onAdded calls its listener for each added or woken poll job, until the listener is removed', async () => {
   const ledger = await openTestLedger()
-  let told = 0
+  let calls = 0
   const leave = ledger.pollJobs.onAdded(() => {
-    told += 1
+    calls += 1
   })
 
   await registerAsset(ledger)
-  const afterAsset = told
+  const afterAsset = calls
   const group = { ...assetAddress(ledger), kind: 'assetGroup', key: 'JIMENG:group-1' } as const
   await ledger.register(group, {
     snapshot: {
@@ -287,13 +287,13 @@ test('they are told of each addition, and of nothing once they have left', async
     origin: null,
     credential: KEY,
   })
-  const afterGroup = told
-  // What waited for the asset may go on.
+  const afterGroup = calls
+  // A terminal asset can wake a task that waits for it.
   await ledger.recordObservation(assetAddress(ledger), assetSeen('ACTIVE'))
-  const afterSettled = told
+  const afterSettled = calls
   leave()
   await registerAsset(ledger, 'Asset-2')
 
-  expect([afterAsset, afterGroup, afterSettled, told]).toEqual([1, 1, 2, 2])
+  expect([afterAsset, afterGroup, afterSettled, calls]).toEqual([1, 1, 2, 2])
   expect(await ledger.countPollJobs()).toBe(1)
 })

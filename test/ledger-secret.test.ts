@@ -17,14 +17,14 @@ test('a tenant is 64 hex digits that depend on the key and on the secret', () =>
   expect(others.tenantOf('sk-one')).not.toBe(tenant)
 })
 
-test('a tenant stays the same however many keys come after it', () => {
+test('the tenant of a key stays the same after many other keys', () => {
   const tenant = secrets.tenantOf('sk-first')
   for (let index = 0; index < 1_500; index += 1) secrets.tenantOf(`sk-${index}`)
 
   expect(secrets.tenantOf('sk-first')).toBe(tenant)
 })
 
-test('a sealed key opens for its tenant alone, under the same secret', () => {
+test('a sealed key can be opened only for its tenant and with the same secret', () => {
   const sealed = secrets.seal('sk-ключ', 'tenant')
 
   expect(secrets.open(sealed, 'tenant')).toBe('sk-ключ')
@@ -34,7 +34,7 @@ test('a sealed key opens for its tenant alone, under the same secret', () => {
   expect(() => others.open(sealed, 'tenant')).toThrow()
 })
 
-test('a sealed key of which one byte was changed does not open', () => {
+test('a sealed key with one changed byte cannot be opened', () => {
   const sealed = Buffer.from(secrets.seal('sk-one', 'tenant'), 'base64')
 
   for (const index of sealed.keys()) {
@@ -44,7 +44,7 @@ test('a sealed key of which one byte was changed does not open', () => {
   }
 })
 
-test('the secret of a folder is made once, of 32 bytes', () => {
+test('a secret of 32 bytes is created once per folder', () => {
   const folder = temporaryFolder()
 
   const secret = loadOrMakeSecret(folder)
@@ -55,7 +55,7 @@ test('the secret of a folder is made once, of 32 bytes', () => {
   expect(loadOrMakeSecret(temporaryFolder())).not.toEqual(secret)
 })
 
-test('a secret that is too short, and a folder that cannot be written, are refused', () => {
+test('a secret that is too short and a folder that does not exist are refused', () => {
   const folder = temporaryFolder()
   writeFileSync(join(folder, 'secret'), Buffer.alloc(31).toString('base64'))
   const unwritable = join(temporaryFolder(), 'missing')

@@ -77,7 +77,7 @@ function registration(snapshot: AssetSnapshot) {
 const claimAll = { limit: 10, leaseMs: 1_000, maxRps: 100 }
 const later = { nextPollAt: new Date(Date.now() + 60_000), gapMs: 60_000 }
 
-test('what is not registered is passed over', async () => {
+test('an entity that is not registered is ignored', async () => {
   const ledger = await open()
   const address = assetIn(ledger)
 
@@ -86,7 +86,7 @@ test('what is not registered is passed over', async () => {
   expect(await ledger.transitionsAfter(address, 0)).toEqual([])
 })
 
-test('a change of status is one transition, and the same status again is none', async () => {
+test('a status change records one transition, and the same status records none', async () => {
   const ledger = await open()
   const address = assetIn(ledger)
   const { seq } = await ledger.register(address, registration(seen('PROCESSING')))
@@ -100,7 +100,7 @@ test('a change of status is one transition, and the same status again is none', 
   expect((await ledger.find(address))?.seq).toBe(transitions[0]?.entity.seq)
 })
 
-test('simultaneous observations of one change make one transition', async () => {
+test('concurrent observations of one change record one transition', async () => {
   const ledger = await open()
   const address = assetIn(ledger)
   const { seq } = await ledger.register(address, registration(seen('PROCESSING')))
@@ -112,7 +112,7 @@ test('simultaneous observations of one change make one transition', async () => 
   expect(await ledger.transitionsAfter(address, seq)).toHaveLength(1)
 })
 
-test('what an answer leaves out stays as it was said before', async () => {
+test('fields missing from an observation keep their previous values', async () => {
   const ledger = await open()
   const address = assetIn(ledger)
   const createdAt = new Date('2024-04-30T02:40:00Z')
@@ -129,7 +129,7 @@ test('what an answer leaves out stays as it was said before', async () => {
   })
 })
 
-test('a reason given in one status is not carried into the next', async () => {
+test('a failure reason is kept while the status stays the same, and removed when it changes', async () => {
   const ledger = await open()
   const address = assetIn(ledger)
   const failureReason = 'slow, retrying'
@@ -143,7 +143,7 @@ test('a reason given in one status is not carried into the next', async () => {
   expect((await ledger.find(address))?.snapshot.failureReason).toBeNull()
 })
 
-test('a tenant with ten thousand poll jobs does not delay another', async () => {
+test('a tenant with ten thousand poll jobs does not delay another tenant', async () => {
   const dataDir = temporaryFolder()
   const ledger = await open(dataDir)
   await ledger.register(assetIn(ledger), registration(seen('PROCESSING')))
@@ -159,13 +159,13 @@ test('a tenant with ten thousand poll jobs does not delay another', async () => 
     maxRps: 20,
   })
 
-  // All of its one, and for the first tenant what its budget allows.
+  // The only job of the other tenant, and an equal share of the limit for the first tenant: 16 jobs.
   expect(claimed.filter(({ tenant }) => tenant === other.tenant)).toHaveLength(1)
   expect(claimed).toHaveLength(17)
   expect(performance.now() - startedAt).toBeLessThan(1_000)
 }, 60_000)
 
-/** Adds `count` more polled resources like the first one, under other keys. */
+/** Adds `count` copies of the first entity and its poll job, under other keys. */
 async function copyFirst(database: Kysely<Tables>, count: number): Promise<void> {
   const first = await database.selectFrom('entity').selectAll().executeTakeFirstOrThrow()
   const { position, ...entity } = first
@@ -184,7 +184,7 @@ async function copyFirst(database: Kysely<Tables>, count: number): Promise<void>
   }
 }
 
-test('a tenant that has spent its budget does not take the place of one that has not', async () => {
+test('a tenant without poll budget does not block a tenant with poll budget', async () => {
   const ledger = await open()
   await ledger.register(assetIn(ledger), registration(seen('PROCESSING')))
   await ledger.register(assetIn(ledger, 'Asset-2'), registration(seen('PROCESSING')))
@@ -199,14 +199,14 @@ test('a tenant that has spent its budget does not take the place of one that has
   expect(claimed.map(({ tenant }) => tenant)).toEqual([other.tenant])
 })
 
-test('a tenant that 0-0 asks for fewer calls is polled half as often, and then ever more often again', async () => {
+test('slowDown halves the poll rate of a tenant, and speedUp restores it step by step', async () => {
   const ledger = await open()
   for (let index = 0; index < 40; index += 1) {
     await ledger.register(assetIn(ledger, `Asset-${index}`), registration(seen('PROCESSING')))
   }
   const { tenant } = assetIn(ledger)
   let now = Date.now() + 1_000
-  /** How many are claimed a second later, of the ten that a tenant may have. */
+  /** The number of poll jobs claimed one second later. A tenant may have at most ten. */
   const claimedASecondLater = async () => {
     now += 1_000
     const claim = { now: new Date(now), limit: 100, leaseMs: 1, maxRps: 10 }
@@ -224,7 +224,7 @@ test('a tenant that 0-0 asks for fewer calls is polled half as often, and then e
   expect([usual, halved, quartered, recovered]).toEqual([10, 5, 2, 10])
 })
 
-test('a key that named a create is free again once that is forgotten', async () => {
+test('an idempotency key can be used again after its record is pruned', async () => {
   const ledger = await open()
   const key = { tenant: ledger.tenantOf(KEY), idempotencyKey: 'k' }
   const states = async () => (await ledger.idempotencyRecords.begin(key, 'print')).state
@@ -246,7 +246,7 @@ test.for<[AssetStatus | VideoTaskStatus, AssetStatus | VideoTaskStatus, boolean]
   ['ACTIVE', 'PROCESSING', true],
   ['ACTIVE', 'FAILED', true],
   ['FAILED', 'UNKNOWN', true],
-])('an asset said to be %s and then %s: stale is %s', ([previous, next, stale]) => {
+])('an asset observed as %s and then as %s: stale is %s', ([previous, next, stale]) => {
   expect(isStale('asset', previous as AssetStatus, next as AssetStatus)).toBe(stale)
 })
 
@@ -259,11 +259,11 @@ test.for<[VideoTaskStatus, VideoTaskStatus, boolean]>([
   ['UNKNOWN', 'QUEUED', false],
   ['SUCCEEDED', 'RUNNING', true],
   ['CANCELLED', 'SUCCEEDED', true],
-])('a task said to be %s and then %s: stale is %s', ([previous, next, stale]) => {
+])('a task observed as %s and then as %s: stale is %s', ([previous, next, stale]) => {
   expect(isStale('videoTask', previous, next)).toBe(stale)
 })
 
-test('a poll job is claimed by one at a time, and again when its lease has run out', async () => {
+test('a claimed poll job can be claimed again only after its lease expires', async () => {
   const ledger = await open()
   await ledger.register(assetIn(ledger), registration(seen('PROCESSING')))
   const now = new Date()
@@ -280,7 +280,7 @@ test('a poll job is claimed by one at a time, and again when its lease has run o
   expect(takenOver).toMatchObject([{ key: 'JIMENG:Asset-1', fence: 2 }])
 })
 
-test('a holder whose claim was taken over writes nothing', async () => {
+test('a holder that lost its claim cannot record an observation', async () => {
   const ledger = await open()
   const address = assetIn(ledger)
   await ledger.register(address, registration(seen('PROCESSING')))
@@ -294,7 +294,7 @@ test('a holder whose claim was taken over writes nothing', async () => {
   expect((await ledger.find(address))?.snapshot.status).toBe('ACTIVE')
 })
 
-test('a task that waits looks again at once when an asset settled while it was looking', async () => {
+test('a waiting task is due again at once if an asset became terminal during its poll', async () => {
   const ledger = await open()
   const asset = assetIn(ledger)
   await ledger.register(asset, registration(seen('PROCESSING')))
@@ -322,7 +322,7 @@ test('a task that waits looks again at once when an asset settled while it was l
   expect(again).toMatchObject([{ key: 'zg-1', submission: 'WAITING' }])
 })
 
-test('room is shared between tenants, and a budget that is spent is refilled with time', async () => {
+test('the claim limit is shared between tenants, and a spent budget is refilled over time', async () => {
   const ledger = await open()
   for (let index = 0; index < 20; index += 1) {
     await ledger.register(assetIn(ledger, `Asset-${index}`), registration(seen('PROCESSING')))
@@ -346,7 +346,7 @@ test('room is shared between tenants, and a budget that is spent is refilled wit
   expect(refilled).toHaveLength(3)
 })
 
-test('the key to poll with is kept sealed, and forgotten when nothing is left to poll', async () => {
+test('a credential for polling is stored sealed, and deleted when no poll job is left', async () => {
   const dataDir = temporaryFolder()
   const ledger = await open(dataDir)
   const marked = { ...registration(seen('PROCESSING')), credential: 'sk-marked-key' }
@@ -369,7 +369,7 @@ test('the key to poll with is kept sealed, and forgotten when nothing is left to
   expect(await storedCredentials(dataDir)).toEqual([])
 })
 
-/** The sealed keys as they stand in the database. */
+/** The sealed keys in the database. */
 async function storedCredentials(dataDir: string): Promise<string[]> {
   const { DATABASE_URL: databaseUrl } = await engineSettings(dataDir)
   const database = await openDatabase({ dataDir, databaseUrl, onError() {} })
@@ -378,7 +378,7 @@ async function storedCredentials(dataDir: string): Promise<string[]> {
   return rows.map(({ sealed }) => sealed)
 }
 
-test('the secret is made once, for its owner alone, and a ledger opened with another cannot read the key', async () => {
+test('the secret is created once with mode 600, and a ledger with another secret cannot open the key', async () => {
   const dataDir = temporaryFolder()
   const first = await open(dataDir)
   await first.register(assetIn(first), registration(seen('PROCESSING')))
@@ -394,7 +394,7 @@ test('the secret is made once, for its owner alone, and a ledger opened with ano
   expect(claimed?.credential).toBeNull()
 })
 
-test('transitions older than asked are forgotten, and what they led to is not', async () => {
+test('pruning deletes old transitions, but not the current status', async () => {
   const ledger = await open()
   const address = assetIn(ledger)
   await ledger.register(address, registration(seen('PROCESSING')))
@@ -405,16 +405,16 @@ test('transitions older than asked are forgotten, and what they led to is not', 
   expect((await ledger.find(address))?.snapshot.status).toBe('PROCESSING')
 })
 
-test('every call of the ledger is reported under a name of its own, also when it fails', async () => {
+test('every ledger call is reported with its name, even if it fails', async () => {
   const reported: { name: string; durationMs: number }[] = []
   const onCall = (name: string, durationMs: number) => void reported.push({ name, durationMs })
   const ledger = await open(temporaryFolder(), undefined, { onCall })
   const address = assetIn(ledger)
-  const creation = { tenant: address.tenant, idempotencyKey: 'k' }
+  const record = { tenant: address.tenant, idempotencyKey: 'k' }
 
   await ledger.register(address, registration(seen('PROCESSING')))
-  await ledger.idempotencyRecords.begin(creation, 'print')
-  await ledger.idempotencyRecords.extend(creation)
+  await ledger.idempotencyRecords.begin(record, 'print')
+  await ledger.idempotencyRecords.extend(record)
   await ledger.tenantLocks.take(address.tenant, 'holder')
   await ledger.tenantLocks.extend(address.tenant, 'holder')
   await ledger.pollJobs.extend([], 1_000)

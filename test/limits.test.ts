@@ -11,7 +11,7 @@ const aliases = (count: number) =>
   `{ ${Array.from({ length: count }, (_, index) => `a${index}: __typename`).join(' ')} }`
 const mutations = (count: number) =>
   `mutation { ${Array.from({ length: count }, (_, index) => `m${index}: createAssetGroup(input: { name: "G" }) { __typename }`).join(' ')} }`
-/** Half of them in a fragment. */
+/** Half of the directives are in a fragment. */
 const directives = (count: number) =>
   `query A { ${Array.from({ length: Math.floor(count / 2) }, (_, index) => `...F @include(if: ${index % 2 === 0})`).join(' ')} } fragment F on Query { __typename ${'...G @skip(if: false) '.repeat(Math.ceil(count / 2))} } fragment G on Query { __typename }`
 
@@ -37,7 +37,7 @@ const TOO_MUCH: [bound: string, query: string, variables?: Data][] = [
   ],
 ]
 
-/** Fragments that use the next one twice: as many fields as two to the power of `levels`. */
+/** Each fragment uses the next one twice, so the number of fields grows as 2 to the power of `levels`. */
 const doubling = (levels: number, type: string, field: string) =>
   Array.from({ length: levels }, (_, level) =>
     level === levels - 1
@@ -49,7 +49,7 @@ test.for([
   ['mutations', `mutation { ...F0 } ${doubling(100, 'Mutation', '__typename')}`],
   ['aliases', `{ ...F0 } ${doubling(100, 'Query', 'a: __typename')}`],
 ] as const)(
-  'fragments that multiply %s are counted without being followed',
+  '%s in nested fragments are counted without expanding the fragments',
   async ([bound, query]) => {
     const app = await startApp({ UPSTREAM_URL: 'http://127.0.0.1:1' })
     const startedAt = performance.now()
@@ -80,7 +80,7 @@ test.for([
     ),
     { MAX_COMPLEXITY: '2000' },
   ],
-] as const)('%s are counted by how many there are', async ([, query, settings]) => {
+] as const)('the complexity of %s grows with their number', async ([, query, settings]) => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url, ...settings })
   const r = Array(9).fill({ role: 'REFERENCE', assetId: 'Asset-1' })
@@ -92,7 +92,7 @@ test.for([
 })
 
 test.for(TOO_MUCH)(
-  'too much of %s is refused over POST, GET, SSE and WebSocket alike, and 0-0 is asked nothing',
+  'an operation above the limit of %s is refused over POST, GET, SSE and WebSocket, without upstream requests',
   async ([bound, query, variables]) => {
     const upstream = await scriptUpstream()
     const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -100,7 +100,7 @@ test.for(TOO_MUCH)(
     const overPost = await app.query(query, variables)
     const overGet = /^(mutation|subscription)/.test(query)
       ? bound
-      : await overTheAddress(app, query, variables)
+      : await overQueryString(app, query, variables)
     const overSse = await overEventStream(app, query, variables)
     const overSocket = await app
       .subscribe(query, variables)
@@ -121,14 +121,14 @@ test.for([
   ['aliases', aliases(60)],
   ['mutations', mutations(5)],
   ['directives', directives(100)],
-] as const)('as much of %s as is allowed is served', async ([, query]) => {
+] as const)('an operation at the limit of %s is executed', async ([, query]) => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
 
   expect((await app.query(query)).errors).toBeUndefined()
 })
 
-test('what GraphiQL asks of the schema is within the bounds', async () => {
+test('the introspection query is within the limits', async () => {
   const { getIntrospectionQuery } = await import('graphql')
   const app = await startApp({ UPSTREAM_URL: 'http://127.0.0.1:1' })
 
@@ -145,7 +145,7 @@ test.for([
     `subscription { assetStatusChanged(ids: [${'"Asset-1" '.repeat(11)}]) { current } }`,
     'between 1 and 10',
   ],
-] as const)('%s bounds what one field may ask for', async ([name, query, message]) => {
+] as const)('%s limits the arguments of a field', async ([name, query, message]) => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url, [name]: '10' })
 
@@ -156,7 +156,7 @@ test.for([
   expect(upstream.calls).toEqual([])
 })
 
-test('a body over the bound is refused with 413, however its length is told', async () => {
+test('a body above MAX_BODY_BYTES is refused with 413, with Content-Length or chunked', async () => {
   const app = await startApp({ UPSTREAM_URL: 'http://127.0.0.1:1', MAX_BODY_BYTES: '1000' })
   const body = JSON.stringify({ query: '{ __typename }', variables: { filler: 'x'.repeat(2_000) } })
   const post = (content: BodyInit) =>
@@ -167,13 +167,13 @@ test('a body over the bound is refused with 413, however its length is told', as
       duplex: 'half',
     } as RequestInit)
 
-  const told = await post(body)
+  const withLength = await post(body)
   const chunked = await post(new Blob([body]).stream())
 
-  expect([told.status, chunked.status]).toEqual([413, 413])
+  expect([withLength.status, chunked.status]).toEqual([413, 413])
 })
 
-test('several operations in one request are refused', async () => {
+test('a batch of operations in one request is refused', async () => {
   const app = await startApp({ UPSTREAM_URL: 'http://127.0.0.1:1' })
 
   const response = await fetch(`${app.url}/graphql`, {
@@ -185,7 +185,7 @@ test('several operations in one request are refused', async () => {
   expect(response.status).toBe(400)
 })
 
-test('PUBLIC_SCHEMA=0 hides the schema: no introspection, no page, no suggestions', async () => {
+test('with PUBLIC_SCHEMA=0 there is no introspection, no GraphiQL page and no suggestion', async () => {
   const app = await startApp({ UPSTREAM_URL: 'http://127.0.0.1:1', PUBLIC_SCHEMA: '0' })
 
   const introspection = await app.query('{ __schema { queryType { name } } }')
@@ -219,7 +219,7 @@ test.for([
     },
   ],
 ] as const)(
-  "with a manifest of %s's only its documents are admitted, by id or text",
+  'with a manifest of %s, only its documents are executed, by id or by text',
   async ([, manifest]) => {
     const path = join(temporaryFolder(), 'manifest.json')
     writeFileSync(path, JSON.stringify(manifest))
@@ -258,7 +258,7 @@ test.for([
   },
 )
 
-test('a manifest that is none keeps the service from starting', async () => {
+test('an invalid manifest prevents the service from starting', async () => {
   const path = join(temporaryFolder(), 'manifest.json')
   writeFileSync(path, '[]')
 
@@ -267,14 +267,14 @@ test('a manifest that is none keeps the service from starting', async () => {
   ).rejects.toThrow(path)
 })
 
-/** Names a document over a WebSocket without a word of it; gives the first message that comes back. */
+/** Sends only the id of a document over a WebSocket. Returns the first message of the response. */
 async function operateById(app: TestApp, documentId: string): Promise<unknown> {
   const peer = await initiate(app.url)
   peer.send({ id: '1', type: 'subscribe', payload: { documentId } })
   return peer.next({ id: '1' })
 }
 
-async function overTheAddress(app: TestApp, query: string, variables?: Data): Promise<string> {
+async function overQueryString(app: TestApp, query: string, variables?: Data): Promise<string> {
   const parameters = new URLSearchParams({ query, variables: JSON.stringify(variables ?? {}) })
   const response = await fetch(`${app.url}/graphql?${parameters}`, {
     headers: { accept: 'application/json', authorization: 'Bearer sk-test' },

@@ -21,7 +21,7 @@ const PAGE = `query ($first: Int, $after: String, $last: Int, $before: String) {
   }
 }`
 
-test('a list is paged forward and backward, newest first, and does not shift when something is added', async () => {
+test('a list is paged in both directions, newest first, and a new item does not shift later pages', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   const [a, b, c, d, e] = await registerAssets(app, 5)
@@ -52,7 +52,7 @@ test('a list is paged forward and backward, newest first, and does not shift whe
   expect(end.pageInfo).toMatchObject({ hasNextPage: false, hasPreviousPage: true })
 })
 
-test('lists hold what was registered with the same key, filtered by state and kind, without asking 0-0', async () => {
+test('lists have the assets of the same key, filtered by status and type, without upstream requests', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   const [, b] = await registerAssets(app, 2)
@@ -85,7 +85,7 @@ test('lists hold what was registered with the same key, filtered by state and ki
   expect(upstream.callsTo('GET /v1/asset-groups')).toHaveLength(asked + 1)
 })
 
-test('a cursor that is not of this list is INVALID_INPUT, and says which argument is wrong', async () => {
+test('a cursor of another list is INVALID_INPUT, and the error names the argument', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   await registerAssets(app, 1)

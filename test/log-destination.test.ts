@@ -10,7 +10,7 @@ import { ask, temporaryFolder, until } from './support/app.ts'
 /** Refuses every write with ENOSPC (Linux). */
 const FULL = '/dev/full'
 
-test('lines are written in order, and what is left is written when the process ends', async () => {
+test('lines are written in order, and flushSync writes the remaining lines', async () => {
   const path = join(temporaryFolder(), 'log')
   const destination = createLogDestination(openFile(path))
 
@@ -22,7 +22,7 @@ test('lines are written in order, and what is left is written when the process e
   expect(linesOf(path)).toEqual([...Array(1_000).keys(), 'last'].map(String))
 })
 
-test.skipIf(!existsSync(FULL))('a full output costs lines and nothing else', async () => {
+test.skipIf(!existsSync(FULL))('a full disk loses log lines, but causes no error', async () => {
   const destination = createLogDestination(openFile(FULL), 100)
 
   for (let line = 0; line < 1_000; line += 1) destination.write(`${line}\n`)
@@ -32,7 +32,7 @@ test.skipIf(!existsSync(FULL))('a full output costs lines and nothing else', asy
   expect(() => destination.flushSync()).not.toThrow()
 })
 
-test('beyond the limit lines are dropped, and a line says how many', () => {
+test('lines above the limit are dropped, and a log line reports their number', () => {
   const path = join(temporaryFolder(), 'log')
   const destination = createLogDestination(openFile(path), 20)
 
@@ -45,7 +45,7 @@ test('beyond the limit lines are dropped, and a line says how many', () => {
   expect(JSON.parse(lines[3] ?? '')).toMatchObject({ level: 40, lostLines: 1 })
 })
 
-test('the service serves while its log cannot grow, logs again when it can, and ends on SIGTERM', async () => {
+test('the service works while its log cannot grow, logs again when it can, and stops on SIGTERM', async () => {
   const dataDir = temporaryFolder()
   const path = join(dataDir, 'log')
   const limitBytes = 8 * 1024 * 1024
@@ -58,7 +58,7 @@ test('the service serves while its log cannot grow, logs again when it can, and 
       PATH: process.env.PATH,
       PORT: String(port),
       DATA_DIR: dataDir,
-      // Nobody listens there: these operations need no upstream.
+      // No server listens there, because the operations of this test need no upstream.
       UPSTREAM_URL: 'http://127.0.0.1:9',
     },
     stdio: ['ignore', 'ignore', 'inherit'],
@@ -84,13 +84,13 @@ test('the service serves while its log cannot grow, logs again when it can, and 
   expect(await exited).toEqual([0, null])
 })
 
-/** Not closed: the destination retries after the test, and the number of a closed file may be that of a socket by then. */
+/** Never closed: the destination retries after the test, and a socket could then have the number of the closed file. */
 function openFile(path: string): number {
   return openSync(path, 'a')
 }
 
 function linesOf(path: string): string[] {
-  // What follows the last line break is still being written.
+  // The text after the last line break is still being written.
   return readFileSync(path, 'utf8').split('\n').slice(0, -1)
 }
 

@@ -5,7 +5,7 @@ import type { Operation } from '../src/telemetry/operation.ts'
 import { startApp, until } from './support/app.ts'
 import { scriptUpstream } from './support/upstream.ts'
 
-const WATCH = 'subscription { assetStatusChanged(ids: ["Asset-1"]) { current } }'
+const SUBSCRIPTION = 'subscription { assetStatusChanged(ids: ["Asset-1"]) { current } }'
 
 test('operations are counted by name, type and outcome, and timed', async () => {
   const upstream = await scriptUpstream()
@@ -16,7 +16,7 @@ test('operations are counted by name, type and outcome, and timed', async () => 
   await app.query('query Read { asset(id: "Asset-1") { id } }', {}, null)
   await app.query('{ nothing }')
   await app.query('{ asset(')
-  await app.subscribe(WATCH).rest()
+  await app.subscribe(SUBSCRIPTION).rest()
 
   const value = await scrape(app.url)
   const total = (name: string, type: string, outcome: string) =>
@@ -28,11 +28,11 @@ test('operations are counted by name, type and outcome, and timed', async () => 
   expect(total('anonymous', 'subscription', 'ok')).toBe(1)
   const read = { name: 'Read', type: 'query' }
   expect(value('zerograph_operation_duration_seconds_count', read)).toBe(2)
-  const watch = { name: 'anonymous', type: 'subscription' }
-  expect(value('zerograph_operation_duration_seconds_count', watch)).toBe(1)
+  const subscription = { name: 'anonymous', type: 'subscription' }
+  expect(value('zerograph_operation_duration_seconds_count', subscription)).toBe(1)
 })
 
-test('names beyond the first hundred, and those of another form, are one', async () => {
+test('operation names after the first hundred, and names that are too long, are counted as other', async () => {
   const metrics = start()
 
   for (let index = 0; index < 150; index += 1) metrics.observe(named(`Name${index}`)).ended(ended)
@@ -48,7 +48,7 @@ test('names beyond the first hundred, and those of another form, are one', async
   expect(total('other')).toBe(51)
 })
 
-test('a code that nobody knows is OTHER', async () => {
+test('an unknown error code is counted as OTHER', async () => {
   const metrics = start()
 
   metrics.observe(named('Name')).ended({ ...ended, errors: ['sk-secret', 'NOT_FOUND'] })
@@ -57,7 +57,7 @@ test('a code that nobody knows is OTHER', async () => {
   expect(read(await metrics.text())('zerograph_operations_total', labels)).toBe(1)
 })
 
-test('upstream calls are counted by route and what came of them, retries apart', async () => {
+test('upstream requests are counted by route, status and code, and retries are counted separately', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
   let refusals = 1
@@ -81,11 +81,11 @@ test('upstream calls are counted by route and what came of them, retries apart',
   expect(value('zerograph_upstream_retries_total', { route: '/v1/assets' })).toBe(1)
 })
 
-test('polls tell their lag; watches, subscribers and sockets are counted when asked for', async () => {
+test('poll lag is measured, and poll jobs, subscribers and sockets are counted on each scrape', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })
   const app = await startApp({ UPSTREAM_URL: upstream.url })
-  const subscriber = app.subscribe(WATCH)
+  const subscriber = app.subscribe(SUBSCRIPTION)
   await subscriber.next()
   await upstream.nextCall('GET /v1/assets/Asset-1')
 
@@ -100,12 +100,12 @@ test('polls tell their lag; watches, subscribers and sockets are counted when as
   expect(gauges.map((name) => during(name))).toEqual([1, 1, 1])
   expect(gauges.map((name) => after(name))).toEqual([0, 0, 0])
   const polls = Number(after('zerograph_poll_lag_seconds_count', { kind: 'asset' }))
-  // The first call was the subscription's own.
+  // The first call came from the subscription.
   expect(polls).toBe(upstream.calls.length - 1)
   expect(after('zerograph_poll_lag_seconds_sum', { kind: 'asset' })).toBeLessThan(polls * 0.5)
 })
 
-test('the calls of the ledger are timed by name', async () => {
+test('ledger calls are timed by name', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
 
@@ -121,7 +121,7 @@ test('the calls of the ledger are timed by name', async () => {
   expect(sum).toBeLessThan(5)
 })
 
-test('each breaker is in one state, and each route group has one', async () => {
+test('each route group has its own circuit breaker, which is in one state', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   const before = await scrape(app.url)
@@ -142,7 +142,7 @@ test('each breaker is in one state, and each route group has one', async () => {
   expect(state(after, '/v1/video/tasks')).toEqual([1, 0, 0])
 })
 
-test('the process tells its memory and how late its event loop is', async () => {
+test('the memory and the event loop delay of the process are reported', async () => {
   const metrics = start()
   await new Promise((resolve) => setTimeout(resolve, 50))
   const blockedUntil = performance.now() + 200
@@ -162,7 +162,7 @@ test('the process tells its memory and how late its event loop is', async () => 
 test.for<[string, MetricsSources['pollJobs']]>([
   ['fails', () => Promise.reject(new Error('away'))],
   ['hangs', () => new Promise(() => {})],
-])('metrics are there when the database %s, but for what only it knows', async ([, pollJobs]) => {
+])('metrics lack only the number of poll jobs when the database %s', async ([, pollJobs]) => {
   let asked = 0
   const metrics = start({
     pollJobs() {
@@ -180,7 +180,7 @@ test.for<[string, MetricsSources['pollJobs']]>([
   expect(asked).toBe(1)
 })
 
-test('no label holds a key, a tenant, an id or a URL', async () => {
+test('no label contains a key, a tenant, an id or a URL', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-marked', { status: 'Processing' })
   const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -204,7 +204,7 @@ test('no label holds a key, a tenant, an id or a URL', async () => {
   expect(labels).not.toMatch(/marked|sk-|https?:|[0-9a-f]{12}/)
 })
 
-test('two services in one process count apart, in the format of Prometheus', async () => {
+test('two services in one process are counted separately, in Prometheus format', async () => {
   const one = await startApp({ UPSTREAM_URL: 'http://127.0.0.1:1' })
   const other = await startApp({ UPSTREAM_URL: 'http://127.0.0.1:1' })
 

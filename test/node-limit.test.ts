@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { type Data, startApp } from './support/app.ts'
 import { scriptUpstream } from './support/upstream.ts'
 
-test('nodes takes 100 ids and not one more', async () => {
+test('nodes accepts at most 100 ids', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
   const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -21,7 +21,7 @@ test('nodes takes 100 ids and not one more', async () => {
   })
 })
 
-test('createAssets takes 50 inputs and not one more', { timeout: 60_000 }, async () => {
+test('createAssets accepts at most 50 inputs', { timeout: 60_000 }, async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   const create = (count: number) =>
@@ -43,21 +43,21 @@ test('createAssets takes 50 inputs and not one more', { timeout: 60_000 }, async
   expect(upstream.callsTo('POST')).toHaveLength(50)
 })
 
-test('a subscription takes 500 ids and not one more', { timeout: 60_000 }, async () => {
+test('a subscription accepts from 1 to 500 ids', { timeout: 60_000 }, async () => {
   const upstream = await scriptUpstream()
   for (let index = 0; index < 501; index += 1) {
     upstream.assets.set(`Asset-${index}`, { status: 'Active' })
   }
   const app = await startApp({ UPSTREAM_URL: upstream.url })
-  const watch = async (count: number): Promise<Data[]> => {
+  const subscribe = async (count: number): Promise<Data[]> => {
     const ids = Array.from({ length: count }, (_, index) => `Asset-${index}`)
     const query = 'subscription ($ids: [ID!]!) { assetStatusChanged(ids: $ids) { current } }'
     return app.subscribe(query, { ids }).rest()
   }
 
-  const most = await watch(500)
-  const more = await watch(501)
-  const none = await watch(0)
+  const most = await subscribe(500)
+  const more = await subscribe(501)
+  const none = await subscribe(0)
 
   expect(most).toEqual(Array(500).fill({ data: { assetStatusChanged: { current: 'ACTIVE' } } }))
   for (const [refused] of [more, none]) {
@@ -73,7 +73,7 @@ test.for([
   ['assetGroup(id: "Asset:JIMENG:Asset-1") { id }', 'AssetGroup'],
   ['asset(id: "VideoTask:cgt-1") { id }', 'Asset'],
   ['videoTask(id: "Asset:JIMENG:Asset-1") { id }', 'VideoTask'],
-])('%s is refused: it takes ids of type %s', async ([field, type]) => {
+])('%s is refused, because it accepts only ids of type %s', async ([field, type]) => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
 
@@ -86,7 +86,7 @@ test.for([
   expect(upstream.calls).toEqual([])
 })
 
-test('node says what a global id looks like', async () => {
+test('the error of node for an invalid id has an example of a global id', async () => {
   const app = await startApp({ UPSTREAM_URL: 'http://127.0.0.1:1' })
 
   const { errors } = await app.query('{ node(id: "Asset-1") { id } }')

@@ -10,7 +10,7 @@ interface Tables {
   note: { id: Generated<number>; text: string }
 }
 
-/** A database with one table in a file of its own. */
+/** Opens a database with one table in a new file. */
 async function open(options: Partial<SqliteOptions> = {}) {
   const path = join(temporaryFolder(), 'test.db')
   const database = new Kysely<Tables>({ dialect: createSqliteDialect({ path, ...options }) })
@@ -25,12 +25,12 @@ async function open(options: Partial<SqliteOptions> = {}) {
     const rows = await database.selectFrom('note').select('text').orderBy('id').execute()
     return rows.map(({ text }) => text)
   }
-  /** No page can be added to the file, as on a full disk. */
+  /** Prevents the file from growing, as on a full disk. */
   const fill = () => sql`pragma max_page_count = 1`.execute(database)
   return { path, database, write, texts, fill }
 }
 
-/** Another connection that holds the lock for writing, as another process does. */
+/** Takes the write lock on another connection, as another process would. */
 function lock(path: string): { release(): void } {
   const other = new DatabaseSync(path)
   other.exec('begin immediate')
@@ -38,10 +38,10 @@ function lock(path: string): { release(): void } {
   return { release: () => other.exec('commit') }
 }
 
-/** More than fits on a page. */
+/** More than fits on a database page. */
 const LONG = 'x'.repeat(100_000)
 
-test('a write tells how many rows it changed and the id of the last', async () => {
+test('a write returns the number of changed rows and the id of the last row', async () => {
   const { database, write } = await open()
   await write('a')
   const inserted = await database.insertInto('note').values({ text: 'b' }).executeTakeFirst()
@@ -63,7 +63,7 @@ test('the file is in WAL mode, with foreign keys checked and no sync at each com
   expect(await pragma('synchronous')).toBe(1)
 })
 
-test('what a transaction wrote before it failed is not kept', async () => {
+test('a failed transaction is rolled back', async () => {
   const { database, write, texts } = await open()
   const failing = database.transaction().execute(async (trx) => {
     await trx.insertInto('note').values({ text: 'a' }).execute()
@@ -75,7 +75,7 @@ test('what a transaction wrote before it failed is not kept', async () => {
   expect(await texts()).toEqual(['b'])
 })
 
-test('what a transaction wrote is there for other processes once it has ended', async () => {
+test('a committed transaction is visible to other connections', async () => {
   const { path, database } = await open()
   await database.transaction().execute(async (trx) => {
     await trx.insertInto('note').values({ text: 'a' }).execute()
@@ -86,7 +86,7 @@ test('what a transaction wrote is there for other processes once it has ended', 
   expect(other.prepare('select text from note').all()).toEqual([{ text: 'a' }])
 })
 
-test('a full disk within a transaction is the error that the caller gets', async () => {
+test('a transaction on a full disk fails with the error of SQLite', async () => {
   const { database, write, texts, fill } = await open()
   await fill()
   const failing = database.transaction().execute(async (trx) => {
@@ -98,7 +98,7 @@ test('a full disk within a transaction is the error that the caller gets', async
   expect(await texts()).toEqual(['small enough'])
 })
 
-test('after SQLite has rolled a transaction back, nothing more of it is written', async () => {
+test('after SQLite rolls a transaction back, its later statements are not executed', async () => {
   const { database, texts, fill } = await open()
   await fill()
   const failing = database.transaction().execute(async (trx) => {
@@ -146,7 +146,7 @@ test('other statements wait until an open transaction has ended', async () => {
   expect((await texts()).sort()).toEqual(['also kept', 'kept'])
 })
 
-test('while another process holds the lock, writes wait and reads go on', async () => {
+test('while another process holds the write lock, writes wait and reads succeed', async () => {
   const { path, database, write, texts } = await open()
   const { release } = lock(path)
   let runs = 0
@@ -182,7 +182,7 @@ test('waiting for a lock never blocks the event loop', async () => {
   expect(longestMs).toBeLessThan(500)
 })
 
-test('a lock that is held for longer than the limit fails the statement as locked', async () => {
+test('a statement fails as locked if the lock is held longer than lockTimeoutMs', async () => {
   const { path, database, write, texts } = await open({ lockTimeoutMs: 200 })
   const { release } = lock(path)
   const startedAt = performance.now()
@@ -200,7 +200,7 @@ test('a lock that is held for longer than the limit fails the statement as locke
   expect(await texts()).toEqual(['b'])
 })
 
-test('any other failure is not repeated', async () => {
+test('a statement with any other error is not retried', async () => {
   const { database } = await open()
   const startedAt = performance.now()
 
@@ -208,7 +208,7 @@ test('any other failure is not repeated', async () => {
   expect(performance.now() - startedAt).toBeLessThan(1_000)
 })
 
-test('a file that cannot be opened fails the first statement, and the next one tries again', async () => {
+test('a statement fails if the file cannot be opened, and the next one tries again', async () => {
   const folder = join(temporaryFolder(), 'later')
   const dialect = createSqliteDialect({ path: join(folder, 'test.db') })
   const database = new Kysely<Tables>({ dialect })
@@ -223,7 +223,7 @@ test('a file that cannot be opened fails the first statement, and the next one t
   expect((await select()).rows).toHaveLength(1)
 })
 
-test('a file that is no database is closed again', async () => {
+test('a file that is not a database is closed again', async () => {
   const path = join(temporaryFolder(), 'test.db')
   writeFileSync(path, 'no database'.repeat(100))
   const database = new Kysely<Tables>({ dialect: createSqliteDialect({ path }) })
@@ -235,7 +235,7 @@ test('a file that is no database is closed again', async () => {
   await database.destroy()
 })
 
-test('closing leaves no write-ahead log, and statements fail afterwards', async () => {
+test('closing removes the write-ahead log, and later statements fail', async () => {
   const { path, database, write } = await open()
   await write('a')
   await database.destroy()
@@ -244,7 +244,7 @@ test('closing leaves no write-ahead log, and statements fail afterwards', async 
   await expect(write('b')).rejects.toThrow(/destroyed/)
 })
 
-test('rows are not streamed', async () => {
+test('streaming rows is not supported', async () => {
   const { database } = await open()
   const streaming = async () => {
     for await (const _ of database.selectFrom('note').selectAll().stream()) expect.unreachable()
@@ -257,7 +257,7 @@ test.for([
   ['deleted', (path: string) => rmSync(path)],
   ['replaced', (path: string) => replace(path)],
   ['moved away', (path: string) => renameSync(path, `${path}.old`)],
-] as const)('once the file is %s every statement fails as gone', async ([, change]) => {
+] as const)('after the file is %s, every statement fails as GONE', async ([, change]) => {
   const { path, database, write, texts } = await open({ checkFileMs: 10 })
   await write('a')
   change(path)
@@ -270,7 +270,7 @@ test.for([
   await expect(transaction).rejects.toMatchObject(gone)
 })
 
-test('once the write-ahead log is deleted every statement fails as gone', async () => {
+test('after the write-ahead log is deleted, every statement fails as GONE', async () => {
   const { path, write, texts } = await open({ checkFileMs: 10 })
   await write('a')
   rmSync(`${path}-wal`)
@@ -279,7 +279,7 @@ test('once the write-ahead log is deleted every statement fails as gone', async 
   await expect(write('b')).rejects.toMatchObject({ reason: 'GONE' })
 })
 
-test('a transaction that is open when the file goes is not committed', async () => {
+test('a transaction is not committed if the file disappears while it is open', async () => {
   const { path, database, texts } = await open({ checkFileMs: 10 })
   const failing = database.transaction().execute(async (trx) => {
     await trx.insertInto('note').values({ text: 'a' }).execute()
@@ -293,7 +293,7 @@ test('a transaction that is open when the file goes is not committed', async () 
   expect(await texts()).toEqual([])
 })
 
-test('a file that is back where it was is used again', async () => {
+test('a file that is moved back is used again', async () => {
   const { path, write, texts } = await open({ checkFileMs: 10 })
   await write('a')
   renameSync(path, `${path}.old`)
@@ -305,7 +305,7 @@ test('a file that is back where it was is used again', async () => {
   expect(await texts()).toEqual(['a', 'b'])
 })
 
-/** The files this process has open, where the system tells. */
+/** The open files of this process. Empty on systems other than Linux. */
 function openFiles(): string[] {
   if (process.platform !== 'linux') return []
   return readdirSync('/proc/self/fd').flatMap((fd) => {
