@@ -13,7 +13,7 @@ function openPool(url: string, options: Pool.Options = {}): Pool {
   return pool
 }
 
-test('a request whose time was over before it had a connection is never sent', async () => {
+test('a request that is aborted before it has a connection is never sent', async () => {
   const paths: (string | undefined)[] = []
   const url = await serve((request, response) => {
     paths.push(request.url)
@@ -38,7 +38,7 @@ test('a request whose time was over before it had a connection is never sent', a
   expect(onSent).not.toHaveBeenCalled()
 })
 
-test('a request whose time is over before it begins is not sent', async () => {
+test('a request that is aborted before it begins is not sent', async () => {
   const handler = vi.fn()
   const pool = openPool(await serve(handler))
   const onSent = vi.fn()
@@ -50,7 +50,7 @@ test('a request whose time is over before it begins is not sent', async () => {
   expect(handler).not.toHaveBeenCalled()
 })
 
-test('a connection that is refused was not used', async () => {
+test('a refused connection fails in the stage CONNECTING', async () => {
   const pool = openPool('http://127.0.0.1:1')
 
   const result = exchange(pool, request, new AbortController().signal, nothing)
@@ -61,7 +61,7 @@ test('a connection that is refused was not used', async () => {
 test.each([
   [0, MAX_BODY_BYTES, 1],
   [1, MAX_BODY_BYTES, 2],
-])('of an answer %i bytes longer than allowed %i are read', async (more, read, connections) => {
+])('of a response %i bytes over the limit, %i bytes are read', async (more, read, connections) => {
   const sockets = new Set()
   const url = await serve((request, response) => {
     sockets.add(request.socket)
@@ -76,11 +76,11 @@ test.each([
   ]
 
   expect(answers.map(({ body }) => body.length)).toEqual([read, read])
-  // What was not read in full cannot be used again.
+  // A connection whose response was not read completely cannot be reused.
   expect(sockets.size).toBe(connections)
 })
 
-test('the signal is not listened to once the exchange has ended, well or not', async () => {
+test('the abort listener is removed when the exchange succeeds or fails', async () => {
   const url = await serve((request, response) => {
     if (request.url === '/reset') request.socket.resetAndDestroy()
     else response.end('{}')
@@ -99,7 +99,7 @@ test.each([
   ['QUEUED', 'the request waited for a free connection and was never sent'],
   ['CONNECTING', 'no connection came about and the request was never sent'],
   ['SENT', 'the exchange broke off'],
-] as const)('an exchange that ended while it was %s says so to the log', (stage, message) => {
+] as const)('the message of an ExchangeError describes the stage %s', (stage, message) => {
   const cause = new Error('reset')
 
   expect(new ExchangeError(stage, cause)).toMatchObject({
