@@ -217,7 +217,7 @@ test('a stream that fails after an event is reported as ended with an error code
   expect(progress).toEqual([expect.objectContaining({ events: 1, errors: ['INTERNAL'] })])
 })
 
-test('a stream that the consumer returns between events is reported as ended', async () => {
+test('a stream that its consumer stops between events is reported as ended', async () => {
   const progress = await follow(async (results) => {
     await results.next()
     await results.return?.()

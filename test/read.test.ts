@@ -114,7 +114,7 @@ test('a failed link is null with an error on its path, and its parent is returne
   expect(JSON.stringify(errors)).not.toContain('html')
 })
 
-test('without a key introspection works and every field that needs 0-0 is UNAUTHENTICATED', async () => {
+test('without a key introspection works, and fields that need 0-0 are UNAUTHENTICATED and send nothing', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   const fields = [

@@ -12,21 +12,24 @@ test.each([
   ['product.webp', 'Image'],
   ['clip.mp4', 'Video'],
   ['chime.wav', 'Audio'],
-])('the sample %s becomes Active as %s and keeps its created fields', async (file, type) => {
-  const sandbox = await startSandbox()
+])(
+  'the sample %s becomes Active as %s and keeps the fields it was created with',
+  async (file, type) => {
+    const sandbox = await startSandbox()
 
-  const asset = await sandbox.registerAsset(file, type)
+    const asset = await sandbox.registerAsset(file, type)
 
-  expect(asset).toEqual({
-    asset_id: expect.stringMatching(/^Asset-/),
-    name: '',
-    group_id: expect.stringMatching(/^group-/),
-    asset_type: type,
-    status: 'Active',
-    url: `${sandbox.url}/samples/${file}`,
-    created_at: expect.any(Number),
-  })
-})
+    expect(asset).toEqual({
+      asset_id: expect.stringMatching(/^Asset-/),
+      name: '',
+      group_id: expect.stringMatching(/^group-/),
+      asset_type: type,
+      status: 'Active',
+      url: `${sandbox.url}/samples/${file}`,
+      created_at: expect.any(Number),
+    })
+  },
+)
 
 test('an invalid file makes the asset Failed with a specific error code', async () => {
   const sandbox = await startSandbox()

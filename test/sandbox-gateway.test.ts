@@ -64,12 +64,15 @@ test('every retry of a create whose response is lost creates another group', asy
 test.each([
   ['python', 502, { error: expect.stringMatching(/^All seedance-2-0 error: /) }],
   ['rust', 502, { error: { message: expect.stringContaining('Upstream transport error') } }],
-])('runtime %s answers %i when every provider response is lost', async (runtime, status, body) => {
-  const sandbox = await startSandbox()
-  await sandbox.fault({ runtime, attempts: ['lost', 'lost', 'lost'] })
+])(
+  'runtime %s answers %i when every response of its provider is lost',
+  async (runtime, status, body) => {
+    const sandbox = await startSandbox()
+    await sandbox.fault({ runtime, attempts: ['lost', 'lost', 'lost'] })
 
-  expect(await createTask(sandbox)).toMatchObject({ status, body })
-})
+    expect(await createTask(sandbox)).toMatchObject({ status, body })
+  },
+)
 
 test('a status that the gateway does not retry ends the attempts', async () => {
   const sandbox = await startSandbox()
@@ -97,19 +100,16 @@ test.each([
   ['edge', 'POST /v1/video/tasks', 402, { detail: 'insufficient balance' }],
   ['edge', 'GET /v1/assets/Asset-1', 200, { code: 404 }],
   ['rust', 'GET /v1/assets/Asset-1?model=seedance-2-0', 429, { error: { message: /^Balance is/ } }],
-])(
-  'with an empty balance runtime %s answers %s with %i',
-  async (runtime, request, status, body) => {
-    const sandbox = await startSandbox()
-    await sandbox.fault({ runtime, insufficientBalance: true })
+])('runtime %s with an empty balance: %s is %i', async (runtime, request, status, body) => {
+  const sandbox = await startSandbox()
+  await sandbox.fault({ runtime, insufficientBalance: true })
 
-    const answer = await sandbox.call(request, request.startsWith('POST') ? TASK : undefined)
+  const answer = await sandbox.call(request, request.startsWith('POST') ? TASK : undefined)
 
-    const { message } = (body as { error?: { message?: RegExp } }).error ?? {}
-    const expected = message ? { error: { message: expect.stringMatching(message) } } : body
-    expect(answer).toMatchObject({ status, body: expected })
-  },
-)
+  const { message } = (body as { error?: { message?: RegExp } }).error ?? {}
+  const expected = message ? { error: { message: expect.stringMatching(message) } } : body
+  expect(answer).toMatchObject({ status, body: expected })
+})
 
 test('runtime python ignores a key in x-api-key', async () => {
   const sandbox = await startSandbox()

@@ -50,12 +50,9 @@ const outcomes: Array<[string | null, Media, MediaKind?]> = [
   ['FileSizeTooLarge', { ...audio, sizeBytes: 16 * MB }],
 ]
 
-test.each(outcomes)(
-  'the limit check gives %s for %j as %s',
-  (code, media, expected = media.kind) => {
-    const check = () => assertWithinLimits(media, expected)
+test.each(outcomes)('the limits give %s for %j as %s', (code, media, expected = media.kind) => {
+  const check = () => assertWithinLimits(media, expected)
 
-    if (code === null) expect(check).not.toThrow()
-    else expect(check).toThrow(expect.objectContaining({ code }))
-  },
-)
+  if (code === null) expect(check).not.toThrow()
+  else expect(check).toThrow(expect.objectContaining({ code }))
+})

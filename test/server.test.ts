@@ -324,7 +324,7 @@ test('an event stream that cannot begin does not count towards the connection li
   ])
 })
 
-test('a client that disconnects while its event stream begins does not count', async () => {
+test('a client that disconnects while its event stream begins does not count towards the limit', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
   const gate = Promise.withResolvers<undefined>()

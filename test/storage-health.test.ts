@@ -100,7 +100,7 @@ test.for(['FULL', 'READ_ONLY', 'BROKEN', 'GONE'] as const)(
 )
 
 test.for(['AWAY', 'LOCKED'] as const)(
-  'a call that failed as %s does not refuse the next one, and readiness probes again',
+  'after a call that failed as %s the next one is allowed, and readiness probes again',
   async (reason) => {
     const { database, health } = await open()
     await health.isWritable()

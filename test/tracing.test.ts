@@ -225,23 +225,26 @@ test('exported traces contain no key, document, variable or URL', async () => {
 test.for<[string, () => Promise<string>]>([
   ['refuses connections', async () => 'http://127.0.0.1:1'],
   ['never answers', () => serve(() => {})],
-])('a collector that %s does not change the response or block the shutdown', async ([, start]) => {
-  const service = await startProcess({
-    UPSTREAM_URL: 'http://127.0.0.1:1',
-    DATA_DIR: temporaryFolder(),
-    OTEL_EXPORTER_OTLP_ENDPOINT: await start(),
-  })
+])(
+  'a collector that %s does not change the response and does not block the shutdown',
+  async ([, start]) => {
+    const service = await startProcess({
+      UPSTREAM_URL: 'http://127.0.0.1:1',
+      DATA_DIR: temporaryFolder(),
+      OTEL_EXPORTER_OTLP_ENDPOINT: await start(),
+    })
 
-  const response = await post(service.url, '{ __typename }', {})
-  const answer = await response.json()
-  const stoppingAt = performance.now()
-  const end = await service.kill('SIGTERM')
+    const response = await post(service.url, '{ __typename }', {})
+    const answer = await response.json()
+    const stoppingAt = performance.now()
+    const end = await service.kill('SIGTERM')
 
-  expect(answer).toEqual({ data: { __typename: 'Query' } })
-  expect(end).toEqual({ code: 0, signal: null })
-  expect(performance.now() - stoppingAt).toBeLessThan(6_000)
-  expect(service.log).toContainEqual(expect.objectContaining({ msg: 'traces cannot be sent' }))
-})
+    expect(answer).toEqual({ data: { __typename: 'Query' } })
+    expect(end).toEqual({ code: 0, signal: null })
+    expect(performance.now() - stoppingAt).toBeLessThan(6_000)
+    expect(service.log).toContainEqual(expect.objectContaining({ msg: 'traces cannot be sent' }))
+  },
+)
 
 test('the OpenTelemetry SDK and exporters are not loaded without an endpoint', async () => {
   const service = await startProcess({

@@ -138,16 +138,13 @@ describe('after a failed poll', () => {
 })
 
 describe('after NOT_FOUND or FORBIDDEN', () => {
-  test.for(['NOT_FOUND', 'FORBIDDEN'] as const)(
-    'the first %s sets a pause of two minutes',
-    (code) => {
-      const next = createNextPoll(options).afterFailure(pollJob(), new UpstreamError(code))
+  test.for(['NOT_FOUND', 'FORBIDDEN'] as const)('the first %s pauses for minutes', (code) => {
+    const next = createNextPoll(options).afterFailure(pollJob(), new UpstreamError(code))
 
-      expect(next).toMatchObject({ gapMs: 4_000, refusedPolls: 1 })
-      expect('nextPollAt' in next && inMs(next.nextPollAt)).toBe(2 * MINUTE_MS)
-      expect('notBefore' in next && inMs(next.notBefore)).toBe(2 * MINUTE_MS)
-    },
-  )
+    expect(next).toMatchObject({ gapMs: 4_000, refusedPolls: 1 })
+    expect('nextPollAt' in next && inMs(next.nextPollAt)).toBe(2 * MINUTE_MS)
+    expect('notBefore' in next && inMs(next.notBefore)).toBe(2 * MINUTE_MS)
+  })
 
   test('the second pause is four minutes', () => {
     const next = createNextPoll(options).afterFailure(pollJob({ refusedPolls: 1 }), REFUSED)

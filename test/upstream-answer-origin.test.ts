@@ -306,27 +306,21 @@ test.each([
     rust('Upstream transport error: error sending request for url (http://provider)'),
     ': 0-0 answered HTTP 502',
   ],
-])(
-  'the error message for a video task answered %i %j names the origin and the reason',
-  (status, body, ending) => {
-    expect(failureOf('POST', TASKS, status, body).message).toBe(`${UNKNOWN}${ending}`)
-  },
-)
+])('the message for %i %j names the origin and the reason', (status, body, ending) => {
+  expect(failureOf('POST', TASKS, status, body).message).toBe(`${UNKNOWN}${ending}`)
+})
 
 test.each([
   [{ error: 'Too many requests' }, 'Too many requests'],
   [{ detail: CHINESE }, CHINESE],
   [{}, null],
   [{ error: '<p>slow</p>' }, null],
-])(
-  'a rate limit %j has our message and keeps the upstream message separately',
-  (body, upstreamMessage) => {
-    const failure = failureOf('GET', ASSETS, 429, body)
+])('a rate limit %j keeps the upstream message separately', (body, upstreamMessage) => {
+  const failure = failureOf('GET', ASSETS, 429, body)
 
-    expect(failure.message).toBe('0-0 asks for fewer requests.')
-    expect(failure.upstreamMessage).toBe(upstreamMessage)
-  },
-)
+  expect(failure.message).toBe('0-0 asks for fewer requests.')
+  expect(failure.upstreamMessage).toBe(upstreamMessage)
+})
 
 test.each([
   [400, { message: 'no' }],

@@ -56,157 +56,156 @@ describe('when 0-0', () => {
     response.once('close', () => clearInterval(timer))
   }
 
-  const failures: Record<
-    string,
-    { handler: Handler; read: string; create: string; reads: number }
-  > = {
-    'resets the connection before its response': {
-      handler: (request) => request.socket.resetAndDestroy(),
-      read: 'UPSTREAM_UNAVAILABLE',
-      create: 'OUTCOME_UNKNOWN',
-      reads: 3,
-    },
-    'resets the connection after an interim response': {
-      handler: (request, response) => {
-        response.writeProcessing(() => request.socket.resetAndDestroy())
+  const faults: Record<string, { handler: Handler; read: string; create: string; reads: number }> =
+    {
+      'resets the connection before its response': {
+        handler: (request) => request.socket.resetAndDestroy(),
+        read: 'UPSTREAM_UNAVAILABLE',
+        create: 'OUTCOME_UNKNOWN',
+        reads: 3,
       },
-      read: 'UPSTREAM_UNAVAILABLE',
-      create: 'OUTCOME_UNKNOWN',
-      reads: 3,
-    },
-    'resets the connection during its response': {
-      handler: (request, response) => {
-        response.writeHead(200, { 'content-length': 100 }).write('{"code"', () => {
-          request.socket.resetAndDestroy()
-        })
+      'resets the connection after an interim response': {
+        handler: (request, response) => {
+          response.writeProcessing(() => request.socket.resetAndDestroy())
+        },
+        read: 'UPSTREAM_UNAVAILABLE',
+        create: 'OUTCOME_UNKNOWN',
+        reads: 3,
       },
-      read: 'UPSTREAM_UNAVAILABLE',
-      create: 'OUTCOME_UNKNOWN',
-      reads: 3,
-    },
-    'resets the connection during a 413 response': {
-      handler: (request, response) => {
-        response.writeHead(413, { 'content-length': 100 }).write('{"det', () => {
-          request.socket.resetAndDestroy()
-        })
+      'resets the connection during its response': {
+        handler: (request, response) => {
+          response.writeHead(200, { 'content-length': 100 }).write('{"code"', () => {
+            request.socket.resetAndDestroy()
+          })
+        },
+        read: 'UPSTREAM_UNAVAILABLE',
+        create: 'OUTCOME_UNKNOWN',
+        reads: 3,
       },
-      read: 'UPSTREAM_REJECTED',
-      create: 'UPSTREAM_REJECTED',
-      reads: 1,
-    },
-    'resets the connection before a 401 shows its origin': {
-      handler: (request, response) => {
-        response.writeHead(401, { 'content-length': 100 }).write('{"det', () => {
-          request.socket.resetAndDestroy()
-        })
+      'resets the connection during a 413 response': {
+        handler: (request, response) => {
+          response.writeHead(413, { 'content-length': 100 }).write('{"det', () => {
+            request.socket.resetAndDestroy()
+          })
+        },
+        read: 'UPSTREAM_REJECTED',
+        create: 'UPSTREAM_REJECTED',
+        reads: 1,
       },
-      read: 'UPSTREAM_UNAVAILABLE',
-      create: 'OUTCOME_UNKNOWN',
-      reads: 1,
-    },
-    'answers 401 for a bad key': {
-      handler: (_request, response) => {
-        response.writeHead(401).end('{"detail":"invalid api key"}')
+      'resets the connection before a 401 shows its origin': {
+        handler: (request, response) => {
+          response.writeHead(401, { 'content-length': 100 }).write('{"det', () => {
+            request.socket.resetAndDestroy()
+          })
+        },
+        read: 'UPSTREAM_UNAVAILABLE',
+        create: 'OUTCOME_UNKNOWN',
+        reads: 1,
       },
-      read: 'UNAUTHENTICATED',
-      create: 'UNAUTHENTICATED',
-      reads: 1,
-    },
-    'truncates its response': {
-      handler: (_request, response) => void response.end('{"code":200,"data":{"asset_id":"Ass'),
-      read: 'UPSTREAM_PROTOCOL',
-      create: 'OUTCOME_UNKNOWN',
-      reads: 1,
-    },
-    'answers with a protocol other than HTTP': {
-      handler: (request) => void request.socket.end('220 mail.example ESMTP\r\n'),
-      read: 'UPSTREAM_UNAVAILABLE',
-      create: 'OUTCOME_UNKNOWN',
-      reads: 3,
-    },
-    'answers 502 with an HTML page': {
-      handler: (_request, response) => void response.writeHead(502).end('<h1>Bad Gateway</h1>'),
-      read: 'UPSTREAM_UNAVAILABLE',
-      create: 'OUTCOME_UNKNOWN',
-      reads: 3,
-    },
-    'answers 200 with an HTML page': {
-      handler: (_request, response) => void response.end('<h1>Welcome</h1>'),
-      read: 'UPSTREAM_PROTOCOL',
-      create: 'OUTCOME_UNKNOWN',
-      reads: 1,
-    },
-    'answers with JSON nested 500 000 levels deep': {
-      handler: (_request, response) => {
-        const depth = 500_000
-        response.end(`{"code":200,"data":${'['.repeat(depth)}${']'.repeat(depth)}}`)
+      'answers 401 for a bad key': {
+        handler: (_request, response) => {
+          response.writeHead(401).end('{"detail":"invalid api key"}')
+        },
+        read: 'UNAUTHENTICATED',
+        create: 'UNAUTHENTICATED',
+        reads: 1,
       },
-      read: 'UPSTREAM_PROTOCOL',
-      create: 'OUTCOME_UNKNOWN',
-      reads: 1,
-    },
-    'answers with values of wrong types': {
-      handler: (_request, response) => {
-        response.end('{"code":"200","data":{"asset_id":{},"status":[1]},"id":["x"],"video":7}')
+      'truncates its response': {
+        handler: (_request, response) => void response.end('{"code":200,"data":{"asset_id":"Ass'),
+        read: 'UPSTREAM_PROTOCOL',
+        create: 'OUTCOME_UNKNOWN',
+        reads: 1,
       },
-      read: 'UPSTREAM_PROTOCOL',
-      create: 'OUTCOME_UNKNOWN',
-      reads: 1,
-    },
-    'answers with headers over the size limit': {
-      handler: (_request, response) => {
-        response.writeHead(200, { 'x-long': 'x'.repeat(100_000) }).end(ASSET)
+      'answers with a protocol other than HTTP': {
+        handler: (request) => void request.socket.end('220 mail.example ESMTP\r\n'),
+        read: 'UPSTREAM_UNAVAILABLE',
+        create: 'OUTCOME_UNKNOWN',
+        reads: 3,
       },
-      read: 'UPSTREAM_UNAVAILABLE',
-      create: 'OUTCOME_UNKNOWN',
-      reads: 3,
-    },
-    'answers 503 before it does any work': {
-      handler: (_request, response) => {
-        response.writeHead(503).end('{"error":{"message":"busy","type":"local_overload"}}')
+      'answers 502 with an HTML page': {
+        handler: (_request, response) => void response.writeHead(502).end('<h1>Bad Gateway</h1>'),
+        read: 'UPSTREAM_UNAVAILABLE',
+        create: 'OUTCOME_UNKNOWN',
+        reads: 3,
       },
-      read: 'UPSTREAM_UNAVAILABLE',
-      create: 'UPSTREAM_UNAVAILABLE',
-      reads: 3,
-    },
-    'answers 429 for too many requests': {
-      handler: (_request, response) => {
-        response.writeHead(429).end('{"error":"Too many requests"}')
+      'answers 200 with an HTML page': {
+        handler: (_request, response) => void response.end('<h1>Welcome</h1>'),
+        read: 'UPSTREAM_PROTOCOL',
+        create: 'OUTCOME_UNKNOWN',
+        reads: 1,
       },
-      read: 'RATE_LIMITED',
-      create: 'RATE_LIMITED',
-      reads: 3,
-    },
-    'answers 429 without an origin': {
-      handler: (_request, response) => void response.writeHead(429).end('{}'),
-      read: 'RATE_LIMITED',
-      create: 'OUTCOME_UNKNOWN',
-      reads: 3,
-    },
-    'answers that the model is cooling down': {
-      handler: (_request, response) => {
-        const message = 'All matching provider routes are cooling down'
-        response.writeHead(429).end(JSON.stringify({ error: { message } }))
+      'answers with JSON nested 500 000 levels deep': {
+        handler: (_request, response) => {
+          const depth = 500_000
+          response.end(`{"code":200,"data":${'['.repeat(depth)}${']'.repeat(depth)}}`)
+        },
+        read: 'UPSTREAM_PROTOCOL',
+        create: 'OUTCOME_UNKNOWN',
+        reads: 1,
       },
-      read: 'UPSTREAM_UNAVAILABLE',
-      create: 'UPSTREAM_UNAVAILABLE',
-      reads: 1,
-    },
-    "answers with a provider's 403": {
-      handler: (_request, response) => void response.writeHead(403).end('{"code":403,"msg":"no"}'),
-      read: 'UPSTREAM_UNAVAILABLE',
-      create: 'OUTCOME_UNKNOWN',
-      reads: 1,
-    },
-    'answers 404': {
-      handler: (_request, response) => void response.writeHead(404).end('{"detail":"No such"}'),
-      read: 'NOT_FOUND',
-      create: 'NOT_FOUND',
-      reads: 1,
-    },
-  }
+      'answers with values of wrong types': {
+        handler: (_request, response) => {
+          response.end('{"code":"200","data":{"asset_id":{},"status":[1]},"id":["x"],"video":7}')
+        },
+        read: 'UPSTREAM_PROTOCOL',
+        create: 'OUTCOME_UNKNOWN',
+        reads: 1,
+      },
+      'answers with headers over the size limit': {
+        handler: (_request, response) => {
+          response.writeHead(200, { 'x-long': 'x'.repeat(100_000) }).end(ASSET)
+        },
+        read: 'UPSTREAM_UNAVAILABLE',
+        create: 'OUTCOME_UNKNOWN',
+        reads: 3,
+      },
+      'answers 503 before it does any work': {
+        handler: (_request, response) => {
+          response.writeHead(503).end('{"error":{"message":"busy","type":"local_overload"}}')
+        },
+        read: 'UPSTREAM_UNAVAILABLE',
+        create: 'UPSTREAM_UNAVAILABLE',
+        reads: 3,
+      },
+      'answers 429 for too many requests': {
+        handler: (_request, response) => {
+          response.writeHead(429).end('{"error":"Too many requests"}')
+        },
+        read: 'RATE_LIMITED',
+        create: 'RATE_LIMITED',
+        reads: 3,
+      },
+      'answers 429 without an origin': {
+        handler: (_request, response) => void response.writeHead(429).end('{}'),
+        read: 'RATE_LIMITED',
+        create: 'OUTCOME_UNKNOWN',
+        reads: 3,
+      },
+      'answers that the model is cooling down': {
+        handler: (_request, response) => {
+          const message = 'All matching provider routes are cooling down'
+          response.writeHead(429).end(JSON.stringify({ error: { message } }))
+        },
+        read: 'UPSTREAM_UNAVAILABLE',
+        create: 'UPSTREAM_UNAVAILABLE',
+        reads: 1,
+      },
+      "answers with a provider's 403": {
+        handler: (_request, response) =>
+          void response.writeHead(403).end('{"code":403,"msg":"no"}'),
+        read: 'UPSTREAM_UNAVAILABLE',
+        create: 'OUTCOME_UNKNOWN',
+        reads: 1,
+      },
+      'answers 404': {
+        handler: (_request, response) => void response.writeHead(404).end('{"detail":"No such"}'),
+        read: 'NOT_FOUND',
+        create: 'NOT_FOUND',
+        reads: 1,
+      },
+    }
 
-  test.each(Object.entries(failures))('%s, a read fails with its code', async (_failure, row) => {
+  test.each(Object.entries(faults))('%s, a read fails with its code', async (_fault, row) => {
     const handler = vi.fn(row.handler)
     const client = startClient(await serve(handler))
 
@@ -216,18 +215,15 @@ describe('when 0-0', () => {
     expect(handler).toHaveBeenCalledTimes(row.reads)
   })
 
-  test.each(Object.entries(failures))(
-    '%s, a create is sent once and fails with its code',
-    async (_failure, row) => {
-      const handler = vi.fn(row.handler)
-      const client = startClient(await serve(handler))
+  test.each(Object.entries(faults))('%s, a create is sent once', async (_fault, row) => {
+    const handler = vi.fn(row.handler)
+    const client = startClient(await serve(handler))
 
-      const failure = await failureOf(post(client))
+    const failure = await failureOf(post(client))
 
-      expect(failure.code).toBe(row.create)
-      expect(handler).toHaveBeenCalledTimes(1)
-    },
-  )
+    expect(failure.code).toBe(row.create)
+    expect(handler).toHaveBeenCalledTimes(1)
+  })
 
   test.each<[string, Handler]>([
     ['never answers', () => {}],
@@ -240,7 +236,7 @@ describe('when 0-0', () => {
       },
     ],
     ['never ends its body', (_request, response) => drip(response)],
-  ])('%s, the deadline ends a call', async (_failure, handler) => {
+  ])('%s, the deadline ends a call', async (_fault, handler) => {
     const client = startClient(await serve(handler), { getTimeoutMs: 100, postTimeoutMs: 100 })
     const startedMs = performance.now()
 

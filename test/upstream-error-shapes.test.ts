@@ -160,13 +160,16 @@ describe('an error response has the code of its class', () => {
   test.each([
     [404, 'NOT_FOUND'],
     [500, 'UPSTREAM_UNAVAILABLE'],
-  ])('a poll answered %i is an error even when its body is a running task', (status, code) => {
-    const body = { id: 't1', model: 'seedance-2-0', status: 'running', video: {} }
+  ])(
+    'a poll answered %i is an error, even when its body looks like a running task',
+    (status, code) => {
+      const body = { id: 't1', model: 'seedance-2-0', status: 'running', video: {} }
 
-    const error = failureOf({ route: TASKS, status, body })
+      const error = failureOf({ route: TASKS, status, body })
 
-    expect(error.code).toBe(code)
-  })
+      expect(error.code).toBe(code)
+    },
+  )
 })
 
 describe('the message', () => {

@@ -57,14 +57,11 @@ test('the upstream message is kept separately as one plain line', () => {
   expect(error.upstreamMessage).toBe('上游已达到 最大限制')
 })
 
-test.each([undefined, null, '', '<p>no</p>'])(
-  'the upstream message %j is null',
-  (upstreamMessage) => {
-    const error = new UpstreamError(
-      'RATE_LIMITED',
-      upstreamMessage === undefined ? {} : { upstreamMessage },
-    )
+test.each([undefined, null, '', '<p>no</p>'])('the message %j is null', (upstreamMessage) => {
+  const error = new UpstreamError(
+    'RATE_LIMITED',
+    upstreamMessage === undefined ? {} : { upstreamMessage },
+  )
 
-    expect(error.upstreamMessage).toBeNull()
-  },
-)
+  expect(error.upstreamMessage).toBeNull()
+})

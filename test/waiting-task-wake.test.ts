@@ -74,18 +74,15 @@ test('an observation without a change wakes no task', async () => {
   expect(await dueTasks(ledger)).toEqual([])
 })
 
-test.for(['FAILED', 'ACTIVE'] as const)(
-  'an asset that becomes %s wakes its task',
-  async (status) => {
-    const ledger = await openTestLedger()
-    await registerWaiting(ledger, 'zg-1', 'Asset-1')
-    await checkAll(ledger)
+test.for(['FAILED', 'ACTIVE'] as const)('a %s asset wakes its task', async (status) => {
+  const ledger = await openTestLedger()
+  await registerWaiting(ledger, 'zg-1', 'Asset-1')
+  await checkAll(ledger)
 
-    await ledger.observe(assetAddress(ledger), assetSeen(status))
+  await ledger.observe(assetAddress(ledger), assetSeen(status))
 
-    expect(await dueTasks(ledger)).toEqual(['zg-1'])
-  },
-)
+  expect(await dueTasks(ledger)).toEqual(['zg-1'])
+})
 
 test('an asset whose polling ends wakes its task', async () => {
   const ledger = await openTestLedger()

@@ -119,7 +119,7 @@ test('a waiting task fails with the name of its failed asset, and nothing is sen
 
 test('a waiting task fails at its deadline with the name of the asset, and nothing is sent', async () => {
   const upstream = await withAssets('Processing')
-  const app = await startApp({ UPSTREAM_URL: upstream.url, SUBSCRIBE_DEADLINE_MINUTES: '0.005' })
+  const app = await startApp({ UPSTREAM_URL: upstream.url, WATCH_DEADLINE_MINUTES: '0.005' })
   const { id } = await accept(app, 'Asset-1')
 
   const events = await app.subscribe(SUBSCRIBE, { id }).rest()
@@ -185,22 +185,19 @@ test('a waiting task continues to wait after a restart', async () => {
 test.for([
   ['a refusal', { status: 402, body: { detail: 'insufficient balance' } }, /balance/],
   ['a reset', 'reset', /not known whether/],
-] as const)(
-  '%s during the send makes the task FAILED with the reason',
-  async ([, answer, reason]) => {
-    const upstream = await withAssets('Active')
-    upstream.intercept = ({ method }) => (method === 'POST' ? answer : undefined)
-    const app = await startApp({ UPSTREAM_URL: upstream.url })
-    const { id } = await accept(app, 'Asset-1')
+] as const)('%s during the send fails the task with the reason', async ([, answer, reason]) => {
+  const upstream = await withAssets('Active')
+  upstream.intercept = ({ method }) => (method === 'POST' ? answer : undefined)
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const { id } = await accept(app, 'Asset-1')
 
-    const events = await app.subscribe(SUBSCRIBE, { id }).rest()
+  const events = await app.subscribe(SUBSCRIBE, { id }).rest()
 
-    const last = events.at(-1)?.data?.videoTaskStatusChanged
-    expect(last.current).toBe('FAILED')
-    expect(last.videoTask.failureReason).toMatch(reason)
-    expect(upstream.callsTo('POST')).toHaveLength(1)
-  },
-)
+  const last = events.at(-1)?.data?.videoTaskStatusChanged
+  expect(last.current).toBe('FAILED')
+  expect(last.videoTask.failureReason).toMatch(reason)
+  expect(upstream.callsTo('POST')).toHaveLength(1)
+})
 
 test('two creates with one idempotency key accept one waiting task', async () => {
   const upstream = await withAssets('Processing')
