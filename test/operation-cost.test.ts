@@ -7,7 +7,7 @@ import { randomDocument } from './support/random-document.ts'
 import { scriptUpstream } from './support/upstream.ts'
 import { initiate } from './support/websocket.ts'
 
-const NOWHERE = { UPSTREAM_URL: 'http://127.0.0.1:1' }
+const NO_UPSTREAM = { UPSTREAM_URL: 'http://127.0.0.1:1' }
 
 /** The response over HTTP. It contains the cost unless `headers` says otherwise. */
 async function askForCost(
@@ -53,7 +53,7 @@ test.for<[what: string, query: string, variables?: Data]>([
   ],
   ['the introspection query of GraphiQL', getIntrospectionQuery()],
 ])('%s is within the default bounds', async ([, query, variables]) => {
-  const app = await startApp(NOWHERE)
+  const app = await startApp(NO_UPSTREAM)
 
   const result = await askForCost(app, query, variables)
 
@@ -62,7 +62,7 @@ test.for<[what: string, query: string, variables?: Data]>([
 })
 
 test('a subscription to 500 assets is within the default bounds', async () => {
-  const app = await startApp(NOWHERE)
+  const app = await startApp(NO_UPSTREAM)
 
   const first = await app
     .subscribe(
@@ -200,7 +200,7 @@ test.for<[what: string, query: string, cost: number, variables?: Data]>([
   ['one id instead of a list counts as one read', '{ nodes(ids: "x") { id } }', 21],
   ['two resources per task', '{ videoTask(id: "x") { resources { asset { id } } } }', 20 + 41],
 ])('%s', async ([, query, cost, variables]) => {
-  const app = await startApp(NOWHERE)
+  const app = await startApp(NO_UPSTREAM)
 
   const { extensions } = await askForCost(app, query, variables)
 
@@ -209,15 +209,15 @@ test.for<[what: string, query: string, cost: number, variables?: Data]>([
 
 test('an operation at the cost limit is executed, one above it is refused', async () => {
   const query = '{ asset(id: "A") { id } }'
-  const allowed = await startApp({ ...NOWHERE, MAX_COMPLEXITY: '21' })
-  const refused = await startApp({ ...NOWHERE, MAX_COMPLEXITY: '20' })
+  const allowed = await startApp({ ...NO_UPSTREAM, MAX_COMPLEXITY: '21' })
+  const refused = await startApp({ ...NO_UPSTREAM, MAX_COMPLEXITY: '20' })
 
   expect(boundsOf(await allowed.query(query))).toEqual([undefined])
   expect(boundsOf(await refused.query(query))).toEqual(['complexity'])
 })
 
 test('creates, subscribed ids and the reads of a create have fixed costs', async () => {
-  const app = await startApp({ ...NOWHERE, MAX_COMPLEXITY: '1' })
+  const app = await startApp({ ...NO_UPSTREAM, MAX_COMPLEXITY: '1' })
   const one = '{ groupId: "g", url: "https://example.com/" }'
   const requested = async (query: string) => (await askForCost(app, query)).extensions?.cost as Data
 
@@ -335,7 +335,7 @@ test.for([
   ['that double the fields at each level', doubling(40), 'points of complexity'],
   ['that combine differently at each level', combining(14), 'more fields than can be counted'],
 ])('fragments %s are refused within a second', async ([, fragments, message]) => {
-  const app = await startApp({ ...NOWHERE, MAX_TOKENS: '10000' })
+  const app = await startApp({ ...NO_UPSTREAM, MAX_TOKENS: '10000' })
   const query = `{ assetGroup(id: "x") { ...F0 } } ${fragments}`
   await app.query(query.replace('F0', 'Unknown'))
   const startedAt = performance.now()
@@ -347,7 +347,7 @@ test.for([
 })
 
 test('introspection counts towards the cost limit', async () => {
-  const app = await startApp(NOWHERE)
+  const app = await startApp(NO_UPSTREAM)
   const fields = [...Array(58).keys()].map(
     (n) => `a${n}: fields { name type { name fields { name } } }`,
   )

@@ -96,7 +96,7 @@ test("another account's group, asset and task are not found", async () => {
   const task = await sandbox.call('POST /v1/video/tasks', { model: 'seedance-2-0', prompt: 'x' })
   const key = 'sk-stranger'
 
-  const strange = await Promise.all([
+  const responses = await Promise.all([
     sandbox.call(`GET /v1/asset-groups/${groupId}`, undefined, { key }),
     sandbox.call(`GET /v1/assets/${asset.asset_id}`, undefined, { key }),
     sandbox.call(`GET /v1/video/tasks/${task.body.id}`, undefined, { key }),
@@ -111,13 +111,13 @@ test("another account's group, asset and task are not found", async () => {
     status: 200,
     body: { code: 404, msg: expect.stringContaining(`NotFound.${field}`), data: null },
   })
-  expect(strange[0]).toMatchObject(unknown('group_id'))
-  expect(strange[1]).toMatchObject(unknown('asset_id'))
-  expect(strange[2]).toMatchObject({
+  expect(responses[0]).toMatchObject(unknown('group_id'))
+  expect(responses[1]).toMatchObject(unknown('asset_id'))
+  expect(responses[2]).toMatchObject({
     status: 404,
     body: { detail: 'content generation task not found' },
   })
-  expect(strange[3]).toMatchObject(unknown('group_id'))
+  expect(responses[3]).toMatchObject(unknown('group_id'))
 })
 
 test('an asset is found only on the platform it was created on', async () => {

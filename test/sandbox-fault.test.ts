@@ -36,14 +36,14 @@ test('several faults apply together until they are deleted', async () => {
   const sandbox = await startSandbox()
   await sandbox.fault([{ omitMsg: true }, { idField: true, createdAt: 'iso' }])
 
-  const bent = await sandbox.call('POST /v1/asset-groups', GROUP)
+  const faulty = await sandbox.call('POST /v1/asset-groups', GROUP)
   await sandbox.call('DELETE /admin/faults')
   const plain = await sandbox.call('POST /v1/asset-groups', GROUP)
 
-  expect(bent.body).not.toHaveProperty('msg')
-  expect(bent.body.data).not.toHaveProperty('group_id')
-  expect(bent.body.data.id).toMatch(/^group-/)
-  expect(bent.body.data.created_at).toMatch(/^\d{4}-\d\d-\d\dT[\d:]{8}Z$/)
+  expect(faulty.body).not.toHaveProperty('msg')
+  expect(faulty.body.data).not.toHaveProperty('group_id')
+  expect(faulty.body.data.id).toMatch(/^group-/)
+  expect(faulty.body.data.created_at).toMatch(/^\d{4}-\d\d-\d\dT[\d:]{8}Z$/)
   expect(plain.body).toMatchObject({ msg: 'OK', data: { created_at: expect.any(Number) } })
 })
 

@@ -140,12 +140,12 @@ test('a queued or running task ends after a restart', async () => {
   const running = await before.call('POST /v1/video/tasks', TASK)
   await before.poll(`/v1/video/tasks/${running.body.id}`, ({ status }) => status === 'running')
   await before.fault({ taskOutcome: 'failed', times: 1 })
-  const doomed = await before.call('POST /v1/video/tasks', TASK)
+  const failing = await before.call('POST /v1/video/tasks', TASK)
   await before.close()
 
   const after = await startSandbox({}, dataDir)
   const clip = await after.poll(`/v1/video/tasks/${running.body.id}`, ENDED)
-  const failed = await after.poll(`/v1/video/tasks/${doomed.body.id}`, ENDED)
+  const failed = await after.poll(`/v1/video/tasks/${failing.body.id}`, ENDED)
 
   expect(clip).toMatchObject({
     status: 'succeeded',

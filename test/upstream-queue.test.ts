@@ -85,12 +85,12 @@ describe('a request queue', () => {
     const queue = createRequestQueue(1)
     const signal = forever()
     await queue.enter(signal, 60_000)
-    const impatient = queue.enter(signal, 20)
-    const patient = queue.enter(signal, 60_000)
+    const timingOut = queue.enter(signal, 20)
+    const waiting = queue.enter(signal, 60_000)
 
-    await expect(impatient).rejects.toThrow('no turn within 20 ms')
+    await expect(timingOut).rejects.toThrow('no turn within 20 ms')
     queue.leave()
-    await patient
+    await waiting
 
     expect(getEventListeners(signal, 'abort')).toEqual([])
   })

@@ -17,7 +17,7 @@ import {
   startEndpoint,
 } from './support/websocket.ts'
 
-const NOWHERE = { UPSTREAM_URL: 'http://127.0.0.1:1' }
+const NO_UPSTREAM = { UPSTREAM_URL: 'http://127.0.0.1:1' }
 
 const subscribeTo = (ids: string[], id: string, fields = 'current') => ({
   type: 'subscribe',
@@ -106,7 +106,7 @@ test.for<[what: string, messages: unknown[], code: number]>([
   ['a second connection_init', [INIT, INIT], 4429],
   ['a message of more than 64 KiB', [{ type: 'ping', payload: { x: 'x'.repeat(65_536) } }], 1009],
 ])('%s closes the socket with the code of the protocol', async ([, messages, code]) => {
-  const app = await startApp(NOWHERE)
+  const app = await startApp(NO_UPSTREAM)
   const peer = await open(app.url)
 
   for (const message of messages) {
@@ -161,7 +161,7 @@ test('a message after the one that closed the socket is not executed', async () 
 })
 
 test('an id is in use from its subscribe message, before its operation begins', async () => {
-  const app = await startApp(NOWHERE)
+  const app = await startApp(NO_UPSTREAM)
   const peer = await initiate(app.url)
 
   peer.send({ type: 'subscribe', id: '__proto__', payload: TYPENAME })
@@ -183,7 +183,7 @@ test('a socket without connection_init closes with 4408, and other sockets stay 
 test.for([[null], ['graphql-ws'], ['graphql-transport-ws2, soap']] as const)(
   'the subprotocol %s closes the socket with 4406',
   async ([protocol]) => {
-    const app = await startApp(NOWHERE)
+    const app = await startApp(NO_UPSTREAM)
 
     const wire = await dial(app.url, protocol)
     const reason = 'Subprotocol not acceptable'
@@ -233,7 +233,7 @@ test.for(['documentId', 'doc_id', 'id', 'extensions'])(
 )
 
 test('the subprotocol is selected from several, and compression is not negotiated', async () => {
-  const app = await startApp(NOWHERE)
+  const app = await startApp(NO_UPSTREAM)
 
   const wire = await dial(app.url, 'graphql-ws, graphql-transport-ws')
   wire.send(INIT)
@@ -244,7 +244,7 @@ test('the subprotocol is selected from several, and compression is not negotiate
 })
 
 test('a ping is answered with its payload, even before connection_init, and a pong is not answered', async () => {
-  const app = await startApp(NOWHERE)
+  const app = await startApp(NO_UPSTREAM)
   const peer = await open(app.url)
 
   peer.send({ type: 'pong' })
@@ -411,7 +411,7 @@ test.for([
 )
 
 test('an id may be reused after its operation completed or failed', async () => {
-  const app = await startApp(NOWHERE)
+  const app = await startApp(NO_UPSTREAM)
   const peer = await initiate(app.url)
 
   const answers = [
@@ -478,7 +478,7 @@ test('no message follows a complete, even when it races with the last event', as
 })
 
 test('a complete for an unknown id is ignored', async () => {
-  const app = await startApp(NOWHERE)
+  const app = await startApp(NO_UPSTREAM)
   const peer = await initiate(app.url)
 
   peer.send({ type: 'complete', id: 'never' })
@@ -774,7 +774,7 @@ test('a socket that closes during authentication does not count towards the conn
 })
 
 test('a socket over the limit of its tenant is closed with 1013 until another one closes', async () => {
-  const app = await startApp({ ...NOWHERE, MAX_TENANT_SOCKETS: '2' })
+  const app = await startApp({ ...NO_UPSTREAM, MAX_TENANT_SOCKETS: '2' })
   await open(app.url)
   const first = await initiate(app.url)
   await initiate(app.url)
@@ -805,7 +805,7 @@ test('a socket over the limit of its tenant is closed with 1013 until another on
 })
 
 test('sockets without an identity count as one tenant towards the connection limit', async () => {
-  const app = await startApp({ ...NOWHERE, MAX_TENANT_SOCKETS: '1' })
+  const app = await startApp({ ...NO_UPSTREAM, MAX_TENANT_SOCKETS: '1' })
   await initiate(app.url, { type: 'connection_init' })
   const second = await open(app.url)
 

@@ -119,7 +119,7 @@ export function temporaryFolder(): string {
   return folder
 }
 
-/** The number of rows in a table of the sandbox in `dataDir`, so what was created independent of the responses. */
+/** The number of rows in a table of the sandbox in `dataDir`. It shows what was created, independent of the responses. */
 export function countRows(dataDir: string, table: 'asset_group' | 'task'): number {
   const database = new DatabaseSync(join(dataDir, 'sandbox', 'sandbox.db'), { readOnly: true })
   try {
