@@ -7,9 +7,9 @@ import { randomDocument } from './support/random-document.ts'
 import { scriptUpstream } from './support/upstream.ts'
 import { initiate } from './support/websocket.ts'
 
-const NOWHERE = { UPSTREAM_URL: 'http://127.0.0.1:1' }
+const NO_UPSTREAM = { UPSTREAM_URL: 'http://127.0.0.1:1' }
 
-/** The answer over HTTP, with the cost in it unless `ask` says otherwise. */
+/** The response over HTTP. It contains the cost unless `headers` says otherwise. */
 async function askForCost(
   { url }: { url: string },
   query: string,
@@ -39,11 +39,11 @@ test.for<[what: string, query: string, variables?: Data]>([
     '{ assetGroups(first: 100) { nodes { id name status assets(first: 20) { nodes { id name status url type failureReason } } } } }',
   ],
   [
-    'the same with every field, cursors and counts',
+    '100 groups with 20 assets each, with every field, cursors and counts',
     `{ assetGroups(first: 100) { ${PAGE} edges { cursor node { ${GROUP} assets(first: 20) { ${PAGE} edges { cursor node { ${ASSET} } } } } } } }`,
   ],
   [
-    '100 tasks with the assets of their resources and the groups of those',
+    '100 tasks with the assets of their resources and the groups of those assets',
     `{ videoTasks(first: 100) { ${PAGE} edges { cursor node { id status progress prompt video { url } failureReason resources { type role url asset { ${ASSET} group { ${GROUP} } } } } } } }`,
   ],
   [
@@ -51,9 +51,9 @@ test.for<[what: string, query: string, variables?: Data]>([
     `query ($n: [ID!]!) { ${[1, 2, 3, 4, 5].map((n) => `n${n}: nodes(ids: $n) { id }`).join(' ')} }`,
     { n: ids(98, 'no id') },
   ],
-  ['what GraphiQL asks of the schema', getIntrospectionQuery()],
+  ['the introspection query of GraphiQL', getIntrospectionQuery()],
 ])('%s is within the default bounds', async ([, query, variables]) => {
-  const app = await startApp(NOWHERE)
+  const app = await startApp(NO_UPSTREAM)
 
   const result = await askForCost(app, query, variables)
 
@@ -62,7 +62,7 @@ test.for<[what: string, query: string, variables?: Data]>([
 })
 
 test('a subscription to 500 assets is within the default bounds', async () => {
-  const app = await startApp(NOWHERE)
+  const app = await startApp(NO_UPSTREAM)
 
   const first = await app
     .subscribe(
@@ -74,7 +74,7 @@ test('a subscription to 500 assets is within the default bounds', async () => {
   expect(first.errors?.map(({ extensions }) => extensions?.code)).toEqual(['UPSTREAM_UNAVAILABLE'])
 })
 
-/** Documents that can cause 501 reads from 0-0 and select next to nothing. */
+/** Documents that can cause 501 reads from 0-0 and select few fields. */
 test.for<[what: string, query: string, variables?: Data]>([
   [
     'nodes',
@@ -91,7 +91,7 @@ test.for<[what: string, query: string, variables?: Data]>([
     { n: 100 },
   ],
   [
-    'assets that previews read',
+    'assets read by previews',
     `query ($r: [VideoResourceInput!]) { ${[...Array(42).keys()].map((n) => `p${n}: previewVideoTask(input: { prompt: "A", resources: $r }) { submittable }`).join(' ')} }`,
     { r: ids(12).map((assetId) => ({ role: 'REFERENCE', assetId })) },
   ],
@@ -106,118 +106,118 @@ test.for<[what: string, query: string, variables?: Data]>([
 })
 
 test.for<[what: string, query: string, cost: number, variables?: Data]>([
-  ['a field: a tenth', '{ __typename a: __typename b: __typename }', 1],
+  ['a field costs a tenth', '{ __typename a: __typename b: __typename }', 1],
   [
-    'tenths are rounded up',
+    'the cost is rounded up',
     `{ ${[...Array(11).keys()].map((n) => `a${n}: __typename`).join(' ')} }`,
     2,
   ],
-  ['a read from 0-0', '{ asset(id: "A") { id } }', 21],
-  ['two reads', '{ asset(id: "A") { group { id } } }', 41],
+  ['a read from 0-0 costs 20', '{ asset(id: "A") { id } }', 21],
+  ['two reads cost 40', '{ asset(id: "A") { group { id } } }', 41],
   [
-    'a page: the query, its rows and their fields',
+    'a page costs its query, its rows and their fields',
     '{ assets(first: 30) { nodes { id name } } }',
     10 + 30 + 7,
   ],
-  ['the default page', '{ assets { nodes { id } } }', 10 + 20 + 3],
-  ['a page of none', '{ assets(first: 0) { nodes { id } } }', 11],
-  ['a page larger than any', '{ assets(first: 5000) { nodes { id } } }', 10 + 100 + 11],
+  ['a page has the default size', '{ assets { nodes { id } } }', 10 + 20 + 3],
+  ['an empty page costs its query', '{ assets(first: 0) { nodes { id } } }', 11],
+  ['a page has at most 100 rows', '{ assets(first: 5000) { nodes { id } } }', 10 + 100 + 11],
   [
-    'both ways to see a page: its rows once',
+    'nodes and edges of one page cost its rows once',
     '{ assets(first: 30) { nodes { id } edges { node { id } } } }',
     10 + 30 + 10,
   ],
-  ['the count of a list is a query', '{ assets(first: 1) { totalCount } }', 21],
-  ['pageInfo once a page', '{ assets(first: 100) { pageInfo { hasNextPage } } }', 111],
+  ['the count of a list costs one query', '{ assets(first: 1) { totalCount } }', 21],
+  ['pageInfo counts once per page', '{ assets(first: 100) { pageInfo { hasNextPage } } }', 111],
   [
-    'the same field in two fragments',
+    'the same field in two fragments counts once',
     '{ ...A ...B } fragment A on Query { asset(id: "A") { id } } fragment B on Query { asset(id: "A") { id } }',
     21,
   ],
   [
-    'the same field twice with other fields in it',
+    'the same field with different subfields is merged',
     '{ asset(id: "A") { id } asset(id: "A") { group { id } } }',
     41,
   ],
   [
-    'a field that is skipped',
+    'a skipped field costs nothing',
     'query ($s: Boolean!) { asset(id: "A") @skip(if: $s) { id } __typename }',
     1,
     { s: true },
   ],
   [
-    'a field that is not skipped',
+    'a field that is not skipped counts',
     'query ($s: Boolean!) { asset(id: "A") @skip(if: $s) { id } __typename }',
     21,
     { s: false },
   ],
   [
-    'a fragment that is not included',
+    'a fragment that is not included costs nothing',
     '{ ... @include(if: false) { asset(id: "A") { id } } __typename }',
     1,
   ],
   [
-    'the most expensive of the types it can be',
+    'an interface costs as much as its most expensive type',
     '{ node(id: "x") { ... on Asset { group { id } } ... on VideoTask { id } } }',
     41,
   ],
   [
-    'fragments on an interface',
+    'fragments on an interface count',
     '{ node(id: "x") { ... on Node { ... on Asset { group { id } } } } }',
     41,
   ],
   [
-    'a variable left out: its default',
+    'an omitted variable counts as its default',
     'query ($n: Int = 50) { assets(first: $n) { nodes { id } } }',
     10 + 50 + 6,
   ],
   [
-    'a variable of null: the default page',
+    'a null variable counts as the default page size',
     'query ($n: Int = 50) { assets(first: $n) { nodes { id } } }',
     10 + 20 + 3,
     { n: null },
   ],
   [
-    'no ids, ten times',
+    'ten empty id lists cost only their fields',
     `{ ${[...Array(10).keys()].map((n) => `a${n}: nodes(ids: []) { __typename }`).join(' ')} }`,
     2,
   ],
   [
-    'a page of less than none lowers nothing',
+    'a negative page size does not lower the cost',
     '{ assets(first: -100) { nodes { group { id } } } asset(id: "A") { id } }',
     51,
   ],
   [
-    'fragments on types that exclude each other',
+    'of fragments on exclusive types only the most expensive counts',
     `{ node(id: "x") { ... on Asset { ${[...Array(10).keys()].map((n) => `a${n}: name`).join(' ')} } ... on AssetGroup { ${[...Array(10).keys()].map((n) => `b${n}: name`).join(' ')} } } }`,
     21,
   ],
   [
-    'fragments that double without adding a field',
+    'fragments that double without adding a field cost nothing',
     `{ ...F0 } ${[...Array(30).keys()].map((n) => `fragment F${n} on Query { ...F${n + 1} ...F${n + 1} }`).join(' ')} fragment F30 on Query { __typename }`,
     1,
   ],
-  ['one id in place of a list', '{ nodes(ids: "x") { id } }', 21],
-  ['links of a task: two files', '{ videoTask(id: "x") { resources { asset { id } } } }', 20 + 41],
+  ['one id instead of a list counts as one read', '{ nodes(ids: "x") { id } }', 21],
+  ['two resources per task', '{ videoTask(id: "x") { resources { asset { id } } } }', 20 + 41],
 ])('%s', async ([, query, cost, variables]) => {
-  const app = await startApp(NOWHERE)
+  const app = await startApp(NO_UPSTREAM)
 
   const { extensions } = await askForCost(app, query, variables)
 
   expect(extensions).toEqual({ cost: { requested: cost, limit: 10_000 } })
 })
 
-test('what costs as much as is allowed is executed, one point more is not', async () => {
+test('an operation at the cost limit is executed, one above it is refused', async () => {
   const query = '{ asset(id: "A") { id } }'
-  const allowed = await startApp({ ...NOWHERE, MAX_COMPLEXITY: '21' })
-  const refused = await startApp({ ...NOWHERE, MAX_COMPLEXITY: '20' })
+  const allowed = await startApp({ ...NO_UPSTREAM, MAX_COMPLEXITY: '21' })
+  const refused = await startApp({ ...NO_UPSTREAM, MAX_COMPLEXITY: '20' })
 
   expect(boundsOf(await allowed.query(query))).toEqual([undefined])
   expect(boundsOf(await refused.query(query))).toEqual(['complexity'])
 })
 
-test('creates, subscribed ids and the reads of a create cost what they are', async () => {
-  const app = await startApp({ ...NOWHERE, MAX_COMPLEXITY: '1' })
+test('creates, subscribed ids and the reads of a create have fixed costs', async () => {
+  const app = await startApp({ ...NO_UPSTREAM, MAX_COMPLEXITY: '1' })
   const one = '{ groupId: "g", url: "https://example.com/" }'
   const requested = async (query: string) => (await askForCost(app, query)).extensions?.cost as Data
 
@@ -236,7 +236,7 @@ test('creates, subscribed ids and the reads of a create cost what they are', asy
   expect(costs.map(({ requested }) => requested)).toEqual([101, 101, 201, 121, 21, 21, 21])
 })
 
-test('the cost is told when it is asked for, over HTTP and WebSocket, also of a subscription and of what is refused', async () => {
+test('the cost is reported on request over HTTP and WebSocket, also for subscriptions and refused operations', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
   const app = await startApp({ UPSTREAM_URL: upstream.url, MAX_COMPLEXITY: '100' })
@@ -263,7 +263,7 @@ test('the cost is told when it is asked for, over HTTP and WebSocket, also of a 
   expect(await run('5', subscription)).toBeUndefined()
 })
 
-test('what is refused is refused also when a skipped field has no valid argument', async () => {
+test('a skipped field with an invalid argument does not bypass the limits', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url, MAX_TOKENS: '5000' })
   const skipped = 'n: nodes(ids: $ids) @skip(if: true) { id }'
@@ -277,7 +277,7 @@ test('what is refused is refused also when a skipped field has no valid argument
   expect(upstream.calls).toEqual([])
 })
 
-test('what cannot be measured is refused', async () => {
+test('an operation whose cost cannot be computed is refused', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   const list = 'query ($ids: [ID!] = ["x"]) { asset(id: "Asset-1") { id } nodes(ids: $ids) { id } }'
@@ -297,7 +297,7 @@ test('what cannot be measured is refused', async () => {
   expect(upstream.calls).toEqual([])
 })
 
-test('variables that do not fit are told by the execution, which does nothing', async () => {
+test('invalid variables are BAD_USER_INPUT and send nothing to 0-0', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url, MAX_COMPLEXITY: '1' })
   const query = 'query ($id: ID!) { asset(id: $id) { id } }'
@@ -310,15 +310,15 @@ test('variables that do not fit are told by the execution, which does nothing', 
   expect(upstream.calls).toEqual([])
 })
 
-/** Fragments on groups, each of which leads by two ways to what `next` says. */
+/** A fragment on a group that spreads `next` through nodes and `other` through edges. */
 const fork = (name: string, next: string, other = next) =>
   `fragment ${name} on AssetGroup { id assets { nodes { group { ${next} } } edges { node { group { ${other} } } } } }`
-/** Two to the power of `levels` ways, all through the same fragments. */
+/** 2^levels paths, all through the same fragments. */
 const doubling = (levels: number) =>
   Array.from({ length: levels }, (_, level) =>
     fork(`F${level}`, level === levels - 1 ? 'id' : `...F${level + 1}`),
   ).join(' ')
-/** As many ways, each of which ends in another combination of fragments. */
+/** 2^levels paths, each through a different combination of fragments. */
 const combining = (levels: number) =>
   Array.from({ length: levels }, (_, level) => {
     const isLast = level === levels - 1
@@ -333,9 +333,9 @@ const combining = (levels: number) =>
 
 test.for([
   ['that double the fields at each level', doubling(40), 'points of complexity'],
-  ['that are combined anew at each level', combining(14), 'more fields than can be counted'],
-])('fragments %s are refused in no time', async ([, fragments, message]) => {
-  const app = await startApp({ ...NOWHERE, MAX_TOKENS: '10000' })
+  ['that combine differently at each level', combining(14), 'more fields than can be counted'],
+])('fragments %s are refused within a second', async ([, fragments, message]) => {
+  const app = await startApp({ ...NO_UPSTREAM, MAX_TOKENS: '10000' })
   const query = `{ assetGroup(id: "x") { ...F0 } } ${fragments}`
   await app.query(query.replace('F0', 'Unknown'))
   const startedAt = performance.now()
@@ -346,8 +346,8 @@ test.for([
   expect(performance.now() - startedAt).toBeLessThan(1_000)
 })
 
-test('introspection has its price', async () => {
-  const app = await startApp(NOWHERE)
+test('introspection counts towards the cost limit', async () => {
+  const app = await startApp(NO_UPSTREAM)
   const fields = [...Array(58).keys()].map(
     (n) => `a${n}: fields { name type { name fields { name } } }`,
   )
@@ -357,7 +357,7 @@ test('introspection has its price', async () => {
   expect(boundsOf(result)).toEqual(['complexity'])
 })
 
-test('what tasks with more files than usual read is bounded while the operation runs', async () => {
+test('reads for tasks with more files than estimated are limited during execution', async () => {
   const { app, reads } = await startWithTwoTasks({ TERMINAL_TTL_SECONDS: '0.001' })
   const before = reads()
 
@@ -375,7 +375,7 @@ test('what tasks with more files than usual read is bounded while the operation 
   })
 })
 
-test('what is answered from memory does not count as a read', async () => {
+test('a value from the cache does not count as a read', async () => {
   const { app, reads } = await startWithTwoTasks({})
   const before = reads()
 
@@ -388,7 +388,7 @@ test('what is answered from memory does not count as a read', async () => {
   expect(reads()).toBe(before)
 })
 
-/** Tasks of nine files each, all different, where an operation may read 15 things. */
+/** Two tasks with nine different files each; the limit allows 15 reads per operation. */
 async function startWithTwoTasks(settings: Record<string, string>) {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url, MAX_COMPLEXITY: '300', ...settings })
@@ -404,7 +404,7 @@ async function startWithTwoTasks(settings: Record<string, string>) {
   return { app, reads: () => upstream.callsTo('GET /v1/assets/').length }
 }
 
-test('no document that is executed costs more than it is said to cost, or than the bound', {
+test('no executed document costs more than its reported cost or the limit', {
   timeout: 120_000,
 }, async () => {
   const limit = 300
@@ -427,7 +427,7 @@ test('no document that is executed costs more than it is said to cost, or than t
           'x-request-id': requestId,
         })
 
-        // Of operations that end early, some calls come during the next.
+        // An operation that ends early can still make calls while the next one runs.
         const calls = upstream.calls.filter(
           ({ headers }) => headers['x-request-id'] === requestId,
         ).length
@@ -443,7 +443,7 @@ test('no document that is executed costs more than it is said to cost, or than t
         }
         const { requested } = (extensions as { cost: { requested: number } }).cost
         const { fields, depth } = sizeOf(data)
-        // The price of a read is that of its field too.
+        // A read costs 20, of which 0.1 is already counted for its field.
         expect(fields * 0.1 + calls * 19.9).toBeLessThanOrEqual(requested)
         expect(requested).toBeLessThanOrEqual(limit)
         expect(depth).toBeLessThanOrEqual(10)
@@ -457,7 +457,7 @@ test('no document that is executed costs more than it is said to cost, or than t
   expect(Math.min(...Object.values(seen))).toBeGreaterThan(30)
 })
 
-/** Four groups with four assets each, and eight tasks with two files each; all of them settled, so that nothing polls. */
+/** Four groups with four assets each, and eight tasks with two files each. All are terminal, so nothing polls. */
 async function startWithResources(complexity: number) {
   const upstream = await scriptUpstream()
   upstream.intercept = ({ path }) =>
@@ -507,7 +507,7 @@ async function startWithResources(complexity: number) {
   }
 }
 
-/** How many fields an answer has, and how many levels of them. */
+/** The number of fields in a response, and their depth. */
 function sizeOf(value: unknown): { fields: number; depth: number } {
   if (typeof value !== 'object' || value === null) return { fields: 0, depth: 0 }
   const parts = Object.values(value).map(sizeOf)

@@ -8,7 +8,7 @@ import { scriptUpstream } from './support/upstream.ts'
 
 const TENANT = expect.stringMatching(/^[0-9a-f]{12}$/)
 
-test('an operation is one line that tells what it was, whose it was and what it took', async () => {
+test('an operation writes one log line with its type, name, tenant, duration and upstream calls', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
   upstream.assets.set('Asset-2', { status: 'Active' })
@@ -31,7 +31,7 @@ test('an operation is one line that tells what it was, whose it was and what it 
   ])
 })
 
-test('every attempt is an upstream call, and each code stands there once', async () => {
+test('every attempt counts as an upstream call, and each error code is logged once', async () => {
   const upstream = await scriptUpstream()
   upstream.intercept = () => ({ status: 503, body: 'no' })
   const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -48,7 +48,7 @@ test('every attempt is an upstream call, and each code stands there once', async
   ])
 })
 
-test('a read that got no connection in time was no call', async () => {
+test('a read that timed out in the queue does not count as an upstream call', async () => {
   const upstream = await scriptUpstream()
   const gate = Promise.withResolvers<undefined>()
   upstream.intercept = () => gate.promise
@@ -69,7 +69,7 @@ test('a read that got no connection in time was no call', async () => {
   )
 })
 
-test('a shared read counts for the operation that began it, also when callers choose the same request id', async () => {
+test('a shared read counts for the operation that started it, even when request ids are equal', async () => {
   const upstream = await scriptUpstream()
   const gate = Promise.withResolvers<undefined>()
   upstream.intercept = () => gate.promise
@@ -99,7 +99,7 @@ test('a shared read counts for the operation that began it, also when callers ch
   ])
 })
 
-test('a subscription is a line when it began and one when it ended, with the events delivered', async () => {
+test('a subscription writes a line when it begins and one with its event count when it ends', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })
   const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -118,7 +118,7 @@ test('a subscription is a line when it began and one when it ended, with the eve
     expect.objectContaining({
       ...common,
       msg: 'subscription ended',
-      // The asset when it began, and its group for each event: what is polled in between is nobody's.
+      // One read of the asset at the start, and one of its group per event. Polls belong to no operation.
       upstreamCalls: 3,
       events: 2,
       errors: [],
@@ -127,7 +127,7 @@ test('a subscription is a line when it began and one when it ended, with the eve
   expect(upstream.calls.length).toBeGreaterThan(3)
 })
 
-test('a subscriber that leaves ends its line', async () => {
+test('a subscription is logged as ended when the subscriber leaves', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })
   const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -142,7 +142,7 @@ test('a subscriber that leaves ends its line', async () => {
   expect(lines(app)[1]).toMatchObject({ msg: 'subscription ended', events: 1, errors: [] })
 })
 
-test('a subscription that cannot begin is one line', async () => {
+test('a subscription that cannot begin writes one log line', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
 
@@ -153,7 +153,7 @@ test('a subscription that cannot begin is one line', async () => {
   ])
 })
 
-test('a caller that leaves is told from one that was answered', async () => {
+test('an operation whose client disconnects is logged as ABORTED', async () => {
   const upstream = await scriptUpstream()
   upstream.intercept = () => new Promise(() => {})
   const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -173,7 +173,7 @@ test.for([
   ['{ asset(', 'GRAPHQL_PARSE_FAILED', null],
   ['query Wrong { nothing }', 'GRAPHQL_VALIDATION_FAILED', 'Wrong'],
   ['query Var($id: ID!) { asset(id: $id) { id } }', 'BAD_USER_INPUT', 'Var'],
-] as const)('%s is a line too, over HTTP and WebSocket', async ([query, code, name]) => {
+] as const)('%s is logged over HTTP and WebSocket', async ([query, code, name]) => {
   const app = await startApp({ UPSTREAM_URL: 'http://127.0.0.1:1' })
 
   await app.query(query)
@@ -189,7 +189,7 @@ test.for([
   )
 })
 
-test('what exceeds a bound is a line, and a very long name is cut', async () => {
+test('an operation over a limit is logged, and a very long name is truncated', async () => {
   const app = await startApp({ UPSTREAM_URL: 'http://127.0.0.1:1', MAX_ALIASES: '1' })
 
   await app.query(`query ${'n'.repeat(1_000)} { a: __typename b: __typename c: __typename }`)
@@ -199,7 +199,7 @@ test('what exceeds a bound is a line, and a very long name is cut', async () => 
   ])
 })
 
-test('without a credential there is no tenant', async () => {
+test('an operation without credentials is logged without a tenant', async () => {
   const app = await startApp({ UPSTREAM_URL: 'http://127.0.0.1:1' })
 
   await app.query('{ asset(id: "Asset-1") { id } }', {}, null)
@@ -209,7 +209,7 @@ test('without a credential there is no tenant', async () => {
   ])
 })
 
-test('a stream that fails in its middle has ended, with a code', async () => {
+test('a stream that fails after an event is reported as ended with an error code', async () => {
   const progress = await follow(async (results) => {
     await results.next()
     await expect(results.next()).rejects.toThrow()
@@ -218,7 +218,7 @@ test('a stream that fails in its middle has ended, with a code', async () => {
   expect(progress).toEqual([expect.objectContaining({ events: 1, errors: ['INTERNAL'] })])
 })
 
-test('a stream that is left while nothing is asked of it has ended', async () => {
+test('a stream that its consumer stops between events is reported as ended', async () => {
   const progress = await follow(async (results) => {
     await results.next()
     await results.return?.()
@@ -227,7 +227,7 @@ test('a stream that is left while nothing is asked of it has ended', async () =>
   expect(progress).toEqual([expect.objectContaining({ events: 1, errors: [] })])
 })
 
-/** How a subscription ended, each time, to a source that gives one event and then throws. */
+/** Every reported end of a subscription whose source yields one event and then throws. */
 async function follow(use: (results: AsyncIterator<unknown>) => Promise<void>) {
   const ends: Progress[] = []
   const operations = createOperations([() => ({ ended: (progress) => ends.push(progress) })])

@@ -9,7 +9,7 @@ import { initiate } from './support/websocket.ts'
 const UPSTREAM_URL = 'http://127.0.0.1:1'
 const TEXT = '{ __typename }'
 
-/** A request that names the document by its id alone, in each of the four forms. */
+/** The four forms of a request that contains only the document id. */
 const FORMS: readonly (readonly [name: string, of: (id: string) => Data])[] = [
   ['documentId', (documentId) => ({ documentId })],
   ['doc_id', (doc_id) => ({ doc_id })],
@@ -26,14 +26,14 @@ const CASES = FORMS.flatMap(([name, of]) =>
   Object.entries(TRANSPORTS).map(([transport, send]) => [name, transport, of, send] as const),
 )
 
-test.for(CASES)('a document is found by its %s over %s', async ([, , of, send]) => {
+test.for(CASES)('a document is found by %s over %s', async ([, , of, send]) => {
   const app = await startApp({ UPSTREAM_URL, PERSISTED_DOCUMENTS: manifest({ abc: TEXT }) })
 
   expect(await send(app, of('abc'))).toEqual({ data: { __typename: 'Query' } })
 })
 
 test.for(CASES)(
-  'an unknown %s over %s is PERSISTED_QUERY_NOT_FOUND, in the words on which clients send the text',
+  'an unknown %s over %s is PersistedQueryNotFound, so that clients send the text',
   async ([, , of, send]) => {
     const app = await startApp({ UPSTREAM_URL, PERSISTED_DOCUMENTS: manifest({ abc: TEXT }) })
 
@@ -46,7 +46,7 @@ test.for(CASES)(
 )
 
 test.for(CASES)(
-  'without a manifest a %s over %s is answered in the words on which clients stop sending ids',
+  'without a manifest a %s over %s is PersistedQueryNotSupported, so that clients stop sending ids',
   async ([, , of, send]) => {
     const app = await startApp({ UPSTREAM_URL })
 
@@ -62,7 +62,7 @@ test.for(CASES)(
 )
 
 test.for(Object.entries(TRANSPORTS))(
-  'without a manifest a text that comes with its hash is executed over %s',
+  'without a manifest a text sent with its hash is executed over %s',
   async ([, send]) => {
     const app = await startApp({ UPSTREAM_URL })
     const sha256Hash = createHash('sha256').update(TEXT).digest('hex')
@@ -73,7 +73,7 @@ test.for(Object.entries(TRANSPORTS))(
 )
 
 test.for(Object.entries(TRANSPORTS))(
-  'a text that is not in the manifest is refused over %s in other words than an unknown id',
+  'a text that is not in the manifest is refused over %s with its own message',
   async ([, send]) => {
     const app = await startApp({ UPSTREAM_URL, PERSISTED_DOCUMENTS: manifest({ abc: TEXT }) })
 
@@ -84,7 +84,7 @@ test.for(Object.entries(TRANSPORTS))(
   },
 )
 
-test('with a manifest there is no GraphiQL page', async () => {
+test('GraphiQL is not served when a manifest is set', async () => {
   const app = await startApp({ UPSTREAM_URL, PERSISTED_DOCUMENTS: manifest({ abc: TEXT }) })
 
   const page = await fetch(`${app.url}/graphql`, { headers: { accept: 'text/html' } })
@@ -92,7 +92,7 @@ test('with a manifest there is no GraphiQL page', async () => {
   expect(String(page.headers.get('content-type'))).not.toContain('text/html')
 })
 
-test('looking a text up takes no longer with many documents than with few', async () => {
+test('the lookup of a text stays fast with 100 000 documents', async () => {
   const others = Array.from({ length: 100_000 }, (_, index) => [`${index}`, `{ a${index}: b }`])
   const documents = await readPersistedDocuments(
     manifest(Object.fromEntries([...others, ['abc', TEXT]])),
@@ -101,11 +101,11 @@ test('looking a text up takes no longer with many documents than with few', asyn
 
   for (let times = 0; times < 10_000; times += 1) admitDocument(documents, { query: TEXT })
 
-  // Ten thousand walks over a hundred thousand documents would take tens of seconds.
+  // 10 000 linear searches in 100 000 documents would take tens of seconds.
   expect(performance.now() - startedAt).toBeLessThan(2_000)
 })
 
-/** A manifest of Relay with these documents; gives its path. */
+/** Writes a Relay manifest with these documents and returns its path. */
 function manifest(documents: Record<string, string>): string {
   const path = join(temporaryFolder(), 'manifest.json')
   writeFileSync(path, JSON.stringify(documents))
@@ -134,7 +134,7 @@ async function overGet({ url }: TestApp, params: Data): Promise<Data> {
   return response.json()
 }
 
-/** The result, or the errors of an `error` message in the form of a result. */
+/** The result. An `error` message is returned as a result with `errors`. */
 async function overWebSocket({ url }: TestApp, params: Data): Promise<Data> {
   const peer = await initiate(url)
   peer.send({ id: '1', type: 'subscribe', payload: params })

@@ -7,9 +7,9 @@ import { databaseFor } from './support/engine.ts'
 import { startRelay } from './support/relay.ts'
 
 const ADDRESS = { tenant: 't', kind: 'asset', key: 'JIMENG:Asset-1' } as const
-const NUDGE = JSON.stringify(['t', 'asset', 'JIMENG:Asset-1', null])
+const NOTIFICATION = JSON.stringify(['t', 'asset', 'JIMENG:Asset-1', null])
 
-/** Somebody else at a database of the test. */
+/** Another client of the same database. */
 async function connect() {
   const url = await databaseFor(temporaryFolder())
   const client = new Client({ connectionString: url })
@@ -19,7 +19,7 @@ async function connect() {
     url,
     notify: (payload: string) =>
       client.query('select pg_notify($1, $2)', ['zerograph_change', payload]),
-    /** Ends the connections that listen. */
+    /** Terminates the LISTEN connections. */
     break: () =>
       client.query(`select pg_terminate_backend(pid) from pg_stat_activity ${LISTENERS}`),
     async listeners() {
@@ -31,7 +31,7 @@ async function connect() {
 
 const LISTENERS = "where application_name = 'zerograph listener' and datname = current_database()"
 
-/** Listens at `url`; what was heard of `ADDRESS`, and which errors there were. */
+/** Listens at `url` and collects the notifications for `ADDRESS` and the errors. */
 function listen(url: string) {
   const notifier = createChangeNotifier()
   const heard: (string | null)[] = []
@@ -42,40 +42,40 @@ function listen(url: string) {
   return { heard, errors, stop }
 }
 
-test('what another process says is passed on, after everybody was told to look', async () => {
+test('a notification of another process reaches listeners, which first read once', async () => {
   const other = await connect()
   const { heard, errors } = listen(other.url)
   await until(() => heard.length === 1)
 
-  await other.notify(NUDGE)
+  await other.notify(NOTIFICATION)
   await until(() => heard.length === 2)
 
   expect(heard).toEqual([null, ADDRESS.key])
   expect(errors).toEqual([])
 })
 
-test('a connection that breaks is replaced, and everybody is told to look', async () => {
+test('a broken connection is replaced, and all listeners read again', async () => {
   const other = await connect()
   const { heard, errors } = listen(other.url)
   await until(() => heard.length === 1)
 
   await other.break()
   await until(() => heard.length === 2)
-  await other.notify(NUDGE)
+  await other.notify(NOTIFICATION)
   await until(() => heard.length === 3)
 
   expect(heard).toEqual([null, null, ADDRESS.key])
   expect(errors).toEqual([expect.objectContaining({ code: '57P01' })])
 })
 
-test('a notification that cannot be read tells everybody to look, and ends nothing', async () => {
+test('an invalid notification makes all listeners read again and keeps the connection', async () => {
   const other = await connect()
   const { heard, errors } = listen(other.url)
   await until(() => heard.length === 1)
 
   await other.notify('no JSON')
   await other.notify('')
-  await other.notify(NUDGE)
+  await other.notify(NOTIFICATION)
   await until(() => heard.length === 4)
 
   expect(heard).toEqual([null, null, null, ADDRESS.key])
@@ -83,7 +83,7 @@ test('a notification that cannot be read tells everybody to look, and ends nothi
   expect(await other.listeners()).toBe(1)
 })
 
-test('a connection that has gone silent is replaced within seconds', async () => {
+test('an unresponsive connection is replaced within seconds', async () => {
   const other = await connect()
   const target = new URL(other.url)
   const relay = await startRelay(Number(target.port))
@@ -98,7 +98,7 @@ test('a connection that has gone silent is replaced within seconds', async () =>
   expect(errors).toHaveLength(1)
 })
 
-test('while the database is away it is tried several times a second, and each failure is told', async () => {
+test('the listener retries an unavailable database several times per second and reports each failure', async () => {
   const other = await connect()
   const target = new URL(other.url)
   target.pathname = '/no_such_database'
@@ -111,7 +111,7 @@ test('while the database is away it is tried several times a second, and each fa
   expect(errors).toEqual(Array(3).fill(expect.any(Error)))
 })
 
-test('its connection ends with it', async () => {
+test('stopping the listener closes its connection', async () => {
   const other = await connect()
   const { heard, errors, stop } = listen(other.url)
   await until(() => heard.length === 1)

@@ -18,7 +18,7 @@ async function openBoth() {
   return { ledger: await openTestLedger(dataDir), database: await openTestDatabase(dataDir) }
 }
 
-/** Does `other` in a transaction that commits once `ours` waits for it; what came of `ours`. */
+/** Runs `other` in a transaction that commits once `ours` waits for its lock. Returns the result of `ours`. */
 async function committedWhileWaiting<T>(
   database: Kysely<Tables>,
   other: (trx: Transaction<Tables>) => Promise<unknown>,
@@ -27,19 +27,19 @@ async function committedWhileWaiting<T>(
   const waiting = await database.transaction().execute(async (trx) => {
     await other(trx)
     const result = ours()
-    await until(() => isSomebodyWaiting(database))
+    await until(() => isAnyoneWaiting(database))
     return { result }
   })
   return waiting.result
 }
 
-async function isSomebodyWaiting(database: Kysely<Tables>): Promise<boolean> {
+async function isAnyoneWaiting(database: Kysely<Tables>): Promise<boolean> {
   const { rows } = await sql`select 1 from pg_stat_activity
     where wait_event_type = 'Lock' and datname = current_database()`.execute(database)
   return rows.length > 0
 }
 
-test('a poll job that another process is claiming is passed over', async () => {
+test('a poll job that another process is claiming is skipped', async () => {
   const { ledger, database } = await openBoth()
   await registerAsset(ledger, 'theirs')
   await registerAsset(ledger, 'ours')
@@ -57,7 +57,7 @@ test('a poll job that another process is claiming is passed over', async () => {
   expect(claimed.map(({ key }) => key)).toEqual(['JIMENG:ours'])
 })
 
-test('a tenant whose budget another process is spending is passed over', async () => {
+test('a tenant whose poll budget is locked by another process is skipped', async () => {
   const { ledger, database } = await openBoth()
   await registerAsset(ledger)
   const before = await claimOne(ledger)
@@ -72,7 +72,7 @@ test('a tenant whose budget another process is spending is passed over', async (
   expect((await claimOne(ledger)).tenant).toBe(before.tenant)
 })
 
-test('a claim that is taken over while it is concluded records nothing', async () => {
+test('a claim that another process takes over during conclude records nothing', async () => {
   const { ledger, database } = await openBoth()
   const address = await registerAsset(ledger)
   const held = await claimOne(ledger)
@@ -91,7 +91,7 @@ test('a claim that is taken over while it is concluded records nothing', async (
   expect(await ledger.find(address)).toMatchObject({ snapshot: { status: 'PROCESSING' } })
 })
 
-test('a sender that says it is at work while somebody asks has not gone', async () => {
+test('a create stays SENDING when its sender renews the lease during a second begin', async () => {
   const { ledger, database } = await openBoth()
   const key = { tenant: ledger.tenantOf(KEY), idempotencyKey: 'k' }
   await ledger.idempotencyRecords.begin(key, 'print')
@@ -107,7 +107,7 @@ test('a sender that says it is at work while somebody asks has not gone', async 
   expect(asked).toEqual({ state: 'SENDING' })
 })
 
-test('the key stays when something is registered while the last that was polled settles', async () => {
+test('the credential is kept when an asset is registered while the last polled one becomes terminal', async () => {
   const { ledger, database } = await openBoth()
   const address = await registerAsset(ledger)
   const { kind, key, ...job } = await database
@@ -135,14 +135,14 @@ test('the key stays when something is registered while the last that was polled 
   expect(key).toBe(address.key)
 })
 
-test('a change is told to the listeners of every process at the database', async () => {
+test('a change notifies the listeners of every process on the same database', async () => {
   const dataDir = temporaryFolder()
   const [here, there] = [await openTestLedger(dataDir), await openTestLedger(dataDir)]
   const address = await registerAsset(here)
   const group = { ...address, kind: 'assetGroup', key: 'JIMENG:group-1' } as const
   const heard: (string | null)[] = []
   const leave = there.notifier.listen(group, (key) => void heard.push(key))
-  // Its connection listens once everybody was told to look.
+  // The first notification to all listeners means that the connection listens.
   await until(() => there.notifier.count > 0)
   heard.length = 0
 

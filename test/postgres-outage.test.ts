@@ -17,7 +17,7 @@ const LIST = '{ videoTasks { nodes { taskId } } }'
 
 const unrecorded = ({ log }: TestApp) => log.filter(({ created }) => created !== undefined)
 
-test('stopping is bounded when PostgreSQL goes away while 0-0 answers a create; its id is in the log', async () => {
+test('the service stops within seconds and logs the new id when PostgreSQL fails during a create', async () => {
   const postgres = await startPostgres()
   onTestFinished(postgres.stop)
   const upstream = await scriptUpstream()
@@ -46,7 +46,7 @@ test('stopping is bounded when PostgreSQL goes away while 0-0 answers a create; 
   ])
 }, 60_000)
 
-test('what was created while PostgreSQL was away is recorded when it is back', async () => {
+test('a task created during a PostgreSQL outage is recorded after it', async () => {
   const postgres = await startPostgres()
   onTestFinished(postgres.stop)
   const upstream = await scriptUpstream()
@@ -65,16 +65,16 @@ test('what was created while PostgreSQL was away is recorded when it is back', a
   expect((await app.query(LIST)).data?.videoTasks.nodes).toEqual([{ taskId }])
 }, 60_000)
 
-/** The test database behind a relay that can go silent. */
-async function silenceable() {
+/** The test database behind a relay that can stop forwarding bytes. */
+async function startSilenceableDatabase() {
   const url = new URL(await databaseFor(temporaryFolder()))
   const relay = await startRelay(Number(url.port))
   url.port = String(relay.port)
   return { url: url.href, relay }
 }
 
-test('the pool closes within seconds when PostgreSQL has gone silent, and leaves no socket open', async () => {
-  const { url, relay } = await silenceable()
+test('the pool closes all sockets within seconds when PostgreSQL does not respond', async () => {
+  const { url, relay } = await startSilenceableDatabase()
   const pool = createPool(url, () => {})
   const clients = (await Promise.all([pool.connect(), pool.connect()])) as PoolClient[]
   for (const client of clients) client.release()
@@ -86,8 +86,8 @@ test('the pool closes within seconds when PostgreSQL has gone silent, and leaves
   expect(clients.map((client) => streamOf(client).destroyed)).toEqual([true, true])
 })
 
-test('the pool lets the server close its connections', async () => {
-  const { url } = await silenceable()
+test('the pool waits for the server to close its connections', async () => {
+  const { url } = await startSilenceableDatabase()
   const pool = createPool(url, () => {})
   const client = (await pool.connect()) as PoolClient
   client.release()
@@ -98,8 +98,8 @@ test('the pool lets the server close its connections', async () => {
   expect(streamOf(client).closed).toBe(true)
 })
 
-test('having no connection to give is LedgerUnavailable, with the cause', async () => {
-  const { url } = await silenceable()
+test('a failed connection is LedgerUnavailable with the cause', async () => {
+  const { url } = await startSilenceableDatabase()
   const missing = new URL(url)
   missing.pathname = '/missing'
   const pool = createPool(missing.href, () => {})
@@ -111,8 +111,8 @@ test('having no connection to give is LedgerUnavailable, with the cause', async 
   })
 })
 
-test('listening ends within seconds when PostgreSQL has gone silent', async () => {
-  const { url, relay } = await silenceable()
+test('the listener stops within seconds when PostgreSQL does not respond', async () => {
+  const { url, relay } = await startSilenceableDatabase()
   const notifier = createChangeNotifier()
   const stop = listenForNotifications(url, notifier, () => {})
   await until(() => notifier.count > 0)

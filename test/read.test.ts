@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { startApp } from './support/app.ts'
 import { scriptUpstream } from './support/upstream.ts'
 
-test('an asset is given as 0-0 has it, by its own id and by its global one', async () => {
+test('an asset is found by its bare id and by its global id', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
   const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -31,7 +31,7 @@ test('an asset is given as 0-0 has it, by its own id and by its global one', asy
   expect(upstream.calls).toHaveLength(1)
 })
 
-test('a bare id is looked for on the platform that was named', async () => {
+test('a bare id is looked up on the given platform', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
   const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -42,7 +42,7 @@ test('a bare id is looked for on the platform that was named', async () => {
   expect(upstream.calls[0]?.query).toMatchObject({ platform: 'BYTEPLUS', model: 'seedance-2-0' })
 })
 
-test('what 0-0 does not know is null, without an error', async () => {
+test('an entity unknown to 0-0 is null without an error', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
 
@@ -68,7 +68,7 @@ test.for([
   ['assets(first: -1) { totalCount }', 'first'],
   ['assets(first: 1, last: 1) { totalCount }', 'last'],
   ['assets(after: "elsewhere") { totalCount }', 'after'],
-])('%s is INVALID_INPUT and asks 0-0 nothing', async ([field, argument]) => {
+])('%s is INVALID_INPUT and sends nothing to 0-0', async ([field, argument]) => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
 
@@ -82,7 +82,7 @@ test.for([
   expect(upstream.calls).toEqual([])
 })
 
-test('one id that cannot be one does not take its neighbours down', async () => {
+test('an invalid id does not fail the other ids of the list', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
   const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -96,7 +96,7 @@ test('one id that cannot be one does not take its neighbours down', async () => 
   expect(errors?.[0]?.path).toEqual(['nodes', 1])
 })
 
-test('a link that fails is null with an error on its path; its parent stands', async () => {
+test('a failed link is null with an error on its path, and its parent is returned', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
   upstream.intercept = ({ path }) =>
@@ -114,7 +114,7 @@ test('a link that fails is null with an error on its path; its parent stands', a
   expect(JSON.stringify(errors)).not.toContain('html')
 })
 
-test('without a key introspection works, and every field that needs 0-0 is UNAUTHENTICATED without asking it', async () => {
+test('without a key introspection works, and fields that need 0-0 are UNAUTHENTICATED and send nothing', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   const fields = [
@@ -143,7 +143,7 @@ test('without a key introspection works, and every field that needs 0-0 is UNAUT
   expect(upstream.calls).toEqual([])
 })
 
-test('a key 0-0 rejects is UNAUTHENTICATED, as an error also where a create could answer with one', async () => {
+test('a key that 0-0 rejects is a top-level UNAUTHENTICATED error, also for a create', async () => {
   const upstream = await scriptUpstream()
   upstream.intercept = () => ({ status: 401, body: { detail: 'invalid api key' } })
   const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -157,7 +157,7 @@ test('a key 0-0 rejects is UNAUTHENTICATED, as an error also where a create coul
   expect(created.errors?.[0]?.extensions?.code).toBe('UNAUTHENTICATED')
 })
 
-test('a status 0-0 never documented is UNKNOWN, with its own word beside it', async () => {
+test('an undocumented status is UNKNOWN with the original value in rawStatus', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Frozen' })
   const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -167,7 +167,7 @@ test('a status 0-0 never documented is UNKNOWN, with its own word beside it', as
   expect(data?.asset).toEqual({ status: 'UNKNOWN', rawStatus: 'Frozen' })
 })
 
-test('a task created elsewhere is polled with the model its reader named', async () => {
+test('a task created elsewhere is read with the given model', async () => {
   const upstream = await scriptUpstream()
   upstream.tasks.set('cgt-1', { status: 'running', progress: '40%' })
   const app = await startApp({ UPSTREAM_URL: upstream.url })

@@ -18,29 +18,29 @@ const mutation = encodeURIComponent(
 )
 
 test.for<[string, string, RequestInit, number, string]>([
-  ['a path that is not served', '/nothing', {}, 404, 'NOT_FOUND'],
-  ['a method that is not served', '/graphql', { method: 'PUT', body: QUERY }, 405, 'BAD_REQUEST'],
+  ['an unknown path', '/nothing', {}, 404, 'NOT_FOUND'],
+  ['an unsupported method', '/graphql', { method: 'PUT', body: QUERY }, 405, 'BAD_REQUEST'],
   ['a mutation by GET', `/graphql?query=${mutation}`, {}, 405, 'BAD_REQUEST'],
-  ['another media type', '/graphql', { method: 'POST', body: QUERY }, 415, 'BAD_REQUEST'],
-  ['a body over the bound', '/graphql', json('x'.repeat(2_000)), 413, 'REQUEST_ENTITY_TOO_LARGE'],
+  ['an unsupported media type', '/graphql', { method: 'POST', body: QUERY }, 415, 'BAD_REQUEST'],
+  ['a body over the limit', '/graphql', json('x'.repeat(2_000)), 413, 'REQUEST_ENTITY_TOO_LARGE'],
   ['bad JSON', '/graphql', json('{'), 400, 'BAD_REQUEST'],
   ['a batch', '/graphql', json('[]'), 400, 'BAD_REQUEST'],
   ['no query', '/graphql', json('{}'), 400, 'BAD_REQUEST'],
   [
-    'an id without a manifest',
+    'a document id without a manifest',
     '/graphql',
     json('{"id":"a"}'),
     400,
     'PERSISTED_QUERY_NOT_SUPPORTED',
   ],
   [
-    'no such operation',
+    'an unknown operation name',
     '/graphql',
     json('{"query":"{ __typename }","operationName":"A"}'),
     400,
     'OPERATION_RESOLUTION_FAILURE',
   ],
-])('%s is one log line and one count', async ([, path, init, status, code]) => {
+])('%s writes one log line and counts once', async ([, path, init, status, code]) => {
   const app = await startApp(SETTINGS)
 
   const response = await fetch(app.url + path, {
@@ -59,7 +59,7 @@ test.for<[string, string, RequestInit, number, string]>([
   ])
 })
 
-test('a request that accepts no type that there is, is one log line and one count', async () => {
+test('a request that accepts no available media type writes one log line', async () => {
   const app = await startApp({ ...SETTINGS, PUBLIC_SCHEMA: '0' })
 
   const { status } = await fetch(`${app.url}/graphql`, { headers: { accept: 'text/html' } })
@@ -69,9 +69,9 @@ test('a request that accepts no type that there is, is one log line and one coun
 })
 
 test.for([
-  ['a WebSocket of another origin', { origin: 'https://evil.example' }],
+  ['a WebSocket from another origin', { origin: 'https://evil.example' }],
   ['a WebSocket to another host', { host: 'evil.example' }],
-] as const)('%s is one log line and one count', async ([, headers]) => {
+] as const)('%s writes one log line and counts once', async ([, headers]) => {
   const app = await startApp({ ...SETTINGS, ALLOWED_HOSTS: 'app.example.com' })
   const socket = new WebSocket(`${app.url.replace('http', 'ws')}/graphql`, PROTOCOL, { headers })
 
@@ -85,7 +85,7 @@ test.for([
   ])
 })
 
-test('a request to a host that is not accepted is one log line and one count', async () => {
+test('a request to a host that is not allowed writes one log line and counts once', async () => {
   const app = await startApp({ ...SETTINGS, ALLOWED_HOSTS: 'app.example.com' })
 
   await once(request(app.url, { headers: { host: 'evil.example' } }).end(), 'response')
@@ -98,7 +98,7 @@ test('a request to a host that is not accepted is one log line and one count', a
   ])
 })
 
-test('the request id of an upgrade is that of its log line, also when the client gave none', async () => {
+test('the log line has the request id of the upgrade, even when the client sent none', async () => {
   const app = await startApp(SETTINGS)
   const socket = new WebSocket(`${app.url.replace('http', 'ws')}/graphql`, PROTOCOL)
   const [[{ headers }]] = (await Promise.all([once(socket, 'upgrade'), once(socket, 'open')])) as [
@@ -117,7 +117,7 @@ test('the request id of an upgrade is that of its log line, also when the client
   ])
 })
 
-test('a document id over a WebSocket that is not known is one log line and one count', async () => {
+test('an unsupported document id over a WebSocket writes one log line and counts once', async () => {
   const app = await startApp(SETTINGS)
   const peer = await initiate(app.url)
   peer.send({ id: '1', type: 'subscribe', payload: { id: 'a' } })
@@ -132,7 +132,7 @@ test('a document id over a WebSocket that is not known is one log line and one c
   ])
 })
 
-test('what became an operation is not reported as a refused request too', async () => {
+test('a failed operation is not also logged as a refused request', async () => {
   const app = await startApp(SETTINGS)
 
   await app.query('{ asset(')

@@ -14,12 +14,12 @@ const GAP_MS = 500
 const REGISTER = `mutation { createAsset(
   input: { groupId: "group-1", url: "https://example.com/a.png" }
 ) { ... on Asset { assetId } } }`
-const WATCH = 'subscription ($id: ID!) { assetStatusChanged(ids: [$id]) { previous current } }'
+const SUBSCRIBE = 'subscription ($id: ID!) { assetStatusChanged(ids: [$id]) { previous current } }'
 const CREATE = `mutation ($key: String) { createVideoTask(
   input: { prompt: "A cat", idempotencyKey: $key }
 ) { __typename ... on VideoTask { id } ... on Error { code } } }`
 
-/** What processes that share a database are started with. */
+/** Settings for processes that share a database. */
 async function sharedSettings(upstream: ScriptedUpstream): Promise<Record<string, string>> {
   return {
     UPSTREAM_URL: upstream.url,
@@ -40,7 +40,7 @@ async function startTwo(settings: Record<string, string>) {
   return { a, b }
 }
 
-test('ten that start at once bring an empty database to its newest shape once', async () => {
+test('ten processes that start together migrate an empty database once', async () => {
   const databaseUrl = await databaseFor(temporaryFolder())
   const open = () =>
     openLedger({
@@ -59,7 +59,7 @@ test('ten that start at once bring an empty database to its newest shape once', 
   expect(await ledgers[9]?.find(address)).toBeNull()
 })
 
-test('what a killed one polled is taken over within three gaps', async () => {
+test('polls of a killed process are taken over within three intervals', async () => {
   const upstream = await scriptUpstream()
   const settings = await sharedSettings(upstream)
   const a = await startProcess(settings)
@@ -76,7 +76,7 @@ test('what a killed one polled is taken over within three gaps', async () => {
   expect((await ask(b.url, '{ assets { totalCount } }')).data?.assets.totalCount).toBe(1)
 })
 
-test('a holder that was stopped, and wakes after its lease was taken, writes nothing', async () => {
+test('a paused process that resumes after losing its lease writes nothing', async () => {
   const upstream = await scriptUpstream()
   const settings = await sharedSettings(upstream)
   const a = await startProcess(settings)
@@ -93,7 +93,7 @@ test('a holder that was stopped, and wakes after its lease was taken, writes not
   await upstream.nextCall('GET /v1/assets/')
   a.signal('SIGSTOP')
   const b = await startProcess(settings)
-  const events = subscribe(b.url, WATCH, { id: 'Asset-1' })
+  const events = subscribe(b.url, SUBSCRIBE, { id: 'Asset-1' })
   await events.next()
 
   await upstream.nextCall('GET /v1/assets/')
@@ -105,11 +105,11 @@ test('a holder that was stopped, and wakes after its lease was taken, writes not
 
   const changes = seen.map(({ data }) => data?.assetStatusChanged)
   expect(changes).toEqual([{ previous: 'PROCESSING', current: 'ACTIVE' }])
-  const again = await subscribe(a.url, WATCH, { id: 'Asset-1' }).rest()
+  const again = await subscribe(a.url, SUBSCRIBE, { id: 'Asset-1' }).rest()
   expect(again.map(({ data }) => data?.assetStatusChanged.current)).toEqual(['ACTIVE'])
 })
 
-test('a thousand subscribers of one asset over two cause one poll a gap, and each sees each change once', async () => {
+test('1000 subscribers over two processes cause one poll per interval, and each sees each change once', async () => {
   const upstream = await scriptUpstream()
   upstream.tasks.set('cgt-1', { status: 'queued' })
   const { a, b } = await startTwo(await sharedSettings(upstream))
@@ -143,7 +143,7 @@ test('a thousand subscribers of one asset over two cause one poll a gap, and eac
   for (const changes of seen) expect(changes).toEqual(expected)
 }, 60_000)
 
-test('a process whose LISTEN connection breaks reads what it missed when it has another', async () => {
+test('a process reads missed changes after its LISTEN connection reconnects', async () => {
   const upstream = await scriptUpstream()
   const settings = await sharedSettings(upstream)
   const { a, b } = await startTwo(settings)
@@ -160,7 +160,7 @@ test('a process whose LISTEN connection breaks reads what it missed when it has 
        where application_name = 'zerograph listener' and datname = current_database()`,
     )
 
-  // While they reconnect, one process sees the change and can tell the other nothing.
+  // During the reconnect, one process sees the change and cannot notify the other.
   await breakListeners()
   upstream.tasks.set('cgt-1', { status: 'succeeded' })
   await ask(a.url, '{ videoTask(id: "cgt-1") { status } }')
@@ -169,7 +169,7 @@ test('a process whose LISTEN connection breaks reads what it missed when it has 
   expect(rest.map(({ data }) => data?.videoTaskStatusChanged.current)).toEqual(['SUCCEEDED'])
 })
 
-test('POLL_MAX_RPS holds over both together', async () => {
+test('POLL_MAX_RPS limits the polls of both processes together', async () => {
   const upstream = await scriptUpstream()
   const settings = { ...(await sharedSettings(upstream)), POLL_MAX_RPS: '10' }
   const { a } = await startTwo(settings)
@@ -183,13 +183,13 @@ test('POLL_MAX_RPS holds over both together', async () => {
 
   await until(() => upstream.callsTo('GET').length >= 80, 20_000)
 
-  // Counted from before the first poll: polls that arrive late would seem to be closer together than they were sent.
+  // Measured from before the first poll, because delayed polls arrive closer together than they were sent.
   const seconds = ((upstream.callsTo('GET')[79]?.at ?? 0) - startedAt) / 1_000
-  // A full bucket may be spent at once; what is made after that keeps the rate.
+  // A full bucket of 10 may be spent at once. The rest must keep the rate.
   expect((80 - 10) / seconds).toBeLessThan(10.5)
 }, 30_000)
 
-test('one create leaves for a key that both are asked with at once', async () => {
+test('one create is sent when two processes get the same idempotency key at once', async () => {
   const upstream = await scriptUpstream()
   upstream.intercept = async () => {
     await new Promise((resolve) => setTimeout(resolve, 100))
@@ -205,7 +205,7 @@ test('one create leaves for a key that both are asked with at once', async () =>
   }
 })
 
-test('one asset of a tenant is created at a time, over both together', async () => {
+test('two processes together create one asset of a tenant at a time', async () => {
   const upstream = await scriptUpstream()
   let inFlight = 0
   let most = 0
@@ -235,7 +235,7 @@ test('one asset of a tenant is created at a time, over both together', async () 
   expect(most).toBe(1)
 })
 
-test('killed between send and answer, the outcome of the key is unknown for good', async () => {
+test('an idempotency key is OUTCOME_UNKNOWN for good when the process is killed before the response', async () => {
   const upstream = await scriptUpstream()
   const settings = await sharedSettings(upstream)
   const { a, b } = await startTwo(settings)
@@ -255,7 +255,7 @@ test('killed between send and answer, the outcome of the key is unknown for good
   expect(upstream.callsTo('POST')).toHaveLength(1)
 })
 
-test('a waiting task whose sender was killed before the answer is FAILED, and never sent again', async () => {
+test('a waiting task is FAILED and not sent again when its sender is killed before the response', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })
   const settings = await sharedSettings(upstream)
@@ -284,10 +284,10 @@ test('a waiting task whose sender was killed before the answer is FAILED, and ne
   expect(last.current).toBe('FAILED')
   expect(last.videoTask.failureReason).toMatch(/outcome is unknown/)
   expect(upstream.callsTo('POST')).toHaveLength(1)
-  // Another process leaves the sender 20 s to record what came of it.
+  // Another process waits 20 s for the sender to record the result.
 }, 60_000)
 
-test('a rolling restart under load loses no transition and no create', async () => {
+test('a rolling restart under load loses no status change and no create', async () => {
   const upstream = await scriptUpstream()
   const settings = await sharedSettings(upstream)
   const { a, b } = await startTwo(settings)
@@ -315,14 +315,14 @@ test('a rolling restart under load loses no transition and no create', async () 
   expect(data?.videoTasks.totalCount).toBe(keys.length + 1)
 }, 60_000)
 
-test('while the database is away reads go on and creates are refused; then everything resumes', async () => {
+test('during a database outage reads work and creates are refused, and both work after it', async () => {
   const postgres = await startPostgres()
   onTestFinished(postgres.stop)
   const upstream = await scriptUpstream()
   const settings = { ...(await sharedSettings(upstream)), DATABASE_URL: postgres.url }
   const service = await startProcess(settings)
   await ask(service.url, REGISTER)
-  const subscriber = subscribe(service.url, WATCH, { id: 'Asset-1' })
+  const subscriber = subscribe(service.url, SUBSCRIBE, { id: 'Asset-1' })
   await subscriber.next()
 
   await postgres.halt()
@@ -350,7 +350,7 @@ test('while the database is away reads go on and creates are refused; then every
   await until(async () => (await fetch(`${service.url}/ready`)).status === 200)
 }, 60_000)
 
-test('connections that go silent are dropped, and the service is well again', async () => {
+test('the service recovers from database connections that do not respond', async () => {
   const upstream = await scriptUpstream()
   const settings = await sharedSettings(upstream)
   const target = new URL(settings.DATABASE_URL ?? '')
@@ -377,7 +377,7 @@ function connect(url: string) {
   return client
 }
 
-/** Follows a task through whichever process is there, as a client does that resumes after a close with 1001. */
+/** Follows a task through any running process, like a client that reconnects after a close with 1001. */
 function follow(replicas: ServiceProcess[], index: number, taskId: string) {
   const query = `subscription { videoTaskStatusChanged(ids: ["${taskId}"]) { previous current } }`
   const begun = Promise.withResolvers<void>()
@@ -388,7 +388,7 @@ function follow(replicas: ServiceProcess[], index: number, taskId: string) {
       try {
         for await (const { data } of connect(url).iterate<Data>({ query })) {
           const { previous, current } = data?.videoTaskStatusChanged ?? {}
-          // The first event after a reconnect is the present state, which may be known already.
+          // The first event after a reconnect is the current status, which may be known already.
           if (previous !== null || current !== statuses.at(-1)) statuses.push(current)
           begun.resolve()
         }
@@ -401,7 +401,7 @@ function follow(replicas: ServiceProcess[], index: number, taskId: string) {
   return { begun: begun.promise, ended: run() }
 }
 
-/** Creates tasks one after another until stopped, each repeated with its key until it has an outcome. */
+/** Creates tasks one after another until stopped. Repeats each with its key until it succeeds. */
 function steadyCreates(replicas: ServiceProcess[]) {
   let stopping = false
   const created: { key: string; id: string }[] = []

@@ -7,11 +7,11 @@ import { scriptUpstream } from './support/upstream.ts'
 const REGISTER = `mutation { createAsset(
   input: { groupId: "group-1", url: "https://example.com/a.png" }
 ) { ... on Asset { id status } } }`
-const WATCH = `subscription { assetStatusChanged(ids: ["Asset-1"]) {
+const SUBSCRIBE = `subscription { assetStatusChanged(ids: ["Asset-1"]) {
   previous current asset { sourceUrl }
 } }`
 
-test('killed in the middle of PROCESSING, it goes on to ACTIVE when started again', async () => {
+test('an asset that was PROCESSING when the process was killed becomes ACTIVE after a restart', async () => {
   const upstream = await scriptUpstream()
   const environment = {
     UPSTREAM_URL: upstream.url,
@@ -25,7 +25,7 @@ test('killed in the middle of PROCESSING, it goes on to ACTIVE when started agai
 
   const ended = await first.kill('SIGKILL')
   const second = await startProcess(environment)
-  const subscriber = subscribe(second.url, WATCH)
+  const subscriber = subscribe(second.url, SUBSCRIBE)
   const events = [await subscriber.next()]
   upstream.assets.set('Asset-1', { status: 'Active' })
   events.push(...(await subscriber.rest()))
@@ -38,7 +38,7 @@ test('killed in the middle of PROCESSING, it goes on to ACTIVE when started agai
   ])
 })
 
-test('stopped while it sends a waiting task, and continued, it keeps the task that 0-0 took', async () => {
+test('a process paused while it sends a waiting task keeps the task that 0-0 created', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
   const answer = Promise.withResolvers<undefined>()
@@ -59,7 +59,7 @@ test('stopped while it sends a waiting task, and continued, it keeps the task th
   )
   await sent
 
-  // Longer than a claim lasts that nobody extends.
+  // Longer than the lease of a claim.
   service.signal('SIGSTOP')
   await pause(1_500)
   service.signal('SIGCONT')
@@ -81,7 +81,7 @@ test('stopped while it sends a waiting task, and continued, it keeps the task th
   expect(upstream.callsTo('POST')).toHaveLength(1)
 })
 
-test('SIGTERM ends it with 0 once what is running has ended', async () => {
+test('SIGTERM exits with 0 after running operations end', async () => {
   const upstream = await scriptUpstream()
   const gate = Promise.withResolvers<undefined>()
   upstream.intercept = ({ method }) => (method === 'POST' ? gate.promise : undefined)

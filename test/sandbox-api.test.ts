@@ -7,7 +7,7 @@ const run = promisify(execFile)
 const GROUP = { platform: 'JIMENG', name: 'group' }
 
 test.skipIf(!hasCurl())(
-  "the curl commands of 0-0's page work with only the host changed",
+  "the curl commands of 0-0's documentation work with only the host changed",
   async () => {
     const sandbox = await startSandbox({ assetMinMs: 60_000, assetMaxMs: 60_000 })
     const curl = async (command: string) => {
@@ -77,7 +77,7 @@ test.skipIf(!hasCurl())(
   },
 )
 
-test('a call without a key, or with one that is not sk-, is 401', async () => {
+test('a call without a key, or with a key that does not begin with sk-, is 401', async () => {
   const sandbox = await startSandbox()
 
   const none = await sandbox.call('GET /v1/assets/Asset-1', undefined, { key: null })
@@ -89,14 +89,14 @@ test('a call without a key, or with one that is not sk-, is 401', async () => {
   expect(models.status).toBe(401)
 })
 
-test("another account's group, asset and task are unknown ids", async () => {
+test("another account's group, asset and task are not found", async () => {
   const sandbox = await startSandbox()
   const groupId = await sandbox.createGroup()
   const asset = await sandbox.registerAsset('portrait.png')
   const task = await sandbox.call('POST /v1/video/tasks', { model: 'seedance-2-0', prompt: 'x' })
   const key = 'sk-stranger'
 
-  const strange = await Promise.all([
+  const responses = await Promise.all([
     sandbox.call(`GET /v1/asset-groups/${groupId}`, undefined, { key }),
     sandbox.call(`GET /v1/assets/${asset.asset_id}`, undefined, { key }),
     sandbox.call(`GET /v1/video/tasks/${task.body.id}`, undefined, { key }),
@@ -111,13 +111,13 @@ test("another account's group, asset and task are unknown ids", async () => {
     status: 200,
     body: { code: 404, msg: expect.stringContaining(`NotFound.${field}`), data: null },
   })
-  expect(strange[0]).toMatchObject(unknown('group_id'))
-  expect(strange[1]).toMatchObject(unknown('asset_id'))
-  expect(strange[2]).toMatchObject({
+  expect(responses[0]).toMatchObject(unknown('group_id'))
+  expect(responses[1]).toMatchObject(unknown('asset_id'))
+  expect(responses[2]).toMatchObject({
     status: 404,
     body: { detail: 'content generation task not found' },
   })
-  expect(strange[3]).toMatchObject(unknown('group_id'))
+  expect(responses[3]).toMatchObject(unknown('group_id'))
 })
 
 test('an asset is found only on the platform it was created on', async () => {
@@ -148,7 +148,7 @@ test.each([
     { model: 'seedance-2-0', prompt: 'x', duration: 3 },
     'InvalidParameter.duration',
   ],
-])('%s of %j is refused in the envelope: %s', async (request, body, msg) => {
+])('%s with %j is refused in the envelope: %s', async (request, body, msg) => {
   const sandbox = await startSandbox()
 
   const answer = await sandbox.call(request, body)
@@ -182,7 +182,7 @@ test.each([
   expect(answer).toMatchObject({ status, body: expected })
 })
 
-test("the provider's own credential is refused loudly, and seen in the record", async () => {
+test('a provider credential is refused with 400, and its hash is in the call record', async () => {
   const sandbox = await startSandbox()
 
   const answer = await sandbox.call('POST /v1/asset-groups', GROUP, {
@@ -203,7 +203,7 @@ test("the provider's own credential is refused loudly, and seen in the record", 
   expect(JSON.stringify(body)).not.toMatch(/secret-value|sk-test/)
 })
 
-test('API answers cannot be read by other pages, samples can', async () => {
+test('other origins can read samples but not API responses', async () => {
   const sandbox = await startSandbox()
   const headers = { origin: 'http://localhost:3000' }
 
@@ -214,7 +214,7 @@ test('API answers cannot be read by other pages, samples can', async () => {
   expect(sample.headers.get('access-control-allow-origin')).toBe('*')
 })
 
-test('the home page lists every sample, and each is served', async () => {
+test('the home page lists every sample, and every sample is served', async () => {
   const sandbox = await startSandbox()
 
   const page = await (await fetch(`${sandbox.url}/`)).text()

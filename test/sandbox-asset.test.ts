@@ -13,7 +13,7 @@ test.each([
   ['clip.mp4', 'Video'],
   ['chime.wav', 'Audio'],
 ])(
-  'the sample %s becomes Active as %s and keeps the fields of its creation',
+  'the sample %s becomes Active as %s and keeps the fields it was created with',
   async (file, type) => {
     const sandbox = await startSandbox()
 
@@ -31,7 +31,7 @@ test.each([
   },
 )
 
-test('files that cannot be this asset make it Failed, each with its reason', async () => {
+test('an invalid file makes the asset Failed with a specific error code', async () => {
   const sandbox = await startSandbox()
   const picture = sharp({
     create: {
@@ -109,7 +109,7 @@ test('files that cannot be this asset make it Failed, each with its reason', asy
   )
 })
 
-test('three redirects are followed, and BMP is known by its header', async () => {
+test('three redirects are followed, and BMP is detected from its header', async () => {
   const sandbox = await startSandbox()
   const bitmap = Buffer.alloc(60)
   bitmap.write('BM')
@@ -126,7 +126,7 @@ test('three redirects are followed, and BMP is known by its header', async () =>
   expect(asset.status).toBe('Active')
 })
 
-test('an asset stays Processing for its time', async () => {
+test('an asset stays Processing for the configured time', async () => {
   const sandbox = await startSandbox({ assetMinMs: 400, assetMaxMs: 400 })
   const started = performance.now()
 
@@ -135,7 +135,7 @@ test('an asset stays Processing for its time', async () => {
   expect(performance.now() - started).toBeGreaterThan(390)
 })
 
-test('what was Processing before a restart goes on to Active after it', async () => {
+test('an asset that is Processing before a restart becomes Active after it', async () => {
   const dataDir = temporaryFolder()
   const picture = await sharp({
     create: { width: 400, height: 400, channels: 3, background: '#123' },
@@ -162,7 +162,7 @@ test('what was Processing before a restart goes on to Active after it', async ()
   expect(asset.data).toEqual({ ...body.data, status: 'Active' })
 })
 
-test('a folder that cannot be written to fails the asset, not the process', async () => {
+test('an unwritable folder fails the asset but not the process', async () => {
   const sandbox = await startSandbox()
   const sources = join(sandbox.dataDir, 'sandbox', 'sources')
   rmSync(sources, { recursive: true })
@@ -174,7 +174,7 @@ test('a folder that cannot be written to fails the asset, not the process', asyn
   expect(existsSync(sources)).toBe(true)
 })
 
-/** As if the minute had passed while the sandbox was down. */
+/** Makes every asset due, as if the minute had passed while the sandbox was stopped. */
 function makeDue(dataDir: string): void {
   const database = new DatabaseSync(join(dataDir, 'sandbox', 'sandbox.db'))
   database.exec('UPDATE asset SET settleAt = 0')

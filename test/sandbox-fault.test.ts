@@ -4,7 +4,7 @@ import { countRows, startSandbox } from './support/sandbox.ts'
 const GROUP = { platform: 'JIMENG', name: 'group' }
 const TASK = { model: 'seedance-2-0', prompt: 'a cat', duration: 4, resolution: '480p' }
 
-test('an unknown switch, route or value is refused with the list of known ones', async () => {
+test('an unknown switch, route or value is refused with the list of known switches', async () => {
   const sandbox = await startSandbox()
 
   const answers = await Promise.all(
@@ -19,7 +19,7 @@ test('an unknown switch, route or value is refused with the list of known ones',
   expect((await sandbox.call('GET /admin/faults')).body).toEqual({ faults: [] })
 })
 
-test('a fault is limited by route, account and times, then lifts itself', async () => {
+test('a fault applies to its route and account, and is removed after its number of times', async () => {
   const sandbox = await startSandbox()
   await sandbox.fault({ html502: true, route: 'getAsset', account: 'sk-unlucky', times: 2 })
   const key = 'sk-unlucky'
@@ -32,18 +32,18 @@ test('a fault is limited by route, account and times, then lifts itself', async 
   expect((await sandbox.call('GET /admin/faults')).body).toEqual({ faults: [] })
 })
 
-test('several faults hold together until they are deleted', async () => {
+test('several faults apply together until they are deleted', async () => {
   const sandbox = await startSandbox()
   await sandbox.fault([{ omitMsg: true }, { idField: true, createdAt: 'iso' }])
 
-  const bent = await sandbox.call('POST /v1/asset-groups', GROUP)
+  const faulty = await sandbox.call('POST /v1/asset-groups', GROUP)
   await sandbox.call('DELETE /admin/faults')
   const plain = await sandbox.call('POST /v1/asset-groups', GROUP)
 
-  expect(bent.body).not.toHaveProperty('msg')
-  expect(bent.body.data).not.toHaveProperty('group_id')
-  expect(bent.body.data.id).toMatch(/^group-/)
-  expect(bent.body.data.created_at).toMatch(/^\d{4}-\d\d-\d\dT[\d:]{8}Z$/)
+  expect(faulty.body).not.toHaveProperty('msg')
+  expect(faulty.body.data).not.toHaveProperty('group_id')
+  expect(faulty.body.data.id).toMatch(/^group-/)
+  expect(faulty.body.data.created_at).toMatch(/^\d{4}-\d\d-\d\dT[\d:]{8}Z$/)
   expect(plain.body).toMatchObject({ msg: 'OK', data: { created_at: expect.any(Number) } })
 })
 
@@ -51,7 +51,7 @@ test.each([
   ['edge', 401, { detail: 'missing api key' }],
   ['python', 403, { error: 'Invalid or missing API Key' }],
   ['rust', 403, { error: { message: 'Invalid or missing API Key' } }],
-])('runtime %s words a missing key as %i', async (runtime, status, body) => {
+])('runtime %s answers a missing key with %i', async (runtime, status, body) => {
   const sandbox = await startSandbox()
   await sandbox.fault({ runtime })
 
@@ -93,7 +93,7 @@ test.each([
     200,
     { id: 't', status: 'running', video: {} },
   ],
-])('%j changes %s', async (fault, request, body, status, expected) => {
+])('the fault %j changes the response to %s', async (fault, request, body, status, expected) => {
   const sandbox = await startSandbox()
   await sandbox.fault(fault)
 
@@ -102,7 +102,7 @@ test.each([
   expect(answer).toMatchObject({ status, body: expected })
 })
 
-test('a bad key is 403 when asked for', async () => {
+test('badKeyStatus sets the status of a bad key', async () => {
   const sandbox = await startSandbox()
   await sandbox.fault({ badKeyStatus: 403 })
 
@@ -111,7 +111,7 @@ test('a bad key is 403 when asked for', async () => {
   expect(answer).toMatchObject({ status: 403, body: { error: 'Invalid or missing API Key' } })
 })
 
-test('429 carries Retry-After only when told to', async () => {
+test('rateLimit sends Retry-After only when retryAfter is set', async () => {
   const sandbox = await startSandbox()
 
   await sandbox.fault({ rateLimit: true })
@@ -123,7 +123,7 @@ test('429 carries Retry-After only when told to', async () => {
   expect(given.headers.get('retry-after')).toBe('7')
 })
 
-test('delayMs delays the answer', async () => {
+test('delayMs delays the response', async () => {
   const sandbox = await startSandbox()
   await sandbox.fault({ delayMs: 300 })
   const started = performance.now()
@@ -138,7 +138,7 @@ test.each([
   [{ reset: 'after' }, 1],
   [{ truncate: true }, 1],
   [{ hang: 'after' }, 1],
-])('%j leaves the caller without an answer, with %i tasks made', async (fault, made) => {
+])('%j sends no complete response and creates %i tasks', async (fault, made) => {
   const sandbox = await startSandbox()
   await sandbox.fault(fault)
 
@@ -154,7 +154,7 @@ test.each([
   expect((await sandbox.call('GET /admin/calls')).body.calls[0].status).toBeNull()
 })
 
-test('duplicatePost makes two tasks and tells of one', async () => {
+test('duplicatePost creates two tasks and returns one', async () => {
   const sandbox = await startSandbox()
   await sandbox.fault({ duplicatePost: true, taskOutcome: 'failed' })
 
@@ -165,7 +165,7 @@ test('duplicatePost makes two tasks and tells of one', async () => {
 })
 
 test.each(['before', 'after'])(
-  'hang %s keeps the caller waiting, and close does not wait',
+  'hang %s sends no response, and close does not wait for it',
   async (when) => {
     const sandbox = await startSandbox()
     await sandbox.fault({ hang: when })
@@ -182,7 +182,7 @@ test.each(['before', 'after'])(
   },
 )
 
-test('assetOutcome forces a reason, or leaves the asset Processing', async () => {
+test('assetOutcome forces a failure, or leaves the asset Processing', async () => {
   const sandbox = await startSandbox()
 
   await sandbox.fault({ assetOutcome: 'FaceMismatch', times: 1 })
@@ -193,7 +193,7 @@ test('assetOutcome forces a reason, or leaves the asset Processing', async () =>
     url: `${sandbox.url}/samples/portrait.png`,
     asset_type: 'Image',
   })
-  // A later one overtakes it.
+  // A later asset becomes Active first.
   const later = await sandbox.registerAsset('portrait.png')
   const still = await sandbox.call(`GET /v1/assets/${stuck.body.data.asset_id}`)
 
@@ -202,7 +202,7 @@ test('assetOutcome forces a reason, or leaves the asset Processing', async () =>
   expect(still.body.data.status).toBe('Processing')
 })
 
-test.each(['failed', 'cancelled', 'expired', 'running'])('taskOutcome %s', async (outcome) => {
+test.each(['failed', 'cancelled', 'expired', 'running'])('a task can be %s', async (outcome) => {
   const sandbox = await startSandbox()
   await sandbox.fault({ taskOutcome: outcome })
 

@@ -12,7 +12,7 @@ test.each([
   ['python', 401, { error: 'All seedance-2-0 error: {"code":401,"msg":' }],
   ['edge', 503, { error: 'All seedance-2-0 error: {"code":503,"msg":' }],
 ])(
-  'runtime %s repeats a video create that a provider answers with %i, and wraps the last answer',
+  'runtime %s retries a video create that a provider answers with %i, and wraps the last response',
   async (runtime, providerStatus, body) => {
     const sandbox = await startSandbox()
     await sandbox.fault({ runtime, providerStatus })
@@ -30,7 +30,7 @@ test.each([
   ['rust', 'GET /v1/assets/Asset-1?model=seedance-2-0', 403],
   ['python', 'POST /v1/video/tasks', 400],
   ['python', 'POST /v1/asset-groups', 401],
-])('runtime %s hands on what a provider says to %s with %i', async (runtime, request, status) => {
+])('runtime %s forwards the provider response to %s with %i', async (runtime, request, status) => {
   const sandbox = await startSandbox()
   await sandbox.fault({ runtime, providerStatus: status })
 
@@ -40,7 +40,7 @@ test.each([
   expect(answer.headers.get('x-uni-api-runtime')).toBe(runtime === 'rust' ? 'rust' : null)
 })
 
-test('a create that was carried out and lost meets a refusal at its repeats', async () => {
+test('a create whose response is lost exists once when its retries are refused', async () => {
   const sandbox = await startSandbox()
   await sandbox.fault({ attempts: ['lost', 429, 429] })
 
@@ -51,7 +51,7 @@ test('a create that was carried out and lost meets a refusal at its repeats', as
   expect(countRows(sandbox.dataDir, 'asset_group')).toBe(1)
 })
 
-test('a repeat that succeeds leaves a second one behind', async () => {
+test('every retry of a create whose response is lost creates another group', async () => {
   const sandbox = await startSandbox()
   await sandbox.fault({ attempts: ['lost', 'lost'] })
 
@@ -65,7 +65,7 @@ test.each([
   ['python', 502, { error: expect.stringMatching(/^All seedance-2-0 error: /) }],
   ['rust', 502, { error: { message: expect.stringContaining('Upstream transport error') } }],
 ])(
-  'runtime %s answers %i when every answer of its provider is lost',
+  'runtime %s answers %i when every response of its provider is lost',
   async (runtime, status, body) => {
     const sandbox = await startSandbox()
     await sandbox.fault({ runtime, attempts: ['lost', 'lost', 'lost'] })
@@ -74,7 +74,7 @@ test.each([
   },
 )
 
-test('a refusal that the gateway does not repeat ends the attempts', async () => {
+test('a status that the gateway does not retry ends the attempts', async () => {
   const sandbox = await startSandbox()
   await sandbox.fault({ attempts: [400, 'lost', 'lost'] })
 
@@ -82,7 +82,7 @@ test('a refusal that the gateway does not repeat ends the attempts', async () =>
   expect(countRows(sandbox.dataDir, 'asset_group')).toBe(0)
 })
 
-test('coolingDown is 429 in the words of Rust, without Retry-After', async () => {
+test('coolingDown answers 429 with the Rust message and without Retry-After', async () => {
   const sandbox = await startSandbox()
   await sandbox.fault({ runtime: 'rust', coolingDown: true })
 
@@ -100,7 +100,7 @@ test.each([
   ['edge', 'POST /v1/video/tasks', 402, { detail: 'insufficient balance' }],
   ['edge', 'GET /v1/assets/Asset-1', 200, { code: 404 }],
   ['rust', 'GET /v1/assets/Asset-1?model=seedance-2-0', 429, { error: { message: /^Balance is/ } }],
-])('an empty balance at %s: %s is %i', async (runtime, request, status, body) => {
+])('runtime %s with an empty balance: %s is %i', async (runtime, request, status, body) => {
   const sandbox = await startSandbox()
   await sandbox.fault({ runtime, insufficientBalance: true })
 
@@ -111,7 +111,7 @@ test.each([
   expect(answer).toMatchObject({ status, body: expected })
 })
 
-test('Python does not read a key in x-api-key', async () => {
+test('runtime python ignores a key in x-api-key', async () => {
   const sandbox = await startSandbox()
   await sandbox.fault({ runtime: 'python' })
 
@@ -123,7 +123,7 @@ test('Python does not read a key in x-api-key', async () => {
   expect(answer).toMatchObject({ status: 403, body: { message: 'Not authenticated' } })
 })
 
-test('under Rust a read without ?model= finds no provider, but a task it remembers', async () => {
+test('runtime rust answers a read without ?model= only for a known task', async () => {
   const sandbox = await startSandbox()
   await sandbox.fault({ runtime: 'rust' })
   const { body: task } = await createTask(sandbox)
@@ -140,7 +140,7 @@ test('under Rust a read without ?model= finds no provider, but a task it remembe
 })
 
 test.each(['python', 'rust'])(
-  'runtime %s shows an unknown task with ?model= as running',
+  'runtime %s returns an unknown task with ?model= as running',
   async (runtime) => {
     const sandbox = await startSandbox()
     await sandbox.fault({ runtime })
@@ -155,7 +155,7 @@ test.each([
   ['edge', 404, { detail: 'content generation task not found' }],
   ['python', 403, { message: 'Task belongs to a different API key' }],
   ['rust', 200, { status: expect.any(String) }],
-])('runtime %s answers %i to the task of another key', async (runtime, status, body) => {
+])('runtime %s answers %i for the task of another key', async (runtime, status, body) => {
   const sandbox = await startSandbox()
   const { body: task } = await createTask(sandbox)
   await sandbox.fault({ runtime })
@@ -180,7 +180,7 @@ test('sharedAssets lets any key read assets and groups', async () => {
   expect({ apart, shared }).toEqual({ apart: [404, 404], shared: [200, 200] })
 })
 
-test('signedUrls gives an ACTIVE asset another URL of the same file at each read', async () => {
+test('signedUrls returns a different URL of the same file at each read of an active asset', async () => {
   const sandbox = await startSandbox()
   const asset = await sandbox.registerAsset('portrait.png')
   await sandbox.fault({ signedUrls: true })
@@ -208,7 +208,7 @@ test('progress grows to 100 while a task runs', async () => {
   expect(seen.some((progress) => progress > 0 && progress < 100)).toBe(true)
 })
 
-test('failureAsObject gives the reason of a failed task as an object', async () => {
+test('failureAsObject returns the error message of a failed task as an object', async () => {
   const sandbox = await startSandbox()
   await sandbox.fault([{ taskOutcome: 'failed' }, { failureAsObject: true }])
   const { body: task } = await createTask(sandbox)
@@ -225,7 +225,7 @@ test.each([
   ['rust', { error: { message: 'Not found' } }, { error: { message: 'Method not allowed' } }],
   ['python', { detail: 'Not Found' }, { detail: 'Method Not Allowed' }],
 ])(
-  'runtime %s words an unknown route and a wrong method',
+  'runtime %s has its own body for an unknown route and a wrong method',
   async (runtime, notFound, notAllowed) => {
     const sandbox = await startSandbox()
     await sandbox.fault({ runtime })
@@ -238,7 +238,7 @@ test.each([
   },
 )
 
-test('models are owned by uni-api', async () => {
+test('every model has owned_by uni-api', async () => {
   const sandbox = await startSandbox()
 
   const { body } = await sandbox.call('GET /v1/models')
@@ -248,7 +248,7 @@ test('models are owned by uni-api', async () => {
   )
 })
 
-test('type and role of a resource are read in any case', async () => {
+test('type and role of a resource are case-insensitive', async () => {
   const sandbox = await startSandbox()
   const asset = await sandbox.registerAsset('portrait.png')
   const resources = [{ type: 'IMAGE', role: 'FIRST_FRAME', asset_id: asset.asset_id }]

@@ -50,7 +50,7 @@ const outcomes: Array<[string | null, Media, MediaKind?]> = [
   ['FileSizeTooLarge', { ...audio, sizeBytes: 16 * MB }],
 ]
 
-test.each(outcomes)('%s: %j as %s', (code, media, expected = media.kind) => {
+test.each(outcomes)('the limits give %s for %j as %s', (code, media, expected = media.kind) => {
   const check = () => assertWithinLimits(media, expected)
 
   if (code === null) expect(check).not.toThrow()

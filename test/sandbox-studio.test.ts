@@ -10,7 +10,7 @@ import { temporaryFolder } from './support/sandbox.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-test('a worker that dies fails its jobs, and the next job gets a new one', async () => {
+test('a worker that exits fails its jobs, and the next job starts a new worker', async () => {
   const script = join(temporaryFolder(), 'worker.mjs')
   writeFileSync(
     script,
@@ -29,7 +29,7 @@ test('a worker that dies fails its jobs, and the next job gets a new one', async
   expect(second).toBe('water')
 })
 
-test('a worker ends when it has nothing to do, and another starts when it has', async () => {
+test('an idle worker ends, and the next job starts a new worker', async () => {
   const folder = temporaryFolder()
   const script = join(folder, 'worker.mjs')
   writeFileSync(
@@ -47,7 +47,7 @@ test('a worker ends when it has nothing to do, and another starts when it has', 
   await expect(studio.probe('two')).resolves.toBeNull()
 })
 
-test('npm run sandbox tells where it is and ends on SIGTERM', async () => {
+test('the sandbox process prints its URL and exits with 0 on SIGTERM', async () => {
   const sandbox = start({ SANDBOX_PORT: '0' })
 
   const [output] = await once(sandbox.stdout, 'data')
@@ -61,7 +61,7 @@ test('npm run sandbox tells where it is and ends on SIGTERM', async () => {
   expect(code).toBe(0)
 })
 
-test('a taken port is said in one line', async () => {
+test('a port in use is reported in one line', async () => {
   const other = createServer().listen(0, '127.0.0.1')
   onTestFinished(() => void other.close())
   await once(other, 'listening')

@@ -9,7 +9,7 @@ import { type Json, startSandbox, temporaryFolder } from './support/sandbox.ts'
 const TASK = { model: 'seedance-2-0', prompt: 'a cat', duration: 4, resolution: '480p' }
 const ENDED = (body: Json) => !['queued', 'running'].includes(body.status)
 
-test('a task becomes a clip of the asked size and length, with its index in front', async () => {
+test('a task produces a clip of the requested size and length, with moov before mdat', async () => {
   const sandbox = await startSandbox()
   const first = await sandbox.registerAsset('portrait.png')
   const last = await sandbox.registerAsset('product.webp')
@@ -59,7 +59,7 @@ test('a task becomes a clip of the asked size and length, with its index in fron
   })
 })
 
-test('adaptive follows the first picture, also one given by URL', async () => {
+test('the adaptive ratio follows the first image, also an image given by URL', async () => {
   const sandbox = await startSandbox()
 
   const { body } = await sandbox.call('POST /v1/video/tasks', {
@@ -107,7 +107,7 @@ test('a clip is served in byte ranges', async () => {
   expect(unchanged.status).toBe(304)
 })
 
-test('an asset that is unknown, not Active or of another type fails the task', async () => {
+test('an unknown, inactive or mistyped asset fails the task', async () => {
   const sandbox = await startSandbox()
   const failed = await sandbox.registerAsset('too-small.png')
   const video = await sandbox.registerAsset('clip.mp4', 'Video')
@@ -134,18 +134,18 @@ test('an asset that is unknown, not Active or of another type fails the task', a
   ])
 })
 
-test('what was queued or running before a restart succeeds after it', async () => {
+test('a queued or running task ends after a restart', async () => {
   const dataDir = temporaryFolder()
   const before = await startSandbox({ taskRunningMs: 60_000 }, dataDir)
   const running = await before.call('POST /v1/video/tasks', TASK)
   await before.poll(`/v1/video/tasks/${running.body.id}`, ({ status }) => status === 'running')
   await before.fault({ taskOutcome: 'failed', times: 1 })
-  const doomed = await before.call('POST /v1/video/tasks', TASK)
+  const failing = await before.call('POST /v1/video/tasks', TASK)
   await before.close()
 
   const after = await startSandbox({}, dataDir)
   const clip = await after.poll(`/v1/video/tasks/${running.body.id}`, ENDED)
-  const failed = await after.poll(`/v1/video/tasks/${doomed.body.id}`, ENDED)
+  const failed = await after.poll(`/v1/video/tasks/${failing.body.id}`, ENDED)
 
   expect(clip).toMatchObject({
     status: 'succeeded',
@@ -154,7 +154,7 @@ test('what was queued or running before a restart succeeds after it', async () =
   expect(failed).toMatchObject({ status: 'failed', error: { message: expect.any(String) } })
 })
 
-test('a folder that cannot be written to fails the task, and the next one works', async () => {
+test('an unwritable folder fails the task but not later tasks', async () => {
   const sandbox = await startSandbox()
   const media = join(sandbox.dataDir, 'sandbox', 'media')
   rmSync(media, { recursive: true })
@@ -193,7 +193,7 @@ test.each([
   ],
   [[{ source: { kind: 'asset', value: 'a1' } }], [['image', 'first_frame', 'asset', 'a1']]],
   [[{ role: 'reference' }], [['image', 'reference', 'url', '']]],
-])('resources %j are read as %j', (entries, expected) => {
+])('resources %j are parsed as %j', (entries, expected) => {
   const resources = normalizeResources(entries, 'python')
 
   expect(
@@ -213,7 +213,7 @@ test.each([
   ['1080', '4:3', 1440, 1080],
   ['480', '3:4', 480, 640],
   ['720', 'adaptive', 1280, 720],
-])('%sp at %s is %i x %i', (quality, ratio, width, height) => {
+])('the frame size of %sp at %s is %i x %i', (quality, ratio, width, height) => {
   expect(frameSize(quality, ratio, null)).toEqual({ width, height })
 })
 

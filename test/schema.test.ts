@@ -4,13 +4,13 @@ import { expect, test } from 'vitest'
 import { schema } from '../src/schema/index.ts'
 import { printedSchema } from '../src/schema/print.ts'
 
-test('schema.graphql is what the code says; `npm run schema` writes it', () => {
+test('schema.graphql matches the code (`npm run schema` writes it)', () => {
   const file = new URL('../schema.graphql', import.meta.url)
 
   expect(readFileSync(file, 'utf8')).toBe(printedSchema())
 })
 
-test('every type, field, argument and enum value carries a description', () => {
+test('every type, field, argument and enum value has a description', () => {
   const types = Object.values(schema.getTypeMap()).filter(({ name }) => !name.startsWith('__'))
   const builtIn = new Set(['String', 'Int', 'Float', 'Boolean', 'ID'])
 

@@ -8,19 +8,19 @@ import { ask, subscribe, temporaryFolder } from './support/app.ts'
 import { startProcess } from './support/process.ts'
 import { scriptUpstream } from './support/upstream.ts'
 
-const MARKS = {
-  // With every kind of character a key may have, so that encoding it changes it.
+const SECRETS = {
+  // Contains every kind of character a key may have, so that each encoding changes it.
   key: 'sk-Marked+Key/of~a.caller_0123456789==',
-  // What is left of it when only what looks like a key is taken out.
+  // The part of the key that remains if only the prefix that looks like a key is removed.
   restOfKey: 'Key/of~a.caller_0123456789',
   accessKey: 'Marked-access-key-0123456789',
   secretKey: 'Marked-secret-key-0123456789',
 }
 
-test('no credential is in what the service says, logs or keeps, whatever goes wrong', async () => {
+test('no response, log line or stored file contains a credential, even after failures', async () => {
   const upstream = await scriptUpstream()
   const dataDir = temporaryFolder()
-  const said: string[] = []
+  const output: string[] = []
   const service = await startProcess({
     UPSTREAM_URL: upstream.url,
     DATA_DIR: dataDir,
@@ -29,18 +29,18 @@ test('no credential is in what the service says, logs or keeps, whatever goes wr
     ASSET_POLL_MAX_MS: '40',
   })
   const { url } = service
-  const tell = (value: unknown) => said.push(JSON.stringify(value) ?? '')
-  const query = async (text: string) => tell(await ask(url, text, {}, MARKS.key))
+  const record = (value: unknown) => output.push(JSON.stringify(value) ?? '')
+  const query = async (text: string) => record(await ask(url, text, {}, SECRETS.key))
 
-  // What upstream may do to a key: say it back, in every place an answer has.
+  // 0-0 may echo the key in any part of a response.
   const echoes = [
-    { status: 401, body: { detail: `invalid api key ${MARKS.key}` } },
-    { status: 403, body: { message: `Forbidden for Bearer ${MARKS.key}` } },
-    { status: 400, body: { error: { message: `bad ${MARKS.key}` } } },
-    { status: 429, body: { error: `slow down, ${MARKS.key}` } },
-    { status: 500, body: `<html>${MARKS.key}</html>` },
-    { body: { code: 9003, msg: `no ${MARKS.key}`, data: null } },
-    { body: `not json ${MARKS.key}` },
+    { status: 401, body: { detail: `invalid api key ${SECRETS.key}` } },
+    { status: 403, body: { message: `Forbidden for Bearer ${SECRETS.key}` } },
+    { status: 400, body: { error: { message: `bad ${SECRETS.key}` } } },
+    { status: 429, body: { error: `slow down, ${SECRETS.key}` } },
+    { status: 500, body: `<html>${SECRETS.key}</html>` },
+    { body: { code: 9003, msg: `no ${SECRETS.key}`, data: null } },
+    { body: `not json ${SECRETS.key}` },
     'reset' as const,
   ]
   for (const echo of echoes) {
@@ -57,27 +57,27 @@ test('no credential is in what the service says, logs or keeps, whatever goes wr
   await query(`mutation { createAsset(input: { groupId: "group-1", url: "https://example.com/a.png" }) {
     ... on Asset { id }
   } }`)
-  // Something pending, so that the key has to be kept for polling it.
+  // A pending asset, so that the key is stored for polling.
   await upstream.nextCall('GET /v1/assets/')
-  const watched = subscribe(
+  const subscriber = subscribe(
     url,
     'subscription { assetGroupStatusChanged(id: "group-1") { current } }',
     {},
-    MARKS.key,
+    SECRETS.key,
   )
-  tell(await watched.next())
-  tell(await closeReason(url, 'wrong-protocol', '{}'))
+  record(await subscriber.next())
+  record(await closeReason(url, 'wrong-protocol', '{}'))
   const init = JSON.stringify({
     type: 'connection_init',
-    payload: { Authorization: `Bearer ${MARKS.key}` },
+    payload: { Authorization: `Bearer ${SECRETS.key}` },
   })
-  tell(await closeReason(url, 'graphql-transport-ws', init, init))
-  tell(await closeReason(url, 'graphql-transport-ws', init, `{"type":"${MARKS.key}"}`))
-  const headers = { authorization: `Bearer ${MARKS.key}`, accept: 'application/json' }
-  const more = { 'x-access-key': MARKS.accessKey, 'x-secret-key': MARKS.secretKey }
+  record(await closeReason(url, 'graphql-transport-ws', init, init))
+  record(await closeReason(url, 'graphql-transport-ws', init, `{"type":"${SECRETS.key}"}`))
+  const headers = { authorization: `Bearer ${SECRETS.key}`, accept: 'application/json' }
+  const more = { 'x-access-key': SECRETS.accessKey, 'x-secret-key': SECRETS.secretKey }
   for (const path of ['/metrics', '/ready', '/graphql?query={__typename}', '/nothing']) {
     const response = await fetch(`${url}${path}`, { headers: { ...headers, ...more } })
-    tell([Object.fromEntries(response.headers), await response.text()])
+    record([Object.fromEntries(response.headers), await response.text()])
   }
 
   await service.kill('SIGKILL')
@@ -90,37 +90,37 @@ test('no credential is in what the service says, logs or keeps, whatever goes wr
   )
 
   const all: Record<string, string> = {
-    answers: said.join('\n'),
+    answers: output.join('\n'),
     log: JSON.stringify(service.log),
     'standard error': service.stderr(),
-    'calls to 0-0, but for the header that carries the key': sent,
+    'calls to 0-0 without the authorization header': sent,
     ...kept,
   }
   expect(service.log.length).toBeGreaterThan(40)
   expect(Object.keys(kept).length).toBeGreaterThanOrEqual(2)
   for (const [place, text] of Object.entries(all)) {
-    for (const [name, mark] of Object.entries(MARKS)) {
-      for (const [form, disguised] of Object.entries(disguises(mark))) {
-        expect(text.includes(disguised), `${name} as ${form} in ${place}`).toBe(false)
+    for (const [name, secret] of Object.entries(SECRETS)) {
+      for (const [form, encoded] of Object.entries(encodingsOf(secret))) {
+        expect(text.includes(encoded), `${name} as ${form} in ${place}`).toBe(false)
       }
     }
   }
 }, 60_000)
 
 test.for<[string, Record<string, string>]>([
-  ['is configured by half', { UPSTREAM_API_KEY: MARKS.key }],
+  ['is configured partially', { UPSTREAM_API_KEY: SECRETS.key }],
   [
-    'finds no database',
+    'cannot reach the database',
     {
-      DATABASE_URL: `postgres://zerograph:${MARKS.accessKey}@127.0.0.1:1/zerograph`,
-      SECRET_KEY: Buffer.from(MARKS.secretKey.padEnd(32, '.').slice(0, 32)).toString('base64'),
+      DATABASE_URL: `postgres://zerograph:${SECRETS.accessKey}@127.0.0.1:1/zerograph`,
+      SECRET_KEY: Buffer.from(SECRETS.secretKey.padEnd(32, '.').slice(0, 32)).toString('base64'),
     },
   ],
   [
-    'is told a secret of the wrong length',
-    { SECRET_KEY: Buffer.from(MARKS.secretKey).toString('base64') },
+    'has a secret of the wrong length',
+    { SECRET_KEY: Buffer.from(SECRETS.secretKey).toString('base64') },
   ],
-])('a start that fails because it %s tells no secret', async ([, environment]) => {
+])('a process that fails to start because it %s prints no secret', async ([, environment]) => {
   const child = spawn(process.execPath, ['src/main.ts'], {
     env: {
       PATH: process.env.PATH,
@@ -131,45 +131,45 @@ test.for<[string, Record<string, string>]>([
       ...environment,
     },
   })
-  const said: string[] = []
+  const output: string[] = []
   for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => said.push(text))
+    stream.setEncoding('utf8').on('data', (text: string) => output.push(text))
   }
 
   const [code] = await once(child, 'close')
 
   expect(code).toBe(1)
-  expect(said.join('').length).toBeGreaterThan(20)
-  for (const mark of Object.values(MARKS)) {
-    for (const disguised of Object.values(disguises(mark))) {
-      expect(said.join('')).not.toContain(disguised)
+  expect(output.join('').length).toBeGreaterThan(20)
+  for (const secret of Object.values(SECRETS)) {
+    for (const encoded of Object.values(encodingsOf(secret))) {
+      expect(output.join('')).not.toContain(encoded)
     }
   }
 })
 
-test('the search finds a key in each of its disguises', () => {
+test('the search finds a key in every encoding', () => {
   const text = [
-    `Bearer ${MARKS.key}`,
-    Buffer.from(`Bearer ${MARKS.key} and more`).toString('base64'),
-    encodeURIComponent(MARKS.key),
+    `Bearer ${SECRETS.key}`,
+    Buffer.from(`Bearer ${SECRETS.key} and more`).toString('base64'),
+    encodeURIComponent(SECRETS.key),
   ]
 
   expect(
-    text.map((one) => Object.values(disguises(MARKS.key)).some((form) => one.includes(form))),
+    text.map((one) => Object.values(encodingsOf(SECRETS.key)).some((form) => one.includes(form))),
   ).toEqual([true, true, true])
 })
 
-/** The forms a key may be written in: as it is, URL-encoded, or anywhere within something in base64. */
-function disguises(mark: string): Record<string, string> {
+/** The forms a secret may appear in: plain, URL-encoded, or at any offset within base64. */
+function encodingsOf(secret: string): Record<string, string> {
   const forms: Record<string, string> = {
-    itself: mark,
-    JSON: JSON.stringify(mark).slice(1, -1),
-    'URL-encoded': encodeURIComponent(mark),
+    itself: secret,
+    JSON: JSON.stringify(secret).slice(1, -1),
+    'URL-encoded': encodeURIComponent(secret),
   }
   for (const offset of [0, 1, 2]) {
-    const padded = Buffer.from('x'.repeat(offset) + mark)
+    const padded = Buffer.from('x'.repeat(offset) + secret)
     for (const alphabet of ['base64', 'base64url'] as const) {
-      // Without the characters at the ends, which the neighbours have a share in.
+      // Without the characters at the ends, which also encode neighbouring bytes.
       const inner = padded
         .toString(alphabet)
         .replace(/=+$/, '')
@@ -180,7 +180,7 @@ function disguises(mark: string): Record<string, string> {
   return forms
 }
 
-/** What a socket is told when it is closed after saying these things. */
+/** The close code and reason of a socket that sends these messages. */
 function closeReason(url: string, protocol: string, ...messages: string[]): Promise<unknown> {
   const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, protocol)
   return new Promise((resolve) => {

@@ -9,9 +9,9 @@ import { startEndpoint } from './support/websocket.ts'
 
 const READ = JSON.stringify({ query: '{ asset(id: "Asset-1") { status } }' })
 const JSON_HEADERS = { 'content-type': 'application/json', authorization: 'Bearer sk-test' }
-const WATCH = 'subscription { assetStatusChanged(ids: ["Asset-1"]) { current } }'
+const SUBSCRIBE = 'subscription { assetStatusChanged(ids: ["Asset-1"]) { current } }'
 
-test('health and readiness are answered; everything else but GraphQL is 404', async () => {
+test('/health and /ready answer, / redirects to GraphQL, and other paths are 404', async () => {
   const app = await startApp({ UPSTREAM_URL: 'http://127.0.0.1:1' })
 
   const get = async (path: string) => {
@@ -25,7 +25,7 @@ test('health and readiness are answered; everything else but GraphQL is 404', as
   expect(await get('/nothing')).toMatchObject([404, { errors: [{}] }])
 })
 
-test('a request id is taken over or made, and is in the answer, the log and the upstream call', async () => {
+test('the request id is accepted or generated, and is in the response, the log and the upstream call', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   const post = (id: Record<string, string>) =>
@@ -45,7 +45,7 @@ test('a request id is taken over or made, and is in the answer, the log and the 
 })
 
 test.for(['"mine"', "mine'", 'mi ne', 'mi,ne', 'mi/ne', 'mi<ne', 'mine\\', '', 'x'.repeat(129)])(
-  'the request id %s is not taken over',
+  'the request id %s is replaced',
   async (id) => {
     const app = await startApp({ UPSTREAM_URL: 'http://127.0.0.1:1' })
 
@@ -64,7 +64,7 @@ test('a request id has at most 128 letters, digits, dots, underscores, colons an
   expect(headers.get('x-request-id')).toBe(id)
 })
 
-test('over a WebSocket each operation has an id that begins with that of the upgrade', async () => {
+test('an operation over a WebSocket has a request id derived from that of the upgrade', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
   const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -74,13 +74,13 @@ test('over a WebSocket each operation has an id that begins with that of the upg
   )
   const initiated = await initiate(app.url, { 'x-request-id': 'socket-2' })
 
-  await operate(initiated, { query: WATCH })
+  await operate(initiated, { query: SUBSCRIBE })
 
   expect(await upgraded).toBe('socket-1')
   expect(upstream.calls[0]?.headers['x-request-id']).toBe('socket-2.1')
 })
 
-test('no header of the caller travels on, least of all an upstream key', async () => {
+test('headers of the client are not forwarded to 0-0', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
 
@@ -101,14 +101,14 @@ test('no header of the caller travels on, least of all an upstream key', async (
   ])
 })
 
-test('a key never appears in a log, at the most talkative level', async () => {
+test('the trace log never contains a key', async () => {
   const upstream = await scriptUpstream()
   upstream.intercept = ({ path }) => (path.endsWith('2') ? 'reset' : undefined)
   const app = await startApp({ UPSTREAM_URL: upstream.url, LOG_LEVEL: 'trace' })
 
   await app.query('{ asset(id: "Asset-1") { status } }', {}, 'sk-very-secret')
   await app.query('{ asset(id: "Asset-2") { status } }', {}, 'sk-very-secret')
-  await app.subscribe(WATCH, {}, 'sk-very-secret').rest()
+  await app.subscribe(SUBSCRIBE, {}, 'sk-very-secret').rest()
 
   expect(app.log.length).toBeGreaterThan(4)
   expect(JSON.stringify(app.log)).not.toContain('very-secret')
@@ -146,11 +146,11 @@ test('a mutation by GET is refused', async () => {
   expect(upstream.calls).toEqual([])
 })
 
-test('a subscription by GET is refused, and begins nothing', async () => {
+test('a subscription by GET is refused and sends nothing to 0-0', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
 
-  const response = await fetch(`${app.url}/graphql?query=${encodeURIComponent(WATCH)}`, {
+  const response = await fetch(`${app.url}/graphql?query=${encodeURIComponent(SUBSCRIBE)}`, {
     headers: { authorization: 'Bearer sk-test', accept: 'text/event-stream' },
   })
 
@@ -160,7 +160,7 @@ test('a subscription by GET is refused, and begins nothing', async () => {
   expect(upstream.calls).toEqual([])
 })
 
-test('other sites get nothing unless their origin is listed, over HTTP and WebSocket alike', async () => {
+test('only listed origins are allowed over HTTP and WebSocket', async () => {
   const app = await startApp({
     UPSTREAM_URL: 'http://127.0.0.1:1',
     CORS_ORIGINS: 'https://app.example.com, https://other.example.com',
@@ -179,7 +179,7 @@ test('other sites get nothing unless their origin is listed, over HTTP and WebSo
 
   expect(await allowed('https://app.example.com')).toBe('https://app.example.com')
   expect(await allowed('https://other.example.com')).toBe('https://other.example.com')
-  // What a sandboxed page calls itself is `null`.
+  // A sandboxed page has the origin `null`.
   for (const origin of ['https://evil.example.com', 'null'])
     expect(await allowed(origin)).toBeNull()
   expect(await opened('https://app.example.com')).toBe(true)
@@ -187,7 +187,7 @@ test('other sites get nothing unless their origin is listed, over HTTP and WebSo
   expect(await opened('https://evil.example.com')).toBe(false)
 })
 
-test('a caller that leaves takes its upstream read with it', async () => {
+test('the upstream read is aborted when the client disconnects', async () => {
   const upstream = await scriptUpstream()
   upstream.intercept = () => new Promise(() => {})
   const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -211,12 +211,12 @@ test('a caller that leaves takes its upstream read with it', async () => {
   expect(app.log.filter(({ level }) => level >= 50)).toEqual([])
 })
 
-test('a syntax error in one operation leaves the socket and its other operations standing', async () => {
+test('a syntax error in one operation does not end the socket or its other operations', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   const socket = await initiate(app.url)
-  const watching = operate(socket, { query: WATCH }, 'watch')
+  const watching = operate(socket, { query: SUBSCRIBE }, 'watch')
   await until(() => app.listeners() === 1)
 
   const faulty = await operate(socket, { query: '{ asset(' }, 'faulty')
@@ -232,7 +232,7 @@ test('a syntax error in one operation leaves the socket and its other operations
   expect((await watching).map(({ type }) => type)).toEqual(['next', 'next', 'complete'])
 })
 
-test('subscriptions work as server-sent events on the same URL, and leave nothing behind', async () => {
+test('subscriptions work as server-sent events on the same URL and release their listeners', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })
   const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -240,7 +240,7 @@ test('subscriptions work as server-sent events on the same URL, and leave nothin
     fetch(`${app.url}/graphql`, {
       method: 'POST',
       headers: { ...JSON_HEADERS, accept: 'text/event-stream' },
-      body: JSON.stringify({ query: WATCH }),
+      body: JSON.stringify({ query: SUBSCRIBE }),
       ...(signal ? { signal } : {}),
     })
   const leaving = new AbortController()
@@ -260,7 +260,7 @@ test('subscriptions work as server-sent events on the same URL, and leave nothin
   expect(text).toContain('event: complete')
 })
 
-test('streams of server-sent events are bounded with the sockets of a tenant, and free their place', async () => {
+test('event streams count towards the connection limit of the tenant until they end', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })
   const app = await startApp({ UPSTREAM_URL: upstream.url, MAX_TENANT_SOCKETS: '2' })
@@ -268,7 +268,7 @@ test('streams of server-sent events are bounded with the sockets of a tenant, an
     fetch(`${app.url}/graphql`, {
       method: 'POST',
       headers: { ...JSON_HEADERS, accept: 'text/event-stream' },
-      body: JSON.stringify({ query: WATCH }),
+      body: JSON.stringify({ query: SUBSCRIBE }),
       signal: leaving.signal,
     })
   const [first, second, third] = [1, 2, 3].map(() => new AbortController()) as [
@@ -276,7 +276,7 @@ test('streams of server-sent events are bounded with the sockets of a tenant, an
     AbortController,
     AbortController,
   ]
-  // Held to the end: a response nobody can read any more is cancelled when it is collected.
+  // Keep references: fetch cancels a response that is garbage collected.
   const open = [await stream(first), await stream(second)]
   await until(() => app.listeners() === 2)
 
@@ -307,10 +307,10 @@ test('streams of server-sent events are bounded with the sockets of a tenant, an
   expect(open.map(({ status }) => status)).toEqual([200, 200, 200])
 })
 
-test('an event stream that cannot begin takes no place', async () => {
+test('an event stream that cannot begin does not count towards the connection limit', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url, MAX_TENANT_SOCKETS: '1' })
-  const stream = async () => (await streamOf(app.url, WATCH)).text()
+  const stream = async () => (await streamOf(app.url, SUBSCRIBE)).text()
 
   const unknown = await stream()
   upstream.assets.set('Asset-1', { status: 'Active' })
@@ -324,7 +324,7 @@ test('an event stream that cannot begin takes no place', async () => {
   ])
 })
 
-test('a client that leaves while its event stream begins takes no place', async () => {
+test('a client that disconnects while its event stream begins does not count towards the limit', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
   const gate = Promise.withResolvers<undefined>()
@@ -332,19 +332,19 @@ test('a client that leaves while its event stream begins takes no place', async 
   const app = await startApp({ UPSTREAM_URL: upstream.url, MAX_TENANT_SOCKETS: '1' })
   const leaving = new AbortController()
   const asked = upstream.nextCall('GET /v1/assets/Asset-1')
-  const left = streamOf(app.url, WATCH, leaving.signal).catch((error) => error.name)
+  const left = streamOf(app.url, SUBSCRIBE, leaving.signal).catch((error) => error.name)
   await asked
 
   leaving.abort()
   await until(() => app.listeners() === 0)
   gate.resolve(undefined)
-  const next = await streamOf(app.url, WATCH)
+  const next = await streamOf(app.url, SUBSCRIBE)
 
   expect(await left).toBe('AbortError')
   expect(await next.text()).toContain('"current":"ACTIVE"')
 })
 
-test('an event stream whose source throws ends with an event that says so, masked', async () => {
+test('an event stream whose source throws ends with a masked error event', async () => {
   let broken = false
   const services = ({ reads }: Services) => ({
     reads: {
@@ -362,7 +362,7 @@ test('an event stream whose source throws ends with an event that says so, maske
     {
       method: 'POST',
       headers: { ...JSON_HEADERS, accept: 'text/event-stream' },
-      body: JSON.stringify({ query: WATCH }),
+      body: JSON.stringify({ query: SUBSCRIBE }),
     },
     { requestId: 'r' },
   )
@@ -387,7 +387,7 @@ test('an event stream whose source throws ends with an event that says so, maske
   ])
 })
 
-test('draining lets running operations end, refuses new ones, and closes sockets with 1001', async () => {
+test('draining finishes running operations, refuses new ones, and closes sockets with 1001', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })
   const gate = Promise.withResolvers<undefined>()
@@ -395,7 +395,7 @@ test('draining lets running operations end, refuses new ones, and closes sockets
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   const socket = await initiate(app.url)
   const closing = new Promise((resolve) => socket.once('close', resolve))
-  void operate(socket, { query: WATCH }, 'watch')
+  void operate(socket, { query: SUBSCRIBE }, 'watch')
   await until(() => app.listeners() === 1)
   const asked = upstream.nextCall('GET /v1/assets/Asset-2')
   const running = app.query('{ asset(id: "Asset-2") { status } }')
@@ -416,7 +416,7 @@ test('draining lets running operations end, refuses new ones, and closes sockets
   await expect(fetch(app.url)).rejects.toThrow()
 })
 
-test('draining does not wait for a stream that begins meanwhile, nor for half a request', async () => {
+test('draining does not wait for a stream that is starting or for an incomplete request', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })
   const gate = Promise.withResolvers<undefined>()
@@ -426,7 +426,7 @@ test('draining does not wait for a stream that begins meanwhile, nor for half a 
   const stream = fetch(`${app.url}/graphql`, {
     method: 'POST',
     headers: { ...JSON_HEADERS, accept: 'text/event-stream' },
-    body: JSON.stringify({ query: WATCH }),
+    body: JSON.stringify({ query: SUBSCRIBE }),
   }).then(
     (response) =>
       response.text().then(
@@ -451,7 +451,7 @@ test('draining does not wait for a stream that begins meanwhile, nor for half a 
   expect(await stream).toBe('broken')
 })
 
-test('an upgrade to anything but a WebSocket is ignored, and the request answered', async () => {
+test('an upgrade to another protocol is ignored and the request is answered', async () => {
   const app = await startApp({ UPSTREAM_URL: 'http://127.0.0.1:1' })
 
   const status = await new Promise((resolve) => {
@@ -466,7 +466,7 @@ test('an upgrade to anything but a WebSocket is ignored, and the request answere
   expect(status).toBe(200)
 })
 
-test('a refused upgrade carries its request id', async () => {
+test('the response to a refused upgrade contains the request id', async () => {
   const app = await startApp({ UPSTREAM_URL: 'http://127.0.0.1:1' })
   const socket = open(app.url, { origin: 'https://evil.example.com', 'x-request-id': 'mine-2' })
 
@@ -490,7 +490,7 @@ test.for([
   ],
   ['{ asset(id: "?") { id } }', {}, 'INVALID_INPUT'],
 ] as const)(
-  '%s with %o has the same code over both transports',
+  '%s with %o has the same error code over both transports',
   async ([query, variables, code]) => {
     const upstream = await scriptUpstream()
     const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -520,7 +520,7 @@ interface Message {
   payload?: unknown
 }
 
-/** A socket that may subscribe. */
+/** An acknowledged socket. */
 async function initiate(url: string, headers?: Record<string, string>): Promise<WebSocket> {
   const socket = open(url, headers)
   await new Promise((resolve) => socket.once('open', resolve))
@@ -531,7 +531,7 @@ async function initiate(url: string, headers?: Record<string, string>): Promise<
   return socket
 }
 
-/** Runs one operation over the raw protocol; gives its messages once it has ended. */
+/** Runs one operation over the raw protocol. Resolves with its messages when it ends. */
 function operate(socket: WebSocket, payload: unknown, id = '1'): Promise<Message[]> {
   const messages: Message[] = []
   socket.send(JSON.stringify({ id, type: 'subscribe', payload }))
@@ -545,7 +545,7 @@ function operate(socket: WebSocket, payload: unknown, id = '1'): Promise<Message
   )
 }
 
-/** A connection that is open before the server drains; new ones are not taken then. */
+/** A keep-alive connection, opened before draining, because a draining server accepts no new ones. */
 async function connect(url: string) {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   const get = (path: string) =>

@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events'
 import { expect, test } from 'vitest'
 import { createSingleFlight } from '../src/resolvers/single-flight.ts'
 
-/** Work that ends when the test says so, and remembers how it was started. */
+/** Work that the test ends by hand, and a record of its starts. */
 function startable() {
   const starts: {
     signal: AbortSignal
@@ -14,7 +14,7 @@ function startable() {
   return { starts, work }
 }
 
-test('those who ask for one key at the same time share one attempt; other keys do not', async () => {
+test('concurrent callers of the same key share one attempt, and other keys do not', async () => {
   const { share } = createSingleFlight()
   const { starts, work } = startable()
 
@@ -28,7 +28,7 @@ test('those who ask for one key at the same time share one attempt; other keys d
   expect(await other).toBe('two')
 })
 
-test('who asks after an attempt has ended starts another, also when it failed', async () => {
+test('a call after an attempt has ended or failed starts another attempt', async () => {
   const { share } = createSingleFlight()
   const { starts, work } = startable()
   const first = share('a', undefined, work)
@@ -44,7 +44,7 @@ test('who asks after an attempt has ended starts another, also when it failed', 
   expect(await third).toBe('three')
 })
 
-test('all who share an attempt get its failure', async () => {
+test('all callers that share an attempt get its error', async () => {
   const { share } = createSingleFlight()
   const { starts, work } = startable()
   const asking = [share('a', undefined, work), share('a', undefined, work)]
@@ -55,7 +55,7 @@ test('all who share an attempt get its failure', async () => {
   expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
 })
 
-test('one who leaves is rejected with the reason, and takes nobody with it', async () => {
+test('an aborted caller is rejected with its reason, and other callers are not', async () => {
   const { share } = createSingleFlight()
   const { starts, work } = startable()
   const leaving = new AbortController()
@@ -72,7 +72,7 @@ test('one who leaves is rejected with the reason, and takes nobody with it', asy
   expect(starts).toHaveLength(1)
 })
 
-test('the attempt is aborted with the reason of the last who leaves, and the next starts another', async () => {
+test('the attempt is aborted when its last caller aborts, and the next call starts another', async () => {
   const { share } = createSingleFlight()
   const { starts, work } = startable()
   const [first, last] = [new AbortController(), new AbortController()]
@@ -94,7 +94,7 @@ test('the attempt is aborted with the reason of the last who leaves, and the nex
   expect(await Promise.all([next, joins])).toEqual(['new', 'new'])
 })
 
-test('an attempt that has ended is not aborted by who leaves later', async () => {
+test('an ended attempt is not aborted by a later abort of its caller', async () => {
   const { share } = createSingleFlight()
   const { starts, work } = startable()
   const leaving = new AbortController()
@@ -107,7 +107,7 @@ test('an attempt that has ended is not aborted by who leaves later', async () =>
   expect(starts[0]?.signal.aborted).toBe(false)
 })
 
-test('who has left before asking starts nothing', async () => {
+test('a caller that is already aborted starts no attempt', async () => {
   const { share } = createSingleFlight()
   const { starts, work } = startable()
 
@@ -116,7 +116,7 @@ test('who has left before asking starts nothing', async () => {
   expect(starts).toEqual([])
 })
 
-test('nothing is left listening to a caller that has its answer', async () => {
+test('the abort listener is removed when the caller has its result', async () => {
   const { share } = createSingleFlight()
   const { starts, work } = startable()
   const { signal } = new AbortController()

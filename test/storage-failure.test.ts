@@ -76,7 +76,7 @@ test.for([
   ['active_sql_transaction', '25001'],
   ['numeric_value_out_of_range', '22003'],
   ['internal_error', 'XX000'],
-  // Codes of other classes that contain the digits of a storage failure.
+  // Codes of other classes that contain the digits of a storage failure code.
   ['a class that only contains 08', '22008'],
   ['a class that only contains 53100', 'A5310'],
 ] as const)('PostgreSQL %s (%s) is not a storage failure', ([, code]) => {
@@ -91,7 +91,7 @@ test.for([
   'Client has encountered a connection error and is not queryable',
   'Client was closed and is not queryable',
   'driver has already been destroyed',
-])('"%s", which has no code, is a storage failure', (message) => {
+])('the error "%s" without a code is a storage failure', (message) => {
   expect(unavailableReasonOf(new Error(message))).toBe('AWAY')
 })
 
@@ -101,11 +101,11 @@ test('a failed system call is a storage failure', () => {
 })
 
 test.for([
-  ['an error of our own', new TypeError('row is undefined')],
+  ['a TypeError', new TypeError('row is undefined')],
   ['an error with another code', Object.assign(new Error('no'), { code: '57P01' })],
-  ['an error with a severity alone', Object.assign(new Error('no'), { severity: 'ERROR' })],
-  ['no error', 'Query read timeout'],
-  ['nothing', undefined],
+  ['an error with only a severity', Object.assign(new Error('no'), { severity: 'ERROR' })],
+  ['a string', 'Query read timeout'],
+  ['undefined', undefined],
 ] as const)('%s is not a storage failure', ([, error]) => {
   expect(unavailableReasonOf(error)).toBeNull()
   expect(asLedgerUnavailable(error)).toBeNull()
@@ -118,14 +118,14 @@ test.for([
   ['READ_ONLY', 'The database of this service is read-only.'],
   ['BROKEN', 'The database of this service cannot be read or written.'],
   ['GONE', 'The database file of this service was deleted or replaced.'],
-] as const)('a LedgerUnavailable that is %s says so', ([reason, message]) => {
+] as const)('LedgerUnavailable with reason %s has its own message', ([reason, message]) => {
   const error = new LedgerUnavailable(reason)
   expect(error).toMatchObject({ name: 'LedgerUnavailable', reason, message })
 })
 
-test('typed calls fail with LedgerUnavailable for a storage failure, and it is told', async () => {
+test('typedErrors turns a storage failure into LedgerUnavailable and reports it', async () => {
   const cause = sqliteError(13)
-  const told: LedgerUnavailable[] = []
+  const reported: LedgerUnavailable[] = []
   const calls = typedErrors(
     {
       fails: () => Promise.reject(cause),
@@ -134,7 +134,7 @@ test('typed calls fail with LedgerUnavailable for a storage failure, and it is t
       succeeds: (a: number, b: number) => Promise.resolve(a + b),
       isSynchronous: (a: number) => a + 1,
     },
-    (error) => told.push(error),
+    (error) => reported.push(error),
   )
 
   await expect(calls.fails()).rejects.toMatchObject({ reason: 'FULL', cause })
@@ -142,7 +142,7 @@ test('typed calls fail with LedgerUnavailable for a storage failure, and it is t
   await expect(calls.breaks()).rejects.toThrow(TypeError)
   expect(await calls.succeeds(1, 2)).toBe(3)
   expect(calls.isSynchronous(1)).toBe(2)
-  expect(told.map(({ reason }) => reason)).toEqual(['FULL', 'GONE'])
+  expect(reported.map(({ reason }) => reason)).toEqual(['FULL', 'GONE'])
 })
 
 /** A write that fails with each of `errors`, one after another, and then succeeds. */
@@ -157,48 +157,48 @@ function failing(...errors: Error[]) {
   return { write, attempts }
 }
 
-function watched(signal = new AbortController().signal) {
-  const told: string[] = []
+function recordingOptions(signal = new AbortController().signal) {
+  const reported: string[] = []
   const options = {
     signal,
-    onWaiting: ({ reason }: LedgerUnavailable) => void told.push(`waiting: ${reason}`),
-    onRecovered: () => void told.push('recovered'),
+    onWaiting: ({ reason }: LedgerUnavailable) => void reported.push(`waiting: ${reason}`),
+    onRecovered: () => void reported.push('recovered'),
   }
-  return { told, options }
+  return { reported, options }
 }
 
-test('a write that succeeds at once is nothing to tell of', async () => {
+test('persist reports nothing when the write succeeds at once', async () => {
   const { write } = failing()
-  const { told, options } = watched()
+  const { reported, options } = recordingOptions()
 
   expect(await persist(write, options)).toBe('written')
-  expect(told).toEqual([])
+  expect(reported).toEqual([])
 })
 
-test('a write is repeated while the storage fails, after a pause, and told of once', async () => {
+test('persist retries after a pause while the storage fails and reports it once', async () => {
   const { write, attempts } = failing(new LedgerUnavailable('FULL'), new LedgerUnavailable('AWAY'))
-  const { told, options } = watched()
+  const { reported, options } = recordingOptions()
 
   expect(await persist(write, options)).toBe('written')
-  expect(told).toEqual(['waiting: FULL', 'recovered'])
+  expect(reported).toEqual(['waiting: FULL', 'recovered'])
   expect(attempts).toHaveLength(3)
   expect((attempts[2] ?? 0) - (attempts[0] ?? 0)).toBeGreaterThan(300)
 })
 
-test('a write that fails for another reason is not repeated', async () => {
+test('persist does not retry a write that fails for another reason', async () => {
   const { write, attempts } = failing(new TypeError('ours'))
-  const { told, options } = watched()
+  const { reported, options } = recordingOptions()
 
   await expect(persist(write, options)).rejects.toThrow(TypeError)
   expect(attempts).toHaveLength(1)
-  expect(told).toEqual([])
+  expect(reported).toEqual([])
 })
 
-test('once aborted, a write that fails is tried once more and then given up', async () => {
+test('persist tries once more after an abort and then rejects', async () => {
   const stopping = new AbortController()
   const errors = Array.from({ length: 100 }, () => new LedgerUnavailable('FULL'))
   const { write, attempts } = failing(...errors)
-  const { told, options } = watched(stopping.signal)
+  const { reported, options } = recordingOptions(stopping.signal)
   const persisting = persist(write, options)
   persisting.catch(() => {})
   await pause(0)
@@ -209,5 +209,5 @@ test('once aborted, a write that fails is tried once more and then given up', as
   expect(before).toBe(1)
   expect(attempts).toHaveLength(2)
   expect((attempts[1] ?? 0) - (attempts[0] ?? 0)).toBeLessThan(150)
-  expect(told).toEqual(['waiting: FULL'])
+  expect(reported).toEqual(['waiting: FULL'])
 })

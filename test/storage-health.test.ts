@@ -21,7 +21,7 @@ async function open() {
     database,
     health: createStorageHealth(database),
     fill: () => maxPages(1),
-    /** Room for what is written besides the probe. */
+    /** Leaves room for the probe row but not for a create. */
     almostFill: () => maxPages(pages + 4),
     free: () => maxPages(1_000_000),
   }
@@ -32,7 +32,7 @@ const probes = async (database: Kysely<Tables>) => {
   return rows[0]?.n ?? 0
 }
 
-test('a storage that takes writes is writable, and is written at most once a second', async () => {
+test('working storage is writable and is probed at most once a second', async () => {
   const { database, health } = await open()
   const before = await probes(database)
 
@@ -48,7 +48,7 @@ test('a storage that takes writes is writable, and is written at most once a sec
   expect((await probes(database)) - before).toBe(2)
 })
 
-test('a disk that has no room for a create is not writable, though a small row would fit', async () => {
+test('a disk without room for a create is not writable, even when a small row fits', async () => {
   const { health, almostFill } = await open()
   await almostFill()
 
@@ -56,7 +56,7 @@ test('a disk that has no room for a create is not writable, though a small row w
   await expect(health.ensureWritable()).rejects.toMatchObject({ reason: 'FULL' })
 })
 
-test('while all is well nothing is written before a create', async () => {
+test('healthy storage is not probed before a create', async () => {
   const { database, health } = await open()
   const before = await probes(database)
 
@@ -66,7 +66,7 @@ test('while all is well nothing is written before a create', async () => {
   expect((await probes(database)) - before).toBe(0)
 })
 
-test('it is writable again within about a second after the disk has room', async () => {
+test('storage is writable again within two seconds after the disk has room', async () => {
   const { health, fill, free } = await open()
   await fill()
   const whenFull = await health.isWritable()
@@ -80,7 +80,7 @@ test('it is writable again within about a second after the disk has room', async
 })
 
 test.for(['FULL', 'READ_ONLY', 'BROKEN', 'GONE'] as const)(
-  'after a call that failed as %s nothing is begun until a write has succeeded',
+  'after a call that failed as %s the storage is not writable until a write succeeds',
   async (reason) => {
     const { health } = await open()
     await health.isWritable()
@@ -100,7 +100,7 @@ test.for(['FULL', 'READ_ONLY', 'BROKEN', 'GONE'] as const)(
 )
 
 test.for(['AWAY', 'LOCKED'] as const)(
-  'a call that failed as %s says nothing about the next one, and readiness looks again',
+  'after a call that failed as %s the next one is allowed, and readiness probes again',
   async (reason) => {
     const { database, health } = await open()
     await health.isWritable()
@@ -113,7 +113,7 @@ test.for(['AWAY', 'LOCKED'] as const)(
   },
 )
 
-test('the first create that finds the storage well again is not refused', async () => {
+test('the first create after the storage recovers is not refused', async () => {
   const { health } = await open()
   health.onUnavailable(new LedgerUnavailable('FULL'))
   await pause(1_100)
@@ -121,7 +121,7 @@ test('the first create that finds the storage well again is not refused', async 
   await health.ensureWritable()
 })
 
-test('refused calls do not keep the storage from being tried again', async () => {
+test('repeated failures do not delay the next probe', async () => {
   const { health } = await open()
   const startedAt = performance.now()
   health.onUnavailable(new LedgerUnavailable('FULL'))
@@ -132,7 +132,7 @@ test('refused calls do not keep the storage from being tried again', async () =>
   expect(performance.now() - startedAt).toBeLessThan(2_000)
 })
 
-test('a failure that is not about the storage is not writable either', async () => {
+test('storage whose probe fails for another reason is not writable', async () => {
   const { database, health } = await open()
   await database.schema.dropTable('write_probe').execute()
 

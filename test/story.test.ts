@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { startApp } from './support/app.ts'
 
-/** The first paragraph of the README: from nothing to a clip, with the sandbox in place of 0-0. */
-test('a picture is registered, becomes ACTIVE before our eyes, and a video is made of it that can be fetched', async () => {
+/** The first paragraph of the README, from an empty service to a clip, with the sandbox in place of 0-0. */
+test('a registered image becomes ACTIVE and a video is created from it', async () => {
   const app = await startApp()
   const group = await app.query(
     'mutation { createAssetGroup(input: { name: "Heroine" }) { ... on AssetGroup { id } } }',
@@ -57,7 +57,7 @@ test('a picture is registered, becomes ACTIVE before our eyes, and a video is ma
   const clip = await fetch(video.url, { headers: { range: 'bytes=4-7' } })
   expect([clip.status, clip.headers.get('content-type')]).toEqual([206, 'video/mp4'])
   expect(await clip.text()).toBe('ftyp')
-  // Four seconds of 480p (upstream-api 3.6).
+  // The price of four seconds at 480p (upstream-api 3.6).
   expect(usage.totalTokens).toBe(38_720)
   expect(everything.data).toEqual({
     assetGroups: {

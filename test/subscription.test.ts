@@ -3,26 +3,26 @@ import { expect, test } from 'vitest'
 import { startApp, until } from './support/app.ts'
 import { scriptUpstream } from './support/upstream.ts'
 
-const WATCH = `subscription ($ids: [ID!]!) {
+const SUBSCRIBE = `subscription ($ids: [ID!]!) {
   assetStatusChanged(ids: $ids) {
     previous
     current
     asset { id status failureReason group { name } }
   }
 }`
-const WATCH_GROUP = `subscription {
+const SUBSCRIBE_GROUP = `subscription {
   assetGroupStatusChanged(id: "group-1") { previous current asset { assetId sourceUrl } }
 }`
 const REGISTER = `mutation { createAsset(input: { groupId: "group-1", url: "https://example.com/a.png" }) {
   ... on Asset { assetId status }
 } }`
 
-test('an asset created elsewhere is streamed from its present state to its end, then the stream completes', async () => {
+test('a subscription streams an asset from its current status to its terminal status and completes', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })
   const app = await startApp({ UPSTREAM_URL: upstream.url })
 
-  const subscriber = app.subscribe(WATCH, { ids: ['Asset-1'] })
+  const subscriber = app.subscribe(SUBSCRIBE, { ids: ['Asset-1'] })
   const first = await subscriber.next()
   upstream.assets.set('Asset-1', { status: 'Active' })
   const rest = await subscriber.rest()
@@ -42,27 +42,27 @@ test('an asset created elsewhere is streamed from its present state to its end, 
   ])
 })
 
-test('a subscription completes at once when everything named is already settled', async () => {
+test('a subscription completes at once when every entity is already terminal', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
   upstream.assets.set('Asset-2', { status: 'Failed', error: { Code: 'DownloadFailed' } })
   const app = await startApp({ UPSTREAM_URL: upstream.url })
 
-  const events = await app.subscribe(WATCH, { ids: ['Asset-1', 'Asset-2'] }).rest()
+  const events = await app.subscribe(SUBSCRIBE, { ids: ['Asset-1', 'Asset-2'] }).rest()
 
   expect(events.map(({ data }) => data?.assetStatusChanged.current)).toEqual(['ACTIVE', 'FAILED'])
   expect(events[1]?.data?.assetStatusChanged.asset.failureReason).toContain('DownloadFailed')
 })
 
-const WATCH_TASKS = `subscription ($ids: [ID!]!) {
+const SUBSCRIBE_TASKS = `subscription ($ids: [ID!]!) {
   videoTaskStatusChanged(ids: $ids) { previous current }
 }`
 
 test.for([
-  ['assets', WATCH, ['Asset-9', 'Asset-1', 'Asset:BYTEPLUS:Asset-8', 'Asset:JIMENG:Asset-9']],
-  ['video tasks', WATCH_TASKS, ['cgt-9', 'cgt-1', 'VideoTask:cgt-8', 'VideoTask:cgt-9']],
+  ['assets', SUBSCRIBE, ['Asset-9', 'Asset-1', 'Asset:BYTEPLUS:Asset-8', 'Asset:JIMENG:Asset-9']],
+  ['video tasks', SUBSCRIBE_TASKS, ['cgt-9', 'cgt-1', 'VideoTask:cgt-8', 'VideoTask:cgt-9']],
 ] as const)(
-  'a subscription to %s that 0-0 does not know ends with NOT_FOUND, which names all of them as they were written',
+  'a subscription to unknown %s ends with NOT_FOUND and lists the ids as given',
   async ([, query, ids]) => {
     const upstream = await scriptUpstream()
     upstream.assets.set('Asset-1', { status: 'Active' })
@@ -85,13 +85,13 @@ test.for([
   },
 )
 
-test('a subscription ends with what else went wrong when not every id could be looked up', async () => {
+test('a subscription ends with another error instead of NOT_FOUND when a lookup fails', async () => {
   const upstream = await scriptUpstream()
   upstream.intercept = ({ path }) =>
     path.endsWith('Asset-1') ? { status: 403, body: { message: 'no' } } : undefined
   const app = await startApp({ UPSTREAM_URL: upstream.url })
 
-  const [result] = await app.subscribe(WATCH, { ids: ['Asset-9', 'Asset-1'] }).rest()
+  const [result] = await app.subscribe(SUBSCRIBE, { ids: ['Asset-9', 'Asset-1'] }).rest()
 
   expect(result?.errors?.[0]?.extensions?.code).not.toBe('NOT_FOUND')
 })
@@ -104,12 +104,12 @@ test.for([
   ['assets', ['VideoTask:cgt-1'], /^ids\.0: Not an id of type Asset\./],
   ['video tasks', ['cgt-1', 'Asset:JIMENG:Asset-1'], /^ids\.1: Not an id of type VideoTask\./],
 ] as const)(
-  'a subscription to %s with the ids %j is refused, and 0-0 is asked nothing',
+  'a subscription to %s with the ids %j is refused and sends nothing to 0-0',
   async ([what, ids, message]) => {
     const upstream = await scriptUpstream()
     const app = await startApp({ UPSTREAM_URL: upstream.url, MAX_SUBSCRIPTION_IDS: '2' })
 
-    const query = what === 'assets' ? WATCH : WATCH_TASKS
+    const query = what === 'assets' ? SUBSCRIBE : SUBSCRIBE_TASKS
     const [result] = await app.subscribe(query, { ids }).rest()
 
     expect(result?.errors?.[0]).toMatchObject({
@@ -120,19 +120,19 @@ test.for([
   },
 )
 
-test('as many ids as are allowed are streamed, each thing once however often it is named', async () => {
+test('a subscription at the id limit streams an entity once when two ids name it', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
   const app = await startApp({ UPSTREAM_URL: upstream.url, MAX_SUBSCRIPTION_IDS: '2' })
 
   const ids = ['Asset-1', 'Asset:JIMENG:Asset-1']
-  const events = await app.subscribe(WATCH.replace('group { name }', ''), { ids }).rest()
+  const events = await app.subscribe(SUBSCRIBE.replace('group { name }', ''), { ids }).rest()
 
   expect(events).toHaveLength(1)
   expect(upstream.calls).toHaveLength(1)
 })
 
-test('a change says when it was observed, and a group that 0-0 does not know cannot be followed', async () => {
+test('a change has its observation time, and a subscription to an unknown group is NOT_FOUND', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
   upstream.groups.clear()
@@ -141,7 +141,7 @@ test('a change says when it was observed, and a group that 0-0 does not know can
 
   const before = Date.now()
   const [event] = await app.subscribe(query).rest()
-  const [refused] = await app.subscribe(WATCH_GROUP).rest()
+  const [refused] = await app.subscribe(SUBSCRIBE_GROUP).rest()
   const observedAt = Date.parse(event?.data?.assetStatusChanged.observedAt)
 
   expect(observedAt).toBeGreaterThanOrEqual(before - 1)
@@ -150,7 +150,7 @@ test('a change says when it was observed, and a group that 0-0 does not know can
   expect(app.listeners()).toBe(0)
 })
 
-test('a task is read with the model of its create, else with the one given', async () => {
+test('a task is read with the model of its create, otherwise with the given model', async () => {
   const upstream = await scriptUpstream()
   for (const id of ['cgt-a', 'cgt-b']) upstream.tasks.set(id, { status: 'succeeded' })
   const app = await startApp({ UPSTREAM_URL: upstream.url, WATCH_DEADLINE_MINUTES: '0.005' })
@@ -169,13 +169,13 @@ test('a task is read with the model of its create, else with the one given', asy
 
   expect(await modelsOf('cgt-a', 'other-model')).toEqual(['other-model'])
   expect(await modelsOf('cgt-b', null)).toEqual([undefined])
-  const untilGivenUp = await modelsOf(created, null)
-  const takenUpAgain = await modelsOf(created, 'other-model')
-  expect(takenUpAgain.length).toBeGreaterThan(untilGivenUp.length)
-  expect(new Set(takenUpAgain)).toEqual(new Set(['seedance-2-0']))
+  const untilDeadline = await modelsOf(created, null)
+  const afterResume = await modelsOf(created, 'other-model')
+  expect(afterResume.length).toBeGreaterThan(untilDeadline.length)
+  expect(new Set(afterResume)).toEqual(new Set(['seedance-2-0']))
 })
 
-test('a thousand subscribers of one asset cause the polls of one, and each sees every change once', async () => {
+test('1000 subscribers of one asset cause the polls of one subscriber, and each sees every change once', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })
   const app = await startApp({
@@ -184,8 +184,8 @@ test('a thousand subscribers of one asset cause the polls of one, and each sees 
     ASSET_POLL_MAX_MS: '200',
     MAX_SOCKET_OPERATIONS: '1001',
   })
-  const { client } = app.subscribe(WATCH, { ids: ['Asset-1'] })
-  const query = WATCH.replace('group { name }', '')
+  const { client } = app.subscribe(SUBSCRIBE, { ids: ['Asset-1'] })
+  const query = SUBSCRIBE.replace('group { name }', '')
   const streams = Array.from({ length: 1_000 }, () =>
     client.iterate({ query, variables: { ids: ['Asset-1'] } }),
   )
@@ -207,30 +207,30 @@ test('a thousand subscribers of one asset cause the polls of one, and each sees 
   }
 })
 
-test('a late answer of an earlier state is not a change', async () => {
+test('a late response with an earlier status is not a change', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })
   const app = await startApp({ UPSTREAM_URL: upstream.url, TERMINAL_TTL_SECONDS: '0.001' })
-  const subscriber = app.subscribe(WATCH, { ids: ['Asset-1'] })
+  const subscriber = app.subscribe(SUBSCRIBE, { ids: ['Asset-1'] })
   await subscriber.next()
   upstream.assets.set('Asset-1', { status: 'Active' })
   await subscriber.rest()
 
   upstream.assets.set('Asset-1', { status: 'Processing' })
   const { data } = await app.query('{ asset(id: "Asset-1") { status } }')
-  const events = await app.subscribe(WATCH, { ids: ['Asset-1'] }).rest()
+  const events = await app.subscribe(SUBSCRIBE, { ids: ['Asset-1'] }).rest()
 
   expect(data?.asset.status).toBe('ACTIVE')
   expect(events.map(({ data }) => data?.assetStatusChanged.current)).toEqual(['ACTIVE'])
 })
 
-test('a group streams the assets it has and those that are added, without end', async () => {
+test('a group subscription streams existing and added assets and does not complete', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   const { data } = await app.query(REGISTER)
   const present = data?.createAsset.assetId
 
-  const subscriber = app.subscribe(WATCH_GROUP)
+  const subscriber = app.subscribe(SUBSCRIBE_GROUP)
   const first = await subscriber.next()
   const added = (await app.query(REGISTER)).data?.createAsset.assetId
   const second = await subscriber.next()
@@ -248,7 +248,7 @@ test('a group streams the assets it has and those that are added, without end', 
   ])
 })
 
-test('a group is followed also where 0-0 leaves out which group an asset is in', async () => {
+test('a group subscription works when 0-0 omits the group of an asset', async () => {
   const upstream = await scriptUpstream()
   upstream.intercept = ({ method, path }) => {
     if (method === 'POST') {
@@ -261,7 +261,7 @@ test('a group is followed also where 0-0 leaves out which group an asset is in',
       : undefined
   }
   const app = await startApp({ UPSTREAM_URL: upstream.url })
-  const subscriber = app.subscribe(WATCH_GROUP)
+  const subscriber = app.subscribe(SUBSCRIBE_GROUP)
   await until(() => app.listeners() === 1)
 
   const created = await app.query(REGISTER)
@@ -274,11 +274,11 @@ test('a group is followed also where 0-0 leaves out which group an asset is in',
   expect(changes).toEqual(['UNKNOWN', 'PROCESSING', 'ACTIVE'])
 })
 
-test('each event is resolved anew: a link that changed upstream is seen changed', async () => {
+test('each event reads its links from 0-0 again', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })
   const app = await startApp({ UPSTREAM_URL: upstream.url })
-  const subscriber = app.subscribe(WATCH, { ids: ['Asset-1'] })
+  const subscriber = app.subscribe(SUBSCRIBE, { ids: ['Asset-1'] })
   await subscriber.next()
 
   upstream.intercept = ({ path }) =>
@@ -294,14 +294,14 @@ test('each event is resolved anew: a link that changed upstream is seen changed'
 test.for([
   ['completes the operation', (subscriber: { leave(): void }) => subscriber.leave()],
   [
-    'closes the socket without a word',
+    'closes the socket without a close frame',
     (subscriber: { client: { terminate(): void } }) => subscriber.client.terminate(),
   ],
-] as const)('a subscriber that %s leaves nothing behind', async ([, leave]) => {
+] as const)('the listener is removed when a subscriber %s', async ([, leave]) => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })
   const app = await startApp({ UPSTREAM_URL: upstream.url })
-  const subscriber = app.subscribe(WATCH, { ids: ['Asset-1'] })
+  const subscriber = app.subscribe(SUBSCRIBE, { ids: ['Asset-1'] })
   await subscriber.next()
   expect(app.listeners()).toBe(1)
 
@@ -315,7 +315,7 @@ test.for([
   })
 })
 
-test('a subscriber that pauses is given every change it missed, in order', async () => {
+test('a subscriber that pauses receives every missed change in order', async () => {
   const upstream = await scriptUpstream()
   upstream.tasks.set('cgt-1', { status: 'queued' })
   const app = await startApp({ UPSTREAM_URL: upstream.url })

@@ -24,7 +24,7 @@ function sharedLocks() {
   return { locks, holders, calls }
 }
 
-/** Work that says when it began and ends when the test says so. */
+/** Work that reports its start and that the test ends by hand. */
 function held(name: string, log: string[]) {
   const gate = Promise.withResolvers<string>()
   const begun = Promise.withResolvers<void>()
@@ -36,7 +36,7 @@ function held(name: string, log: string[]) {
   return { work, begun: begun.promise, end: () => gate.resolve(name), fail: gate.reject }
 }
 
-test('the work of one tenant runs in order, that of another tenant at the same time', async () => {
+test('work of one tenant runs in order, and work of another tenant runs at the same time', async () => {
   const withTenantLock = createTenantLock(sharedLocks().locks)
   const log: string[] = []
   const [a, b, c, other] = ['a', 'b', 'c', 'other'].map((name) => held(name, log))
@@ -94,7 +94,7 @@ test('two processes run the work of one tenant one at a time', async () => {
   expect(await Promise.all([one, two])).toEqual(['first', 'second'])
 })
 
-test('a lock is renewed while its work runs, and not longer', async () => {
+test('a lock is renewed only while its work runs', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
   onTestFinished(() => void vi.useRealTimers())
   const { locks, calls } = sharedLocks()
@@ -103,7 +103,7 @@ test('a lock is renewed while its work runs, and not longer', async () => {
   const done = withTenantLock('t', slow.work)
   await slow.begun
 
-  // A lock outlives its holder by 5 seconds.
+  // A lock expires 5 seconds after its last renewal.
   vi.advanceTimersByTime(4_900)
   expect(calls.extend.length).toBeGreaterThanOrEqual(4)
   slow.end()

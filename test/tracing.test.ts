@@ -7,7 +7,7 @@ import { scriptUpstream } from './support/upstream.ts'
 const TRACE_ID = '0af7651916cd43dd8448eb211c80319c'
 const SPAN_ID = 'b7ad6b7169203331'
 
-test('an operation and its upstream calls are one trace', async () => {
+test('an operation and its upstream calls form one trace', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
   upstream.intercept = ({ path }) =>
@@ -72,7 +72,7 @@ test('an operation and its upstream calls are one trace', async () => {
   expect(collector.resource()).toMatchObject({ 'service.name': 'zerograph' })
 })
 
-test('each attempt is a span', async () => {
+test('each attempt has its own span', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
   let refusals = 1
@@ -102,7 +102,7 @@ test('each attempt is a span', async () => {
   ])
 })
 
-test('a shared read is a span of the operation that began it', async () => {
+test('the span of a shared read belongs to the operation that started it', async () => {
   const upstream = await scriptUpstream()
   const gate = Promise.withResolvers<undefined>()
   upstream.intercept = () => gate.promise
@@ -129,7 +129,7 @@ test('a shared read is a span of the operation that began it', async () => {
   expect(parents.sort()).toEqual([spanOf('query First'), spanOf('query Second')].sort())
 })
 
-test('a subscription is a span from its beginning to its end, also over what polling tells it', async () => {
+test('a subscription has one span until it ends, and polls are not part of it', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })
   const collector = await startCollector()
@@ -168,7 +168,7 @@ test.for([
   [`00-${TRACE_ID}-${'0'.repeat(16)}-01`, false],
   [`00-${TRACE_ID.toUpperCase()}-${SPAN_ID}-01`, false],
   ['nonsense', false],
-] as const)('traceparent %s is taken over: %s', async ([traceparent, taken]) => {
+] as const)('traceparent %s is accepted: %s', async ([traceparent, taken]) => {
   const collector = await startCollector()
   const app = await startApp({
     UPSTREAM_URL: 'http://127.0.0.1:1',
@@ -186,7 +186,7 @@ test.for([
   ])
 })
 
-test('a caller that does not record its trace has nothing recorded', async () => {
+test('an operation of an unsampled trace is not recorded', async () => {
   const collector = await startCollector()
   const app = await startApp({
     UPSTREAM_URL: 'http://127.0.0.1:1',
@@ -202,7 +202,7 @@ test('a caller that does not record its trace has nothing recorded', async () =>
   expect(collector.operations().map(({ name }) => name)).toEqual(['query Seen'])
 })
 
-test('no key, document, variable or URL is in what is sent', async () => {
+test('exported traces contain no key, document, variable or URL', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-marked', { status: 'Active' })
   upstream.intercept = ({ path }) => (path.endsWith('-2') ? 'reset' : undefined)
@@ -226,7 +226,7 @@ test.for<[string, () => Promise<string>]>([
   ['refuses connections', async () => 'http://127.0.0.1:1'],
   ['never answers', () => serve(() => {})],
 ])(
-  'a collector that %s changes no answer, and the process ends all the same',
+  'a collector that %s does not change the response and does not block the shutdown',
   async ([, start]) => {
     const service = await startProcess({
       UPSTREAM_URL: 'http://127.0.0.1:1',
@@ -246,7 +246,7 @@ test.for<[string, () => Promise<string>]>([
   },
 )
 
-test('nothing of OpenTelemetry that records or sends is loaded without an endpoint', async () => {
+test('the OpenTelemetry SDK and exporters are not loaded without an endpoint', async () => {
   const service = await startProcess({
     UPSTREAM_URL: 'http://127.0.0.1:1',
     DATA_DIR: temporaryFolder(),
@@ -261,7 +261,7 @@ test('nothing of OpenTelemetry that records or sends is loaded without an endpoi
   )
 })
 
-/** Has a process log every module it loads. */
+/** A module that makes a process log every module it loads. */
 const LOG_LOADED = `data:text/javascript,${encodeURIComponent(`
   import { writeSync } from 'node:fs'
   import { registerHooks } from 'node:module'
@@ -274,7 +274,7 @@ const LOG_LOADED = `data:text/javascript,${encodeURIComponent(`
 `)}`
 
 const [UNSET, ERROR] = [0, 2]
-/** OTLP counts kinds from 1. */
+/** OTLP numbers span kinds from 1. */
 const [SERVER, CLIENT] = [2, 3]
 
 interface Span {
@@ -289,7 +289,7 @@ interface Span {
   attributes: Data
 }
 
-/** Takes OTLP over HTTP in JSON, in place of a collector. */
+/** A collector that receives OTLP over HTTP as JSON. */
 async function startCollector() {
   const received: string[] = []
   const url = await serve(async (request, response) => {
@@ -306,7 +306,7 @@ async function startCollector() {
       .map((span) => ({ ...span, attributes: plain(span.attributes) }))
   return {
     url,
-    /** The bodies as they came. */
+    /** The raw request bodies. */
     received,
     resource: () => plain(resourceSpans()[0]?.entity.attributes),
     operations: () => spans().filter(({ kind }) => kind === SERVER),

@@ -8,7 +8,7 @@ import { type Answer, scriptUpstream } from './support/upstream.ts'
 const GET = 'GET /v1/assets/Asset-1'
 const TOO_MANY: Answer = { status: 429, body: { error: 'Too many requests' } }
 
-/** An upstream whose every read hangs until `release` is called. */
+/** An upstream whose reads all hang until `release` is called. */
 async function slowUpstream() {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
@@ -17,12 +17,12 @@ async function slowUpstream() {
   return { upstream, release: () => held.resolve(undefined) }
 }
 
-test('an entity whose poll is slow is not polled by a second tracker', async () => {
+test('a second tracker does not poll an entity whose poll is still running', async () => {
   const { upstream, release } = await slowUpstream()
   const ledger = await openTestLedger()
   const address = await registerAsset(ledger)
   const leaseMs = 150
-  // It claims nothing more while its one poll is under way, so only the timer extends the lease.
+  // It claims nothing while its one poll runs, so only the timer extends the lease.
   startTestTracker(ledger, upstream, { leaseMs, maxInFlight: 1 })
   await upstream.nextCall(GET)
   startTestTracker(ledger, upstream, { leaseMs })
@@ -35,7 +35,7 @@ test('an entity whose poll is slow is not polled by a second tracker', async () 
   expect(calls).toBe(1)
 })
 
-test('what a tracker that has died was polling is taken over when the lease ends', async () => {
+test('a poll job of a dead tracker is taken over when its lease ends', async () => {
   const { upstream, release } = await slowUpstream()
   release()
   const ledger = await openTestLedger()
@@ -49,7 +49,7 @@ test('what a tracker that has died was polling is taken over when the lease ends
   expect(upstream.callsTo(GET)[0]?.at).toBeGreaterThanOrEqual(claimedAt + 190)
 })
 
-test('a stopped tracker gives back what it was polling, due at once', async () => {
+test('a stopped tracker releases its poll jobs, due at once', async () => {
   const { upstream } = await slowUpstream()
   const ledger = await openTestLedger()
   await registerAsset(ledger)
@@ -62,7 +62,7 @@ test('a stopped tracker gives back what it was polling, due at once', async () =
   expect(tracker.errors).toEqual([])
 })
 
-test('a stopped tracker claims nothing more', async () => {
+test('a stopped tracker claims no more poll jobs', async () => {
   const upstream = await scriptUpstream()
   const ledger = await openTestLedger()
   const tracker = startTestTracker(ledger, upstream)
@@ -74,7 +74,7 @@ test('a stopped tracker claims nothing more', async () => {
   expect(upstream.calls).toEqual([])
 })
 
-test('a tracker that lost its lease says so and records nothing', async () => {
+test('a tracker that lost its lease reports it and records nothing', async () => {
   const { upstream, release } = await slowUpstream()
   const ledger = await openTestLedger()
   const address = await registerAsset(ledger)
@@ -91,7 +91,7 @@ test('a tracker that lost its lease says so and records nothing', async () => {
   expect((await ledger.find(address))?.snapshot.status).toBe('PROCESSING')
 })
 
-test('a poll that is added is begun at once, whatever the pace', async () => {
+test('a new poll job is polled at once, independent of the pace', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
   const ledger = await openTestLedger()
@@ -104,7 +104,7 @@ test('a poll that is added is begun at once, whatever the pace', async () => {
   await called
 })
 
-test('no more polls are in flight than maxInFlight, and the next follows at once', async () => {
+test('at most maxInFlight polls run, and the next starts when one ends', async () => {
   const { upstream, release } = await slowUpstream()
   const ledger = await openTestLedger()
   for (const id of ['Asset-1', 'Asset-2', 'Asset-3']) await registerAsset(ledger, id)
@@ -119,7 +119,7 @@ test('no more polls are in flight than maxInFlight, and the next follows at once
   expect(inFlight).toBe(2)
 })
 
-test('the gap between polls is shortened by up to a fifth at random', async () => {
+test('the interval between polls is shortened at random by up to a fifth', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })
   const polling = { firstPollMs: { asset: 20_000, videoTask: 0 }, deadlineMs: 3_600_000 }
@@ -139,7 +139,7 @@ test('the gap between polls is shortened by up to a fifth at random', async () =
   expect(next_poll_at - before).toBeLessThan(29_900)
 })
 
-test('a 429 halves the rate of polls, and answers raise it again', async () => {
+test('a 429 halves the poll rate, and successful polls raise it again', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })
   const { ledger, database } = await openTestLedgerWithDatabase()
@@ -152,13 +152,13 @@ test('a 429 halves the rate of polls, and answers raise it again', async () => {
   }
   startTestTracker(ledger, upstream, { maxRps: 20 })
 
-  // Half of 20, and the first step up from there.
+  // Half of 20, plus the first increase.
   await until(() => rates.some((rate) => rate !== null && rate > 10 && rate < 11))
 
   expect(rates[0]).toBeNull()
 })
 
-test('another failure leaves the rate as it is', async () => {
+test('a failure other than 429 does not change the poll rate', async () => {
   const upstream = await scriptUpstream()
   upstream.intercept = () => ({ status: 500, body: { error: 'x' } })
   const { ledger, database } = await openTestLedgerWithDatabase()
@@ -171,7 +171,7 @@ test('another failure leaves the rate as it is', async () => {
   expect(budget?.rate).toBeNull()
 })
 
-/** A ledger with one transition, which `age` makes as old as can be. */
+/** A ledger with one transition. `age` sets its time to 1970. */
 async function ledgerWithTransition() {
   const { ledger, database } = await openTestLedgerWithDatabase()
   const address = taskAddress(ledger)
@@ -181,7 +181,7 @@ async function ledgerWithTransition() {
   return { ledger, count, age }
 }
 
-test('what is older than the retention time is deleted when a tracker starts', async () => {
+test('transitions older than the retention time are deleted when a tracker starts', async () => {
   const { ledger, count, age } = await ledgerWithTransition()
   await age()
 
@@ -190,7 +190,7 @@ test('what is older than the retention time is deleted when a tracker starts', a
   await until(async () => (await count()) === 0)
 })
 
-test('what becomes older than the retention time is deleted while a tracker runs', async () => {
+test('transitions that pass the retention time are deleted while a tracker runs', async () => {
   const { ledger, count, age } = await ledgerWithTransition()
   startTestTracker(ledger, await scriptUpstream(), { pruneEveryMs: 30 })
   await pause(100)
@@ -202,7 +202,7 @@ test('what becomes older than the retention time is deleted while a tracker runs
   expect(young).toBe(1)
 })
 
-test('a failure of the database is reported, and polling goes on after it', async () => {
+test('a database failure is reported, and polling continues after it', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
   const { ledger, database } = await openTestLedgerWithDatabase()
@@ -215,11 +215,11 @@ test('a failure of the database is reported, and polling goes on after it', asyn
   await database.schema.alterTable('moved').renameTo('poll_job').execute()
   await until(async () => (await ledger.find(address))?.snapshot.status === 'ACTIVE')
 
-  // The pause after an error is a second: it is not tried again and again.
+  // The pause after an error is one second, so few errors are reported.
   expect(reported).toBeLessThan(3)
 })
 
-test('a poll is reported when it begins, with its delay', async () => {
+test('the start of a poll is reported with its delay', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
   const ledger = await openTestLedger()
@@ -235,7 +235,7 @@ test('a poll is reported when it begins, with its delay', async () => {
   expect(polls[0]?.lagMs).toBeLessThan(LONG_MS)
 })
 
-test('a task is polled by its own model, and by its key while 0-0 has given no id', async () => {
+test('a task is polled with its own model, and by its key while it has no task id', async () => {
   const upstream = await scriptUpstream()
   const ledger = await openTestLedger()
   const register = (id: string, taskId: string | null, model: string | null) =>

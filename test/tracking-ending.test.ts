@@ -12,10 +12,10 @@ import {
 } from './support/upstream.ts'
 
 const GET = 'GET /v1/assets/Asset-1'
-const QUICK_REFUSALS = { pauseMs: 60, maxPolls: 3 }
+const SHORT_REFUSED_POLLS = { pauseMs: 60, maxPolls: 3 }
 
-/** Why polling the asset ended, once it has. */
-async function endOf(ledger: Ledger, address: EntityRef<'asset'>): Promise<string> {
+/** Waits until polling the asset ends. Returns the reason. */
+async function pollingEndedReasonOf(ledger: Ledger, address: EntityRef<'asset'>): Promise<string> {
   let note: string | null = null
   await until(async () => {
     note = (await ledger.find(address))?.pollingEndedReason ?? null
@@ -28,22 +28,22 @@ function gapsBetween(calls: Call[]): number[] {
   return calls.slice(1).map(({ at }, index) => at - (calls[index]?.at ?? at))
 }
 
-/** Answers every read in this way. */
+/** Answers every read with `answer`. */
 function answerReads(upstream: ScriptedUpstream, answer: Answer) {
   upstream.intercept = ({ method }) => (method === 'GET' ? answer : undefined)
 }
 
 test.for([
   ['an unknown asset', { body: { code: 400, msg: 'NotFound.asset_id', data: null } }, /not know/],
-  ['a read that is forbidden', { status: 403, body: { detail: 'banned' } }, /not allow/],
-] as const)('%s is polled three times, with pauses, and then no more', async ([, answer, why]) => {
+  ['a forbidden asset', { status: 403, body: { detail: 'banned' } }, /not allow/],
+] as const)('polling of %s ends after three polls with pauses', async ([, answer, why]) => {
   const upstream = await scriptUpstream()
   answerReads(upstream, answer)
   const ledger = await openTestLedger()
   const address = await registerAsset(ledger)
-  startTestTracker(ledger, upstream, { refusedPolls: QUICK_REFUSALS })
+  startTestTracker(ledger, upstream, { refusedPolls: SHORT_REFUSED_POLLS })
 
-  const note = await endOf(ledger, address)
+  const note = await pollingEndedReasonOf(ledger, address)
 
   expect(note).toMatch(/^3 polls in a row failed: /)
   expect(note).toMatch(why)
@@ -55,11 +55,11 @@ test.for([
   expect(await ledger.countPollJobs()).toBe(0)
 })
 
-test('an asset that is unknown for a moment after it was created is polled to its end', async () => {
+test('an asset that is unknown for a moment after its create is polled until it is terminal', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })
   const unknown = { body: { code: 400, msg: 'NotFound.asset_id', data: null } }
-  // Every second answer: two in a row never come.
+  // Every second response, so that there are never two in a row.
   upstream.intercept = () => (upstream.callsTo(GET).length % 2 === 1 ? unknown : undefined)
   const ledger = await openTestLedger()
   const address = await registerAsset(ledger)
@@ -71,21 +71,21 @@ test('an asset that is unknown for a moment after it was created is polled to it
   await until(async () => (await ledger.find(address))?.snapshot.status === 'ACTIVE')
 })
 
-test('refused polls are counted over a restart', async () => {
+test('the count of refused polls survives a restart', async () => {
   const upstream = await scriptUpstream()
   const { ledger, database } = await openTestLedgerWithDatabase()
   const address = await registerAsset(ledger)
-  const refusedPolls = { ...QUICK_REFUSALS, pauseMs: 500 }
+  const refusedPolls = { ...SHORT_REFUSED_POLLS, pauseMs: 500 }
   const first = startTestTracker(ledger, upstream, { refusedPolls })
-  // Recorded, not only answered: a poll that is cut by the stop is made again.
+  // Wait for the record, not only for the response: stopping a poll repeats it later.
   await until(async () => {
     const row = await database.selectFrom('poll_job').select('refused_polls').executeTakeFirst()
     return row?.refused_polls === 2
   })
   await first.stop()
 
-  startTestTracker(ledger, upstream, { refusedPolls: QUICK_REFUSALS })
-  await endOf(ledger, address)
+  startTestTracker(ledger, upstream, { refusedPolls: SHORT_REFUSED_POLLS })
+  await pollingEndedReasonOf(ledger, address)
 
   expect(upstream.callsTo(GET)).toHaveLength(3)
 })
@@ -93,7 +93,7 @@ test('refused polls are counted over a restart', async () => {
 test.for([
   ['minutes', '300'],
   ['14 digits', '99999999999999'],
-])('a poll job ends by its deadline though 0-0 asks for a pause of %s', async ([, retryAfter]) => {
+])('a poll job ends by its deadline when Retry-After is %s', async ([, retryAfter]) => {
   const upstream = await scriptUpstream()
   const headers = { 'retry-after': retryAfter ?? '' }
   answerReads(upstream, { status: 429, headers, body: { error: 'Too many requests' } })
@@ -103,7 +103,7 @@ test.for([
   const registeredAt = Date.now()
   const tracker = startTestTracker(ledger, upstream)
 
-  const note = await endOf(ledger, address)
+  const note = await pollingEndedReasonOf(ledger, address)
 
   const { observedAt } = (await ledger.find(address)) ?? {}
   expect(note).toMatch(/^Not settled by .*; 0-0 is not asked again before /)
@@ -113,7 +113,7 @@ test.for([
   expect(tracker.errors).toEqual([])
 })
 
-test('a provider that cools down is not asked for five minutes', async () => {
+test('an entity is not polled before Retry-After passes', async () => {
   const upstream = await scriptUpstream()
   const headers = { 'retry-after': '300' }
   answerReads(upstream, { status: 503, headers, body: { detail: 'upstream unavailable' } })
@@ -135,8 +135,8 @@ test('a provider that cools down is not asked for five minutes', async () => {
 test.for<[string, Answer]>([
   ['429', { status: 429, body: { error: 'Too many requests' } }],
   ['500', { status: 500, body: { error: 'Internal server error: x' } }],
-  ['a key that is refused', { status: 401, body: { detail: 'invalid api key' } }],
-])('%s lengthens the gap and does not end the poll job', async ([, answer]) => {
+  ['a rejected key', { status: 401, body: { detail: 'invalid api key' } }],
+])('%s lengthens the poll interval and does not end the poll job', async ([, answer]) => {
   const upstream = await scriptUpstream()
   answerReads(upstream, answer)
   const ledger = await openTestLedger()
@@ -149,12 +149,12 @@ test.for<[string, Answer]>([
   upstream.intercept = () => undefined
   upstream.assets.set('Asset-1', { status: 'Active' })
 
-  // Beyond the longest usual gap, up to four times as long.
+  // Failures may stretch the interval to four times the longest usual interval.
   expect(Math.max(...gaps)).toBeGreaterThan(60)
   await until(async () => (await ledger.find(address))?.snapshot.status === 'ACTIVE')
 })
 
-test('a poll job whose every poll fails ends at its deadline', async () => {
+test('a poll job whose polls all fail ends at its deadline', async () => {
   const upstream = await scriptUpstream()
   answerReads(upstream, { status: 500, body: { error: 'Internal server error: x' } })
   const polling = { firstPollMs: { asset: 0, videoTask: 0 }, deadlineMs: 200 }
@@ -162,13 +162,13 @@ test('a poll job whose every poll fails ends at its deadline', async () => {
   const address = await registerAsset(ledger)
   startTestTracker(ledger, upstream)
 
-  const note = await endOf(ledger, address)
+  const note = await pollingEndedReasonOf(ledger, address)
 
   expect(note).toMatch(/^Not settled by .*; the last poll failed: 0-0 cannot be reached/)
   expect((await ledger.find(address))?.snapshot.status).toBe('PROCESSING')
 })
 
-test('a poll job whose stored key cannot be read ends without a poll', async () => {
+test('a poll job whose stored key cannot be decrypted ends without a poll', async () => {
   const upstream = await scriptUpstream()
   const dataDir = temporaryFolder()
   const first = await openTestLedger(dataDir, { secret: Buffer.alloc(32, 1) })
@@ -176,11 +176,11 @@ test('a poll job whose stored key cannot be read ends without a poll', async () 
   const second = await openTestLedger(dataDir, { secret: Buffer.alloc(32, 2) })
   startTestTracker(second, upstream)
 
-  expect(await endOf(second, address)).toMatch(/key .* can no longer be read/)
+  expect(await pollingEndedReasonOf(second, address)).toMatch(/key .* can no longer be read/)
   expect(upstream.calls).toEqual([])
 })
 
-test('with a key that the service holds, a stored one is not needed', async () => {
+test('a service with its own key polls without the stored key', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
   const dataDir = temporaryFolder()
@@ -194,7 +194,7 @@ test('with a key that the service holds, a stored one is not needed', async () =
   expect(upstream.callsTo(GET)[0]?.headers.authorization).toBe('Bearer sk-held')
 })
 
-test('the first poll is no later than the deadline', async () => {
+test('the first poll is not later than the deadline', async () => {
   const polling = { firstPollMs: { asset: LONG_MS, videoTask: LONG_MS }, deadlineMs: 50 }
   const { ledger, database } = await openTestLedgerWithDatabase({ polling })
   const address = await registerAsset(ledger)

@@ -16,7 +16,7 @@ const REFUSED = new UpstreamError('NOT_FOUND')
 
 type More = Partial<Omit<ClaimedJob<'asset'>, 'kind'>> & { kind?: PolledKind }
 
-function watch(more: More = {}): ClaimedPollJob {
+function pollJob(more: More = {}): ClaimedPollJob {
   return {
     tenant: 'tenant',
     kind: 'asset',
@@ -37,17 +37,17 @@ function watch(more: More = {}): ClaimedPollJob {
 
 const overdue = { deadlineAt: new Date('2026-01-01T00:00:00Z') }
 
-/** How far ahead of now a time is, to the nearest tenth of a second. */
+/** Milliseconds from now until `time`, rounded to 100 ms. */
 function inMs(time: Date | undefined): number | undefined {
   return time && Math.round((time.getTime() - Date.now()) / 100) * 100
 }
 
-describe('after an answer', () => {
+describe('after a successful poll', () => {
   test.for([
     ['asset', 6_000],
     ['videoTask', 6_000],
-  ] as const)('the next poll of an %s follows in %i ms', ([kind, gapMs]) => {
-    const next = createNextPoll(options).afterAnswer(watch({ kind, gapMs: 4_000 }))
+  ] as const)('the next poll of an entity of kind %s is in %i ms', ([kind, gapMs]) => {
+    const next = createNextPoll(options).afterAnswer(pollJob({ kind, gapMs: 4_000 }))
 
     expect(next).toMatchObject({ gapMs, refusedPolls: 0 })
     expect('nextPollAt' in next && inMs(next.nextPollAt)).toBe(gapMs)
@@ -56,71 +56,71 @@ describe('after an answer', () => {
   test.for([
     ['asset', 15_000],
     ['videoTask', 20_000],
-  ] as const)('the longest gap of an %s is %i ms', ([kind, gapMs]) => {
-    expect(createNextPoll(options).afterAnswer(watch({ kind, gapMs: 100_000 }))).toMatchObject({
+  ] as const)('the longest interval of kind %s is %i ms', ([kind, gapMs]) => {
+    expect(createNextPoll(options).afterAnswer(pollJob({ kind, gapMs: 100_000 }))).toMatchObject({
       gapMs,
     })
   })
 
-  test('the gap is shortened by up to a fifth', () => {
+  test('the interval is shortened by up to a fifth', () => {
     const next = createNextPoll({ ...options, random: () => 0.5 }).afterAnswer(
-      watch({ gapMs: 10_000 }),
+      pollJob({ gapMs: 10_000 }),
     )
 
     expect(next).toMatchObject({ gapMs: 15_000 })
     expect('nextPollAt' in next && inMs(next.nextPollAt)).toBe(13_500)
   })
 
-  test('the poll job ends when its deadline has passed, with the last status', () => {
-    expect(createNextPoll(options).afterAnswer(watch(overdue))).toEqual({
+  test('the poll job ends after its deadline with the last status as the reason', () => {
+    expect(createNextPoll(options).afterAnswer(pollJob(overdue))).toEqual({
       pollingEndedReason:
         'Not settled by 2026-01-01T00:00:00.000Z, when watching it ended; 0-0 last said "Processing".',
     })
   })
 })
 
-describe('after a failure', () => {
+describe('after a failed poll', () => {
   const failed = (code: UpstreamError['code'], retryAfterMs: number | null = null) =>
     new UpstreamError(code, { retryAfterMs })
 
-  test('the gap is doubled, and nothing forbids an earlier call', () => {
-    const next = createNextPoll(options).afterFailure(watch(), failed('UPSTREAM_UNAVAILABLE'))
+  test('the interval is doubled, and an earlier call is allowed', () => {
+    const next = createNextPoll(options).afterFailure(pollJob(), failed('UPSTREAM_UNAVAILABLE'))
 
     expect(next).toEqual({ gapMs: 8_000, nextPollAt: expect.any(Date) })
     expect('nextPollAt' in next && inMs(next.nextPollAt)).toBe(8_000)
   })
 
-  test('the doubled gap is shortened by up to a fifth', () => {
+  test('the doubled interval is shortened by up to a fifth', () => {
     const { afterFailure } = createNextPoll({ ...options, random: () => 0.5 })
-    const next = afterFailure(watch(), failed('UPSTREAM_UNAVAILABLE'))
+    const next = afterFailure(pollJob(), failed('UPSTREAM_UNAVAILABLE'))
 
     expect('nextPollAt' in next && inMs(next.nextPollAt)).toBe(7_200)
   })
 
   test.for(['RATE_LIMITED', 'UPSTREAM_UNAVAILABLE'] as const)(
-    'the pause that 0-0 asks for with %s is kept, lengthened by up to a fifth',
+    'the Retry-After of %s is lengthened by up to a fifth',
     (code) => {
       const { afterFailure } = createNextPoll({ ...options, random: () => 0.5 })
-      const next = afterFailure(watch(), failed(code, 300_000))
+      const next = afterFailure(pollJob(), failed(code, 300_000))
 
-      if (!('nextPollAt' in next)) throw new Error('The watch ended.')
+      if (!('nextPollAt' in next)) throw new Error('The poll job ended.')
       expect(next.gapMs).toBe(8_000)
       expect(inMs(next.nextPollAt)).toBe(330_000)
       expect(inMs(next.notBefore)).toBe(330_000)
     },
   )
 
-  test('a pause shorter than the gap does not shorten the gap', () => {
-    const next = createNextPoll(options).afterFailure(watch(), failed('RATE_LIMITED', 1_000))
+  test('a Retry-After shorter than the interval does not shorten the interval', () => {
+    const next = createNextPoll(options).afterFailure(pollJob(), failed('RATE_LIMITED', 1_000))
 
-    if (!('nextPollAt' in next)) throw new Error('The watch ended.')
+    if (!('nextPollAt' in next)) throw new Error('The poll job ended.')
     expect(inMs(next.nextPollAt)).toBe(8_000)
     expect(inMs(next.notBefore)).toBe(1_000)
   })
 
-  test('a pause of 14 digits is still a time', () => {
+  test('a Retry-After of 14 digits gives the latest valid date', () => {
     const next = createNextPoll(options).afterFailure(
-      watch(),
+      pollJob(),
       failed('RATE_LIMITED', 99_999_999_999_999_000),
     )
 
@@ -128,10 +128,10 @@ describe('after a failure', () => {
     expect('nextPollAt' in next && next.nextPollAt.getTime()).toBe(8.64e15)
   })
 
-  test('the poll job ends when its deadline has passed, with the failure', () => {
+  test('the poll job ends after its deadline with the failure as the reason', () => {
     const { afterFailure } = createNextPoll(options)
 
-    expect(afterFailure(watch(overdue), failed('UPSTREAM_UNAVAILABLE', 1_000))).toEqual({
+    expect(afterFailure(pollJob(overdue), failed('UPSTREAM_UNAVAILABLE', 1_000))).toEqual({
       pollingEndedReason:
         'Not settled by 2026-01-01T00:00:00.000Z, when watching it ended; 0-0 last said "Processing"; ' +
         'the last poll failed: 0-0 cannot be reached or cannot answer now.',
@@ -140,55 +140,55 @@ describe('after a failure', () => {
 })
 
 describe('after NOT_FOUND or FORBIDDEN', () => {
-  test.for(['NOT_FOUND', 'FORBIDDEN'] as const)('%s stretches to minutes at once', (code) => {
-    const next = createNextPoll(options).afterFailure(watch(), new UpstreamError(code))
+  test.for(['NOT_FOUND', 'FORBIDDEN'] as const)('the first %s pauses for minutes', (code) => {
+    const next = createNextPoll(options).afterFailure(pollJob(), new UpstreamError(code))
 
     expect(next).toMatchObject({ gapMs: 4_000, refusedPolls: 1 })
     expect('nextPollAt' in next && inMs(next.nextPollAt)).toBe(2 * MINUTE_MS)
     expect('notBefore' in next && inMs(next.notBefore)).toBe(2 * MINUTE_MS)
   })
 
-  test('the second pause is longer', () => {
-    const next = createNextPoll(options).afterFailure(watch({ refusedPolls: 1 }), REFUSED)
+  test('the second pause is four minutes', () => {
+    const next = createNextPoll(options).afterFailure(pollJob({ refusedPolls: 1 }), REFUSED)
 
     expect(next).toMatchObject({ refusedPolls: 2 })
     expect('nextPollAt' in next && inMs(next.nextPollAt)).toBe(4 * MINUTE_MS)
   })
 
-  test('a longer pause that 0-0 asks for is kept', () => {
+  test('a longer Retry-After is obeyed', () => {
     const error = new UpstreamError('FORBIDDEN', { retryAfterMs: 10 * MINUTE_MS })
-    const next = createNextPoll(options).afterFailure(watch(), error)
+    const next = createNextPoll(options).afterFailure(pollJob(), error)
 
     expect('nextPollAt' in next && inMs(next.nextPollAt)).toBe(10 * MINUTE_MS)
   })
 
-  test('jitter lengthens the pause: three polls never fall within 120 s', () => {
+  test('jitter lengthens the pause, so that three polls never happen within 120 s', () => {
     const { afterFailure } = createNextPoll({ ...options, random: () => 0.999 })
-    const next = afterFailure(watch(), REFUSED)
+    const next = afterFailure(pollJob(), REFUSED)
 
     expect('nextPollAt' in next && inMs(next.nextPollAt)).toBeGreaterThan(2.39 * MINUTE_MS)
     expect(REFUSED_POLLS.pauseMs).toBeGreaterThanOrEqual(2 * MINUTE_MS)
   })
 
-  test('the third in a row ends the poll job, with the reason', () => {
-    const next = createNextPoll(options).afterFailure(watch({ refusedPolls: 2 }), REFUSED)
+  test('the third in a row ends the poll job with the reason', () => {
+    const next = createNextPoll(options).afterFailure(pollJob({ refusedPolls: 2 }), REFUSED)
 
     expect(next).toEqual({
       pollingEndedReason: '3 polls in a row failed: 0-0 does not know this resource.',
     })
   })
 
-  test('the deadline ends the poll job before that', () => {
-    const next = createNextPoll(options).afterFailure(watch(overdue), REFUSED)
+  test('the deadline ends the poll job before the third', () => {
+    const next = createNextPoll(options).afterFailure(pollJob(overdue), REFUSED)
 
     expect(next).toEqual({
       pollingEndedReason: expect.stringMatching(/^Not settled by .* not know/),
     })
   })
 
-  test('another failure in between does not count and does not start the count again', () => {
+  test('another failure neither increases nor resets the count', () => {
     const next = createNextPoll(options).afterFailure(
-      watch({ refusedPolls: 2 }),
+      pollJob({ refusedPolls: 2 }),
       new UpstreamError('RATE_LIMITED'),
     )
 
@@ -196,42 +196,42 @@ describe('after NOT_FOUND or FORBIDDEN', () => {
     expect(next).not.toHaveProperty('pollingEndedReason')
   })
 
-  test('pause and number can be chosen', () => {
+  test('the pause and the number of polls are options', () => {
     const refusedPolls = { pauseMs: 1_000, maxPolls: 2 }
     const { afterFailure } = createNextPoll({ ...options, refusedPolls })
-    const first = afterFailure(watch(), REFUSED)
+    const first = afterFailure(pollJob(), REFUSED)
 
     expect('nextPollAt' in first && inMs(first.nextPollAt)).toBe(1_000)
-    expect(afterFailure(watch({ refusedPolls: 1 }), REFUSED)).toHaveProperty('pollingEndedReason')
+    expect(afterFailure(pollJob({ refusedPolls: 1 }), REFUSED)).toHaveProperty('pollingEndedReason')
   })
 })
 
-describe('a watch claimed at its deadline', () => {
+describe('a poll job claimed after its deadline', () => {
   const { endWithoutPoll } = createNextPoll(options)
   const notBefore = new Date('2126-01-01T00:00:00Z')
 
-  test('is polled once more when no pause forbids it', () => {
-    expect(endWithoutPoll(watch(overdue))).toBeNull()
+  test('is polled once more when no pause applies', () => {
+    expect(endWithoutPoll(pollJob(overdue))).toBeNull()
   })
 
-  test('ends without a poll within a pause', () => {
-    expect(endWithoutPoll(watch({ ...overdue, notBefore }))).toMatch(
+  test('ends without a poll during a pause', () => {
+    expect(endWithoutPoll(pollJob({ ...overdue, notBefore }))).toMatch(
       /^Not settled by 2026-.* last said "Processing"; 0-0 is not asked again before 2126-01-01T00:00:00\.000Z\.$/,
     )
   })
 
-  test('is not ended before the deadline', () => {
-    expect(endWithoutPoll(watch({ notBefore }))).toBeNull()
+  test('does not end before the deadline', () => {
+    expect(endWithoutPoll(pollJob({ notBefore }))).toBeNull()
   })
 })
 
-test('a pause is lengthened by up to a fifth, never shortened', () => {
+test('lengthened adds up to a fifth to a pause', () => {
   expect(lengthened(1_000, 0)).toBe(1_000)
   expect(lengthened(1_000, 1)).toBe(1_200)
   expect(lengthened(1_000)).toBeGreaterThanOrEqual(1_000)
 })
 
-test('a reason is one sentence, and names whose key was refused', () => {
+test('a reason is one sentence and says whose key was rejected', () => {
   const refused = new UpstreamError('UNAUTHENTICATED')
 
   expect(reasonOf(refused, null)).toBe('0-0 does not accept this API key.')

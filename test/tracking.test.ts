@@ -11,7 +11,7 @@ test.for([
   [12_000, 15_000],
   [15_000, 15_000],
   [60_000, 15_000],
-])('after an answer a gap of %i ms grows to %i ms', ([gapMs, grown]) => {
+])('after a successful poll an interval of %i ms grows to %i ms', ([gapMs, grown]) => {
   expect(growGap(gapMs ?? 0, pace)).toBe(grown)
 })
 
@@ -20,17 +20,17 @@ test.for([
   [2_000, 4_000],
   [15_000, 30_000],
   [50_000, 60_000],
-])('after a failure a gap of %i ms stretches to %i ms', ([gapMs, stretched]) => {
+])('after a failed poll an interval of %i ms grows to %i ms', ([gapMs, stretched]) => {
   expect(stretchGap(gapMs ?? 0, pace)).toBe(stretched)
 })
 
-test('jitter takes off up to a fifth, and never goes below the first gap', () => {
+test('jitter shortens the interval by up to a fifth, but not below the minimum', () => {
   expect(jittered(10_000, pace, 0)).toBe(10_000)
   expect(jittered(10_000, pace, 1)).toBe(8_000)
   expect(jittered(2_000, pace, 1)).toBe(2_000)
 })
 
-test('a registered entity is polled until its status is terminal, also without subscribers', async () => {
+test('a registered entity is polled until it is terminal, even without subscribers', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   await register(app)
@@ -46,7 +46,7 @@ test('a registered entity is polled until its status is terminal, also without s
   expect(upstream.calls.slice(calls).some(({ path }) => path.endsWith('Asset-1'))).toBe(false)
 })
 
-test('polls carry the key, and the query that 0-0 needs to find the way', async () => {
+test('polls send the key and the query parameters that 0-0 needs for routing', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   await register(app)
@@ -63,7 +63,7 @@ test('polls carry the key, and the query that 0-0 needs to find the way', async 
   expect(taskPoll.headers['x-access-key']).toBeUndefined()
 })
 
-test('the gap between polls grows from the first to the longest', async () => {
+test('the interval between polls grows from the minimum to the maximum', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({
     UPSTREAM_URL: upstream.url,
@@ -78,11 +78,11 @@ test('the gap between polls grows from the first to the longest', async () => {
   const longest = gaps.at(-1) ?? 0
   expect(Math.min(...gaps)).toBeLessThan(longest / 2)
   expect(Math.min(...gaps)).toBeGreaterThanOrEqual(38)
-  // The longest gap less a fifth of jitter.
+  // 400 ms minus up to a fifth of jitter.
   expect(longest).toBeGreaterThanOrEqual(318)
 })
 
-test('a pause that 0-0 asks for is kept by the poll that was told', async () => {
+test('the next poll of an entity waits for Retry-After', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url, UPSTREAM_GET_TIMEOUT_MS: '200' })
   upstream.intercept = ({ method }) =>
@@ -97,11 +97,11 @@ test('a pause that 0-0 asks for is kept by the poll that was told', async () => 
   expect(gap).toBeGreaterThanOrEqual(990)
 })
 
-test('what never settles is given up at the deadline: it says so and keeps its status', async () => {
+test('polling of a non-terminal entity ends at the deadline with a reason and the last status', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url, WATCH_DEADLINE_MINUTES: '0.005' })
   await app.query('mutation { createVideoTask(input: { prompt: "A cat" }) { __typename } }')
-  // What a provider's error looks like when 0-0 hides it (upstream-api 3.5).
+  // 0-0 returns this status when it hides an error of the provider (upstream-api 3.5).
   upstream.tasks.set('cgt-1', { status: 'running' })
 
   const events = await app
@@ -122,7 +122,7 @@ test('what never settles is given up at the deadline: it says so and keeps its s
   expect(upstream.calls.length).toBe(calls)
 })
 
-test('subscribing to what was given up takes it up again', async () => {
+test('a subscription resumes polling of an entity whose polling ended', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url, WATCH_DEADLINE_MINUTES: '0.003' })
   await register(app)
@@ -142,7 +142,7 @@ test('subscribing to what was given up takes it up again', async () => {
   ])
 })
 
-test('a task that was given up is taken up again with its own model', async () => {
+test('polling of a task is resumed with the model of its create', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url, WATCH_DEADLINE_MINUTES: '0.003' })
   await app.query('mutation { createVideoTask(input: { prompt: "A cat" }) { __typename } }')
@@ -157,7 +157,7 @@ test('a task that was given up is taken up again with its own model', async () =
   expect(upstream.calls[before]?.query).toEqual({ model: 'seedance-2-0' })
 })
 
-test('a tenant is polled no more often than POLL_MAX_RPS, and delays no other', async () => {
+test("a busy tenant is polled at POLL_MAX_RPS and does not delay another tenant's polls", async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({
     UPSTREAM_URL: upstream.url,
@@ -176,13 +176,13 @@ test('a tenant is polled no more often than POLL_MAX_RPS, and delays no other', 
   await until(() => pollsWith('sk-test') > before + 30)
 
   const seconds = (Date.now() - busySince) / 1_000
-  // A full bucket to begin with, then ten a second.
+  // A full bucket at the start, then ten polls per second.
   expect(pollsWith('sk-test')).toBeLessThanOrEqual(10 + seconds * 10 + 10)
-  // Were it behind the forty, it would have had one poll in the time of thirty.
+  // Behind the queue of the busy tenant, it would have had one poll by now.
   expect(pollsWith('sk-other')).toBeGreaterThan(3)
 })
 
-test('429s slow the polls of the tenant they are for, and of no other', async () => {
+test('a 429 slows only the polls of its own tenant', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({
     UPSTREAM_URL: upstream.url,
@@ -206,7 +206,7 @@ test('429s slow the polls of the tenant they are for, and of no other', async ()
   expect(limited).toBeLessThan(upstream.callsTo('GET').filter(of('sk-test')).length / 2)
 })
 
-test('polls take at most half of the calls in flight, so that a read keeps its place', async () => {
+test('polls use at most half of the concurrent calls, so that a read is not blocked', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-read', { status: 'Active' })
   const app = await startApp({ UPSTREAM_URL: upstream.url, UPSTREAM_MAX_CONCURRENCY: '4' })
@@ -227,7 +227,7 @@ test('polls take at most half of the calls in flight, so that a read keeps its p
   held.resolve(undefined)
 })
 
-test('polling stops with the service, and nothing is asked after it has stopped', async () => {
+test('polling stops with the service and continues after a restart', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   await register(app)
@@ -254,7 +254,7 @@ async function register(app: TestApp, count = 1, key = 'sk-test'): Promise<void>
   )
 }
 
-/** The first asset as the ledger has it. */
+/** The stored status of the first asset. */
 async function stateOf(app: TestApp): Promise<{ status: string; failureReason: string | null }> {
   const { data } = await app.query('{ assets(last: 1) { nodes { status failureReason } } }')
   return data?.assets.nodes[0]

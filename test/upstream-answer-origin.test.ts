@@ -9,7 +9,7 @@ const TASKS = '/v1/video/tasks'
 const ASSETS = '/v1/assets'
 const GROUPS = '/v1/asset-groups'
 
-/** `All <model> error:` with a provider's body, as the Python gateway writes it after its repeats. */
+/** `All <model> error:` with a provider's body, as the Python gateway writes it after its retries. */
 const quote = (body: unknown) => ({
   error: `All seedance-2-0 error: ${typeof body === 'string' ? body : JSON.stringify(body)}`,
 })
@@ -17,7 +17,7 @@ const rust = (message: string) => ({ error: { message } })
 const COOLING = 'All matching provider routes are cooling down'
 const CHINESE = '上游已达到最大限制'
 
-/** What the edge and the gateway say themselves, with what a read and a create are told of it. */
+/** Errors that the edge and the gateway write themselves, with the error code for reads and creates. */
 const OWN: [AnswerOrigin, number, unknown, UpstreamErrorCode][] = [
   ['EDGE', 401, { detail: 'missing api key' }, 'UNAUTHENTICATED'],
   ['EDGE', 401, { detail: 'invalid api key' }, 'UNAUTHENTICATED'],
@@ -46,9 +46,9 @@ const OWN: [AnswerOrigin, number, unknown, UpstreamErrorCode][] = [
   ],
 ]
 
-/** Everything else with such a status, which proves nothing about a create. */
+/** All other errors with these statuses. They do not prove that a create was not done. */
 const NOT_OWN: [AnswerOrigin, number, unknown, headers?: Record<string, string>][] = [
-  // The provider's envelope, as it is or quoted.
+  // The envelope of a provider, plain or quoted.
   ['PROVIDER', 401, { code: 401, msg: 'invalid api key' }],
   ['PROVIDER', 402, { code: 402, msg: 'the balance of the account is used up' }],
   ['PROVIDER', 403, { code: 403, msg: 'AccessDenied' }],
@@ -62,10 +62,10 @@ const NOT_OWN: [AnswerOrigin, number, unknown, headers?: Record<string, string>]
   ['PROVIDER', 401, quote('<html>401</html>')],
   ['PROVIDER', 502, quote('')],
   ['PROVIDER', 429, { id: 'cgt-1', status: 'running', video: {} }],
-  // A known text that the gateway says it has from a provider.
+  // A known text that the gateway marks as a provider response.
   ['PROVIDER', 429, { error: 'Too many requests' }, { 'x-uni-api-status-origin': 'provider_http' }],
   ['PROVIDER', 401, { detail: 'invalid api key' }, { 'x-uni-api-status-origin': 'provider_http' }],
-  // Pages, empty answers, and words that nobody is known for.
+  // HTML pages, empty bodies and unknown texts.
   ['UNKNOWN', 401, '<html>Unauthorized</html>'],
   ['UNKNOWN', 403, ''],
   ['UNKNOWN', 429, {}],
@@ -83,7 +83,7 @@ const NOT_OWN: [AnswerOrigin, number, unknown, headers?: Record<string, string>]
   ['UNKNOWN', 403, { message: 'The task belongs to nobody' }],
   ['UNKNOWN', 429, { error: 'Too many requests, slow down' }],
   ['UNKNOWN', 429, { error: 'Far too many requests' }],
-  // A known text with another status, in another place, or beside something else.
+  // A known text with another status, in another field, or with additional fields.
   ['UNKNOWN', 403, { detail: 'invalid api key' }],
   ['UNKNOWN', 401, { error: 'Invalid or missing API Key' }],
   ['UNKNOWN', 403, { detail: 'Not authenticated' }],
@@ -99,7 +99,7 @@ const NOT_OWN: [AnswerOrigin, number, unknown, headers?: Record<string, string>]
   ['UNKNOWN', 503, { error: { message: 'busy', type: 'other' } }],
   ['UNKNOWN', 429, { id: 'cgt-1', status: 'queued' }],
   ['UNKNOWN', 429, { status: 'running' }],
-  // 5xx of the edge and the gateway that come after the request went on.
+  // 5xx of the edge and the gateway, sent after they forwarded the request.
   ['UNKNOWN', 502, { detail: 'stream error' }],
   ['UNKNOWN', 504, { detail: 'upstream read timeout after 60s' }],
   ['UNKNOWN', 502, rust('Upstream transport error: error sending request for url (http://p/)')],
@@ -109,7 +109,7 @@ test.each([
   [402, { detail: 'your insufficient balance' }],
   [402, { detail: 'insufficient balance of the provider' }],
   [402, { error: 'insufficient balance' }],
-])('nobody is known for %i %j', (status, body) => {
+])('the origin of %i %j is UNKNOWN', (status, body) => {
   expect(originOf({ status, headers: {}, body: '' }, readErrorBody(body))).toBe('UNKNOWN')
 })
 
@@ -134,14 +134,14 @@ function failureOf(
 test.each([
   ...OWN,
   ...NOT_OWN.map(([origin, status, body, headers]) => [origin, status, body, '', headers] as const),
-])('%s wrote %i %j', (origin, status, body, _code, headers = {}) => {
+])('the origin %s is detected for %i %j', (origin, status, body, _code, headers = {}) => {
   const json = typeof body === 'string' ? undefined : body
 
   expect(originOf({ status, headers, body: '' }, readErrorBody(json))).toBe(origin)
 })
 
 test.each(OWN)(
-  'what the %s says itself, %i %j, proves that no create was done',
+  'an error written by the %s, %i %j, proves that no create was done',
   (_origin, status, body, code) => {
     for (const route of [TASKS, ASSETS, GROUPS] as const) {
       expect(failureOf('GET', route, status, body)).toMatchObject({ code, mayBeDone: false })
@@ -161,7 +161,7 @@ test.each(NOT_OWN)(
 )
 
 test.each(NOT_OWN)(
-  '%s %i %j leaves a group or an asset that may be there twice',
+  '%s %i %j leaves it unknown whether a group or an asset was created',
   (_origin, status, body, headers) => {
     const code =
       status === 429
@@ -180,7 +180,7 @@ test.each(NOT_OWN)(
 )
 
 test.each(NOT_OWN)(
-  "%s %i %j to a read is never about the caller's key",
+  "%s %i %j to a read is not reported as an error of the caller's key",
   (_origin, status, body, headers) => {
     const code =
       status === 429
@@ -207,28 +207,28 @@ test.each([
   [422, { code: 422, msg: 'prompt' }, 'UPSTREAM_REJECTED'],
   [200, { code: 500, msg: 'oops' }, 'UPSTREAM_REJECTED'],
   [200, { code: 401, msg: 'no' }, 'UPSTREAM_REJECTED'],
-  // A rate limit too: another try might be a second video.
+  // Also a rate limit, because a retry could create a second video.
   [200, { code: 429, msg: 'slow down' }, 'UPSTREAM_REJECTED'],
   [200, { code: 400, msg: 'RateLimitExceeded' }, 'UPSTREAM_REJECTED'],
 ])("a provider's %i %j to a video task is a refusal", (status, body, code) => {
   expect(failureOf('POST', TASKS, status, body)).toMatchObject({ code, mayBeDone: false })
 })
 
-test('a rate limit under HTTP 200 is told by its code or by how its words begin', () => {
+test('a rate limit in an HTTP 200 response is detected by its code or by the start of its message', () => {
   const failure = (msg: string) => failureOf('GET', ASSETS, 200, { code: 400, msg })
 
   expect(failure('RateLimitExceeded').code).toBe('RATE_LIMITED')
   expect(failure('No RateLimit at all').code).toBe('UPSTREAM_REJECTED')
 })
 
-test.each([301, 302, 303])('a create that is redirected with %i may be done', (status) => {
+test.each([301, 302, 303])('a create redirected with %i may have been done', (status) => {
   expect(failureOf('POST', ASSETS, status, '')).toMatchObject({
     code: 'OUTCOME_UNKNOWN',
     mayBeDone: true,
   })
 })
 
-test.each([307, 308])('a create that is redirected with %i was not done', (status) => {
+test.each([307, 308])('a create redirected with %i was not done', (status) => {
   expect(failureOf('POST', ASSETS, status, '')).toMatchObject({
     code: 'UPSTREAM_PROTOCOL',
     mayBeDone: false,
@@ -240,7 +240,7 @@ test.each([
   ['POST', GROUPS],
   ['GET', ASSETS],
   ['GET', TASKS],
-] as const)('a rate limit under HTTP 200 to %s %s is one to wait for', (method, route) => {
+] as const)('a rate limit in an HTTP 200 response to %s %s is RATE_LIMITED', (method, route) => {
   const failure = failureOf(method, route, 200, { code: 429, msg: 'slow down' })
 
   expect(failure).toMatchObject({ code: 'RATE_LIMITED', mayBeDone: false })
@@ -248,7 +248,7 @@ test.each([
 })
 
 test.each(['GET', 'POST'] as const)(
-  'a 402 to a %s is about the balance, unless a provider wrote it',
+  'a 402 to a %s that no provider wrote is PAYMENT_REQUIRED',
   (method) => {
     expect(failureOf(method, TASKS, 402, { detail: 'top up' })).toMatchObject({
       code: 'PAYMENT_REQUIRED',
@@ -261,7 +261,7 @@ test.each(['GET', 'POST'] as const)(
 test.each([
   ['GET', 429, rust(COOLING), 300_000],
   ['POST', 429, rust(COOLING), 300_000],
-  // The gateway in Rust closes the model after three of these, so they are not asked for again at once.
+  // The Rust gateway disables the model after three of these, so do not retry at once.
   ['GET', 401, { code: 401, msg: 'no' }, 300_000],
   ['GET', 403, { code: 403, msg: 'no' }, 300_000],
   ['GET', 402, { code: 402, msg: 'no' }, 300_000],
@@ -269,13 +269,13 @@ test.each([
   ['GET', 408, '', null],
   ['GET', 429, { error: 'Too many requests' }, null],
   ['GET', 503, { detail: 'no channel configured' }, null],
-] as const)('%s answered %i %j is to be repeated after %j ms', (method, status, body, expected) => {
+] as const)('a %s answered %i %j has retryAfterMs %j', (method, status, body, expected) => {
   expect(failureOf(method, TASKS, status, body).retryAfterMs).toBe(expected)
-  const told = failureOf(method, TASKS, status, body, { 'retry-after': '7' })
-  expect(told.retryAfterMs).toBe(7_000)
+  const withHeader = failureOf(method, TASKS, status, body, { 'retry-after': '7' })
+  expect(withHeader.retryAfterMs).toBe(7_000)
 })
 
-test('what is not to be sent again has no time at which to send it', () => {
+test('OUTCOME_UNKNOWN has no retryAfterMs', () => {
   const failure = failureOf('POST', TASKS, 429, {}, { 'retry-after': '7' })
 
   expect(failure).toMatchObject({ code: 'OUTCOME_UNKNOWN', retryAfterMs: null })
@@ -295,7 +295,7 @@ test.each([
   [409, quote('conflict'), ': a provider answered HTTP 409: conflict'],
   [429, {}, ': 0-0 answered HTTP 429'],
   [429, { error: { message: 'busy', code: 'RateLimit' } }, ': 0-0 answered HTTP 429: busy'],
-  // Pages, and what tells of the inside of the gateway.
+  // HTML pages, and texts that expose internals of the gateway.
   [403, '<html>no</html>', ': 0-0 answered HTTP 403'],
   [403, { detail: '<p>no</p>' }, ': 0-0 answered HTTP 403'],
   [502, quote('<html>502 Bad Gateway</html>'), ': a provider answered HTTP 502'],
@@ -306,8 +306,8 @@ test.each([
     rust('Upstream transport error: error sending request for url (http://provider)'),
     ': 0-0 answered HTTP 502',
   ],
-])('a video task answered %i %j is told about it', (status, body, words) => {
-  expect(failureOf('POST', TASKS, status, body).message).toBe(`${UNKNOWN}${words}`)
+])('the message for %i %j names the origin and the reason', (status, body, ending) => {
+  expect(failureOf('POST', TASKS, status, body).message).toBe(`${UNKNOWN}${ending}`)
 })
 
 test.each([
@@ -315,7 +315,7 @@ test.each([
   [{ detail: CHINESE }, CHINESE],
   [{}, null],
   [{ error: '<p>slow</p>' }, null],
-])('a rate limit %j is said in our words, and its own are kept apart', (body, upstreamMessage) => {
+])('a rate limit %j keeps the upstream message separately', (body, upstreamMessage) => {
   const failure = failureOf('GET', ASSETS, 429, body)
 
   expect(failure.message).toBe('0-0 asks for fewer requests.')
@@ -326,11 +326,11 @@ test.each([
   [400, { message: 'no' }],
   [500, { error: 'no' }],
   [401, { detail: 'invalid api key' }],
-])('the words of %i %j are in the message or nowhere', (status, body) => {
+])('%i %j has no separate upstream message', (status, body) => {
   expect(failureOf('GET', ASSETS, status, body).upstreamMessage).toBeNull()
 })
 
-test('who wrote the answer is told to the log', () => {
+test('the cause of an error names the origin of the response', () => {
   const { cause } = failureOf('GET', ASSETS, 429, rust(COOLING))
 
   expect(cause).toBe('HTTP 429, written by: GATEWAY')

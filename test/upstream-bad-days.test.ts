@@ -19,7 +19,7 @@ const post = (client: UpstreamClient) =>
     call,
   )
 
-/** Sends a body piece by piece, as fast as it is taken, until it is whole or nobody reads any more. */
+/** Sends a body in pieces, with back-pressure, until it is complete or the client disconnects. */
 function pour(response: ServerResponse, pieces: number, sent: { bytes: number }): void {
   const piece = Buffer.alloc(65_536, 'x')
   const pump = () => {
@@ -32,7 +32,7 @@ function pour(response: ServerResponse, pieces: number, sent: { bytes: number })
   pump()
 }
 
-/** Starts a TCP server that accepts connections and says nothing. */
+/** Starts a TCP server that accepts connections and sends nothing. */
 async function serveSilence(): Promise<number> {
   const server = createServer()
   onTestFinished(() => void server.close())
@@ -49,21 +49,21 @@ async function closedPort(): Promise<number> {
   return port
 }
 
-describe('when 0-0 has a bad day', () => {
+describe('when 0-0', () => {
   const drip = (response: ServerResponse) => {
     const timer = setInterval(() => response.write(' '), 5)
     response.once('close', () => clearInterval(timer))
   }
 
-  const badDays: Record<string, { handler: Handler; read: string; create: string; reads: number }> =
+  const faults: Record<string, { handler: Handler; read: string; create: string; reads: number }> =
     {
-      'resets the connection before its answer': {
+      'resets the connection before its response': {
         handler: (request) => request.socket.resetAndDestroy(),
         read: 'UPSTREAM_UNAVAILABLE',
         create: 'OUTCOME_UNKNOWN',
         reads: 3,
       },
-      'resets the connection after a word before its answer': {
+      'resets the connection after an interim response': {
         handler: (request, response) => {
           response.writeProcessing(() => request.socket.resetAndDestroy())
         },
@@ -71,7 +71,7 @@ describe('when 0-0 has a bad day', () => {
         create: 'OUTCOME_UNKNOWN',
         reads: 3,
       },
-      'resets the connection within its answer': {
+      'resets the connection during its response': {
         handler: (request, response) => {
           response.writeHead(200, { 'content-length': 100 }).write('{"code"', () => {
             request.socket.resetAndDestroy()
@@ -81,7 +81,7 @@ describe('when 0-0 has a bad day', () => {
         create: 'OUTCOME_UNKNOWN',
         reads: 3,
       },
-      'resets the connection within a refusal': {
+      'resets the connection during a 413 response': {
         handler: (request, response) => {
           response.writeHead(413, { 'content-length': 100 }).write('{"det', () => {
             request.socket.resetAndDestroy()
@@ -91,7 +91,7 @@ describe('when 0-0 has a bad day', () => {
         create: 'UPSTREAM_REJECTED',
         reads: 1,
       },
-      'resets the connection before a 401 says whose it is': {
+      'resets the connection before a 401 shows its origin': {
         handler: (request, response) => {
           response.writeHead(401, { 'content-length': 100 }).write('{"det', () => {
             request.socket.resetAndDestroy()
@@ -109,31 +109,31 @@ describe('when 0-0 has a bad day', () => {
         create: 'UNAUTHENTICATED',
         reads: 1,
       },
-      'ends its answer early': {
+      'truncates its response': {
         handler: (_request, response) => void response.end('{"code":200,"data":{"asset_id":"Ass'),
         read: 'UPSTREAM_PROTOCOL',
         create: 'OUTCOME_UNKNOWN',
         reads: 1,
       },
-      'answers something that is not HTTP': {
+      'answers with a protocol other than HTTP': {
         handler: (request) => void request.socket.end('220 mail.example ESMTP\r\n'),
         read: 'UPSTREAM_UNAVAILABLE',
         create: 'OUTCOME_UNKNOWN',
         reads: 3,
       },
-      'answers with a page of HTML and 502': {
+      'answers 502 with an HTML page': {
         handler: (_request, response) => void response.writeHead(502).end('<h1>Bad Gateway</h1>'),
         read: 'UPSTREAM_UNAVAILABLE',
         create: 'OUTCOME_UNKNOWN',
         reads: 3,
       },
-      'answers with a page of HTML and 200': {
+      'answers 200 with an HTML page': {
         handler: (_request, response) => void response.end('<h1>Welcome</h1>'),
         read: 'UPSTREAM_PROTOCOL',
         create: 'OUTCOME_UNKNOWN',
         reads: 1,
       },
-      'answers with JSON nested half a million deep': {
+      'answers with JSON nested 500 000 levels deep': {
         handler: (_request, response) => {
           const depth = 500_000
           response.end(`{"code":200,"data":${'['.repeat(depth)}${']'.repeat(depth)}}`)
@@ -142,7 +142,7 @@ describe('when 0-0 has a bad day', () => {
         create: 'OUTCOME_UNKNOWN',
         reads: 1,
       },
-      'answers with values of other types': {
+      'answers with values of wrong types': {
         handler: (_request, response) => {
           response.end('{"code":"200","data":{"asset_id":{},"status":[1]},"id":["x"],"video":7}')
         },
@@ -150,7 +150,7 @@ describe('when 0-0 has a bad day', () => {
         create: 'OUTCOME_UNKNOWN',
         reads: 1,
       },
-      'answers with more headers than anybody needs': {
+      'answers with headers over the size limit': {
         handler: (_request, response) => {
           response.writeHead(200, { 'x-long': 'x'.repeat(100_000) }).end(ASSET)
         },
@@ -158,7 +158,7 @@ describe('when 0-0 has a bad day', () => {
         create: 'OUTCOME_UNKNOWN',
         reads: 3,
       },
-      'answers 503 before any work': {
+      'answers 503 before it does any work': {
         handler: (_request, response) => {
           response.writeHead(503).end('{"error":{"message":"busy","type":"local_overload"}}')
         },
@@ -174,13 +174,13 @@ describe('when 0-0 has a bad day', () => {
         create: 'RATE_LIMITED',
         reads: 3,
       },
-      'answers 429 without saying whose it is': {
+      'answers 429 without an origin': {
         handler: (_request, response) => void response.writeHead(429).end('{}'),
         read: 'RATE_LIMITED',
         create: 'OUTCOME_UNKNOWN',
         reads: 3,
       },
-      'answers that the model is closed for minutes': {
+      'answers that the model is cooling down': {
         handler: (_request, response) => {
           const message = 'All matching provider routes are cooling down'
           response.writeHead(429).end(JSON.stringify({ error: { message } }))
@@ -204,7 +204,7 @@ describe('when 0-0 has a bad day', () => {
       },
     }
 
-  test.each(Object.entries(badDays))('and %s, a read tells so', async (_day, row) => {
+  test.each(Object.entries(faults))('%s, a read fails with its code', async (_fault, row) => {
     const handler = vi.fn(row.handler)
     const client = startClient(await serve(handler))
 
@@ -214,7 +214,7 @@ describe('when 0-0 has a bad day', () => {
     expect(handler).toHaveBeenCalledTimes(row.reads)
   })
 
-  test.each(Object.entries(badDays))('and %s, a create is sent once', async (_day, row) => {
+  test.each(Object.entries(faults))('%s, a create is sent once', async (_fault, row) => {
     const handler = vi.fn(row.handler)
     const client = startClient(await serve(handler))
 
@@ -234,8 +234,8 @@ describe('when 0-0 has a bad day', () => {
         socket.once('close', () => clearInterval(timer))
       },
     ],
-    ['never ends its answer', (_request, response) => drip(response)],
-  ])('and %s, the deadline ends a call', async (_day, handler) => {
+    ['never ends its body', (_request, response) => drip(response)],
+  ])('%s, the deadline ends a call', async (_fault, handler) => {
     const client = startClient(await serve(handler), { getTimeoutMs: 100, postTimeoutMs: 100 })
     const startedMs = performance.now()
 
@@ -245,7 +245,7 @@ describe('when 0-0 has a bad day', () => {
     expect(failures.map(({ code }) => code)).toEqual(['UPSTREAM_UNAVAILABLE', 'OUTCOME_UNKNOWN'])
   })
 
-  test('and answers with 100 MB, memory hardly grows', async () => {
+  test('answers with 100 MB, memory grows by less than 32 MiB', async () => {
     const url = await serve((_request, response) => pour(response, 1600, { bytes: 0 }))
     const client = startClient(url)
     const beforeBytes = process.memoryUsage.rss()
@@ -267,7 +267,7 @@ describe('when 0-0 has a bad day', () => {
   test.each([
     ['100 MB', 1600],
     ['an endless stream', Number.POSITIVE_INFINITY],
-  ])('and answers with %s, little of it is read', async (_size, pieces) => {
+  ])('answers with %s, less than 50 MB is read', async (_size, pieces) => {
     const sent = { bytes: 0 }
     const client = startClient(await serve((_request, response) => pour(response, pieces, sent)))
 
@@ -277,7 +277,7 @@ describe('when 0-0 has a bad day', () => {
     expect(sent.bytes).toBeLessThan(50_000_000)
   })
 
-  test('and nobody listens, nothing was done', async () => {
+  test('refuses connections, a create was not done', async () => {
     const client = startClient(`http://127.0.0.1:${await closedPort()}`)
 
     const failures = await Promise.all([failureOf(get(client)), failureOf(post(client))])
@@ -288,7 +288,7 @@ describe('when 0-0 has a bad day', () => {
     ])
   })
 
-  test('and its name is not known, nothing was done', async () => {
+  test('has an unknown host name, a create was not done', async () => {
     const client = startClient('http://zerograph.invalid', { postTimeoutMs: 1000 })
 
     const failure = await failureOf(post(client))
@@ -296,7 +296,7 @@ describe('when 0-0 has a bad day', () => {
     expect(failure.code).toBe('UPSTREAM_UNAVAILABLE')
   })
 
-  test('and no connection comes about, nothing was done', async () => {
+  test('does not complete the TLS handshake, a create was not done', async () => {
     const client = startClient(`https://127.0.0.1:${await serveSilence()}`, { postTimeoutMs: 100 })
 
     const failure = await failureOf(post(client))
@@ -304,7 +304,7 @@ describe('when 0-0 has a bad day', () => {
     expect(failure.code).toBe('UPSTREAM_UNAVAILABLE')
   })
 
-  test('and closes a connection just as a create is sent on it, the create may have happened', async () => {
+  test('closes a reused connection while a create is sent, the create may have been done', async () => {
     const sockets = new Set()
     let answered = 0
     const handler = vi.fn<Handler>((request, response) => {
@@ -328,7 +328,7 @@ describe('when 0-0 has a bad day', () => {
     [303, 'OUTCOME_UNKNOWN'],
     [307, 'UPSTREAM_PROTOCOL'],
     [308, 'UPSTREAM_PROTOCOL'],
-  ])('and redirects with %i, nobody follows, and no header goes there', async (status, created) => {
+  ])('redirects with %i, the client does not follow', async (status, created) => {
     const elsewhere = vi.fn()
     const location = await serve(elsewhere)
     const url = await serve((_request, response) => response.writeHead(status, { location }).end())
@@ -341,7 +341,7 @@ describe('when 0-0 has a bad day', () => {
   })
 })
 
-test('a create that gets no connection in time was not done, and the connection goes on', async () => {
+test('a create that gets no connection in time was not done, and the connection stays usable', async () => {
   const held: ServerResponse[] = []
   const sockets = new Set()
   const url = await serve((request, response) => {
@@ -363,7 +363,7 @@ test('a create that gets no connection in time was not done, and the connection 
   expect(sockets.size).toBe(1)
 })
 
-describe('a read is tried again', () => {
+describe('a read is retried', () => {
   test('until it succeeds', async () => {
     const statuses = [503, 429, 200]
     const handler = vi.fn<Handler>((_request, response) => {
@@ -376,7 +376,7 @@ describe('a read is tried again', () => {
     expect(handler).toHaveBeenCalledTimes(3)
   })
 
-  test('not before the pause upstream asked for', async () => {
+  test('not before Retry-After has passed', async () => {
     const arrivalsMs: number[] = []
     const url = await serve((_request, response) => {
       arrivalsMs.push(performance.now())
@@ -392,7 +392,7 @@ describe('a read is tried again', () => {
   test.each([
     [429, 'RATE_LIMITED'],
     [503, 'UPSTREAM_UNAVAILABLE'],
-  ])('not at all when the pause of a %i would outlast the deadline', async (status, code) => {
+  ])('not at all when the Retry-After of a %i ends after the deadline', async (status, code) => {
     const pauses = ['60', new Date(Date.now() + 60_000).toUTCString()]
     const handler = vi.fn<Handler>((_request, response) => {
       response.writeHead(status, { 'retry-after': pauses.shift() }).end()
@@ -404,14 +404,14 @@ describe('a read is tried again', () => {
 
     expect([seconds.code, date.code]).toEqual([code, code])
     expect(seconds.retryAfterMs).toBe(60_000)
-    // A date has whole seconds.
+    // An HTTP date has a resolution of one second.
     expect(date.retryAfterMs).toBeGreaterThan(57_000)
     expect(date.retryAfterMs).toBeLessThanOrEqual(60_000)
     expect(handler).toHaveBeenCalledTimes(2)
     expect(performance.now() - startedMs).toBeLessThan(1000)
   })
 
-  test('not at all when the back-off would outlast the deadline', async () => {
+  test('not at all when the backoff ends after the deadline', async () => {
     const handler = vi.fn<Handler>((_request, response) => void response.writeHead(429).end())
     const client = startClient(await serve(handler), { retryBaseDelayMs: 1e12 })
 
@@ -422,7 +422,7 @@ describe('a read is tried again', () => {
     expect(handler).toHaveBeenCalledTimes(1)
   })
 
-  test('only within its one deadline', async () => {
+  test('only within its deadline', async () => {
     let attempts = 0
     const url = await serve((_request, response) => {
       if (++attempts === 1) response.writeHead(503).end()

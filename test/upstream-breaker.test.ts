@@ -26,7 +26,7 @@ const create = (client: UpstreamClient, more: Partial<UpstreamCall> = {}) =>
     { ...call, ...more },
   )
 
-/** A 0-0 whose handler can be changed, a client of it with quick breakers, and what opens the one of `/v1/assets`. */
+/** A client whose breaker of `/v1/assets` is open, and a function that replaces the handler of its 0-0. */
 async function startOutage(options: Partial<UpstreamOptions> = {}) {
   const upstream = { handle: vi.fn<Handler>(respond(500)) }
   const url = await serve((request, response) => upstream.handle(request, response))
@@ -39,13 +39,13 @@ async function startOutage(options: Partial<UpstreamOptions> = {}) {
   return { client, becomes }
 }
 
-/** Waits until the next call is the probe. */
+/** Waits until the next call becomes the probe. */
 async function untilProbe(client: UpstreamClient): Promise<void> {
   const { retryAfterMs } = await failureOf(read(client))
   await sleep((retryAfterMs ?? 0) + 5)
 }
 
-describe('the breaker of a route group opens when ten calls were answered', () => {
+describe('the breaker of a route group opens after ten calls fail', () => {
   const fast = { getTimeoutMs: 50, postTimeoutMs: 50 }
 
   test.each<[string, Handler, Partial<UpstreamOptions>]>([
@@ -53,9 +53,9 @@ describe('the breaker of a route group opens when ten calls were answered', () =
     ['with 503', respond(503), {}],
     ['with 408', respond(408), {}],
     ['with 499', respond(499), {}],
-    ['by a reset', (request) => void request.socket.resetAndDestroy(), {}],
-    ['not within their deadline', () => {}, fast],
-    ['with words that do not end', (_request, response) => void response.write(' '), fast],
+    ['with a connection reset', (request) => void request.socket.resetAndDestroy(), {}],
+    ['with a timeout', () => {}, fast],
+    ['with a body that does not end', (_request, response) => void response.write(' '), fast],
   ])('%s', async (_how, handler, options) => {
     const client = startClient(await serve(handler), options)
 
@@ -65,14 +65,14 @@ describe('the breaker of a route group opens when ten calls were answered', () =
   })
 })
 
-describe('it stays closed however many calls', () => {
+describe('the breaker stays closed when any number of calls', () => {
   test.each<[string, Handler]>([
     ...[400, 401, 402, 403, 404, 409, 422, 429].map((status): [string, Handler] => [
       `are answered with ${status}`,
       respond(status),
     ]),
     ['are redirected', respond(302)],
-    ['are answered with a page', (_request, response) => void response.end('<h1>Hello</h1>')],
+    ['are answered with an HTML page', (_request, response) => void response.end('<h1>Hello</h1>')],
     ['succeed', respond(200)],
   ])('%s', async (_how, handler) => {
     const client = startClient(await serve(handler))
@@ -82,7 +82,7 @@ describe('it stays closed however many calls', () => {
     expect(client.breakers()).toContainEqual(ASSETS_CLOSED)
   })
 
-  test('are left by their callers', async () => {
+  test('are aborted by their callers', async () => {
     const handler = vi.fn<Handler>()
     const client = startClient(await serve(handler))
     const caller = new AbortController()
@@ -96,8 +96,8 @@ describe('it stays closed however many calls', () => {
   })
 })
 
-describe('while it is open', () => {
-  test('calls are answered at once, and nothing is sent', async () => {
+describe('while the breaker is open', () => {
+  test('calls fail at once and nothing is sent', async () => {
     const { client, becomes } = await startOutage({ breaker: { minCalls: 4 } })
     const handler = becomes(respond(200))
     const onSent = vi.fn()
@@ -119,7 +119,7 @@ describe('while it is open', () => {
     expect(onSent).not.toHaveBeenCalled()
   })
 
-  test('each such answer is reported', async () => {
+  test('each such failure is reported', async () => {
     const reports: UpstreamCallReport[] = []
     const { client } = await startOutage({
       breaker: { minCalls: 4 },
@@ -142,7 +142,7 @@ describe('while it is open', () => {
     ])
   })
 
-  test('the other groups go on', async () => {
+  test('other route groups are not affected', async () => {
     const { client, becomes } = await startOutage()
     becomes((_request, response) => void response.end('{"id":"cgt-1"}'))
 
@@ -157,8 +157,8 @@ describe('while it is open', () => {
   })
 })
 
-describe('when it has been open long enough', () => {
-  test('one call goes out to probe, the others are answered at once', async () => {
+describe('after the breaker was open for its time', () => {
+  test('one call is sent as the probe and the others fail at once', async () => {
     const { client, becomes } = await startOutage()
     await untilProbe(client)
     const held = Promise.withResolvers<ServerResponse>()
@@ -180,7 +180,7 @@ describe('when it has been open long enough', () => {
     expect(client.breakers()).toContainEqual(ASSETS_CLOSED)
   })
 
-  test('a probe that fails is not tried again and opens it for longer', async () => {
+  test('a failed probe is not retried and keeps the breaker open for longer', async () => {
     const { client, becomes } = await startOutage()
     await untilProbe(client)
     const handler = becomes(respond(500))
@@ -193,7 +193,7 @@ describe('when it has been open long enough', () => {
     expect(client.breakers()).toContainEqual(ASSETS_OPEN)
   })
 
-  test('a probe that its caller leaves tells nothing, and the next call is the probe', async () => {
+  test('a probe that its caller aborts has no outcome, and the next call is the probe', async () => {
     const { client, becomes } = await startOutage()
     await untilProbe(client)
     const caller = new AbortController()
@@ -207,7 +207,7 @@ describe('when it has been open long enough', () => {
     await expect(read(client)).resolves.toMatchObject({ status: 'ACTIVE' })
   })
 
-  test.each([401, 402, 403])('a probe answered with %i tells nothing either', async (status) => {
+  test.each([401, 402, 403])('a probe answered with %i has no outcome', async (status) => {
     const { client, becomes } = await startOutage()
     await untilProbe(client)
     becomes(respond(status))
@@ -219,7 +219,7 @@ describe('when it has been open long enough', () => {
     await expect(read(client)).resolves.toMatchObject({ status: 'ACTIVE' })
   })
 
-  test.each([404, 422, 429])('a probe answered with %i closes it', async (status) => {
+  test.each([404, 422, 429])('a probe answered with %i closes the breaker', async (status) => {
     const { client, becomes } = await startOutage()
     await untilProbe(client)
     becomes(respond(status))
@@ -236,7 +236,7 @@ describe('a breaker', () => {
 
   function enter(breaker: Breaker) {
     const leave = breaker.enter()
-    if (leave === null) throw new Error('it lets nobody through')
+    if (leave === null) throw new Error('the breaker is open')
     return leave
   }
 
@@ -249,7 +249,7 @@ describe('a breaker', () => {
     { answered: 0, failed: 10, state: 'OPEN' },
     { answered: 50, failed: 49, state: 'CLOSED' },
     { answered: 50, failed: 50, state: 'OPEN' },
-  ])('after $answered answers and $failed failures is $state', ({ answered, failed, state }) => {
+  ])('is $state after $answered answers and $failed failures', ({ answered, failed, state }) => {
     const breaker = createBreaker()
 
     give(breaker, 'SUCCESS', answered)
@@ -258,7 +258,7 @@ describe('a breaker', () => {
     expect(breaker.state).toBe(state)
   })
 
-  test('takes no notice of calls that tell nothing', () => {
+  test('ignores calls without an outcome', () => {
     const breaker = createBreaker()
 
     give(breaker, 'FAILURE', 9)
@@ -269,7 +269,7 @@ describe('a breaker', () => {
     expect(breaker.state).toBe('OPEN')
   })
 
-  test('forgets bit by bit', () => {
+  test('forgets old failures gradually', () => {
     const breaker = createBreaker()
 
     give(breaker, 'FAILURE', 5)
@@ -283,7 +283,7 @@ describe('a breaker', () => {
     expect(breaker.state).toBe('OPEN')
   })
 
-  test('has nobody wait while it is closed or a probe is under way', () => {
+  test('has no retry delay while it is closed or a probe is running', () => {
     const breaker = createBreaker()
     expect(breaker.retryAfterMs()).toBe(0)
 
@@ -296,7 +296,7 @@ describe('a breaker', () => {
     expect(breaker.retryAfterMs()).toBe(0)
   })
 
-  test('takes no notice of a probe that ends after the next one has closed it', () => {
+  test('ignores a probe that ends after a later probe has closed it', () => {
     const breaker = createBreaker()
     give(breaker, 'FAILURE', 10)
     vi.advanceTimersByTime(5_000)
@@ -309,7 +309,7 @@ describe('a breaker', () => {
     expect(breaker.state).toBe('CLOSED')
   })
 
-  test('forgets what is more than ten seconds ago', () => {
+  test('forgets failures that are ten seconds old', () => {
     const breaker = createBreaker()
 
     give(breaker, 'FAILURE', 9)
@@ -319,7 +319,7 @@ describe('a breaker', () => {
     expect(breaker.state).toBe('CLOSED')
   })
 
-  test('remembers what is less than nine seconds ago', () => {
+  test('counts failures that are less than nine seconds old', () => {
     const breaker = createBreaker()
 
     for (let second = 0; second < 10; second++) {
@@ -330,7 +330,7 @@ describe('a breaker', () => {
     expect(breaker.state).toBe('OPEN')
   })
 
-  test('stays open for twice as long after each failed probe, for 30 s at most, and begins anew', () => {
+  test('doubles its open time after each failed probe up to 30 s, and resets it after a success', () => {
     const breaker = createBreaker()
     const pausesMs: number[] = []
     const waitForProbe = () => {
@@ -350,7 +350,7 @@ describe('a breaker', () => {
     expect(pausesMs).toEqual([5_000, 10_000, 20_000, 30_000, 30_000, 5_000])
   })
 
-  test('does not count how calls end that began before it opened', () => {
+  test('ignores calls that began before it opened', () => {
     const breaker = createBreaker()
     const late = Array.from({ length: 30 }, () => enter(breaker))
     give(breaker, 'FAILURE', 10)
@@ -367,7 +367,7 @@ describe('a breaker', () => {
     expect(breaker.state).toBe('CLOSED')
   })
 
-  test('probes again when a probe has had no outcome for 30 s', () => {
+  test('starts another probe when a probe has no outcome for 30 s', () => {
     const breaker = createBreaker()
     give(breaker, 'FAILURE', 10)
     vi.advanceTimersByTime(5_000)

@@ -27,7 +27,7 @@ const assetBody = (id: string) => ({
   data: { asset_id: id, status: 'Active' },
 })
 
-describe('each call is the request 0-0 documents', () => {
+describe('each method sends the documented request', () => {
   test.each<[string, (client: UpstreamClient) => Promise<unknown>, string, object | null]>([
     [
       'getAssetGroup',
@@ -100,7 +100,7 @@ describe('each call is the request 0-0 documents', () => {
 })
 
 describe('the headers', () => {
-  test('of a GET are these and no others', async () => {
+  test('of a GET are exactly the listed ones', async () => {
     let headers: IncomingMessage['headers'] = {}
     const url = await serve((request, response) => {
       headers = request.headers
@@ -119,7 +119,7 @@ describe('the headers', () => {
     })
   })
 
-  test('of a POST tell its type and length too', async () => {
+  test('of a POST also contain the content type and length', async () => {
     let headers: IncomingMessage['headers'] = {}
     const url = await serve((request, response) => {
       headers = request.headers
@@ -133,7 +133,7 @@ describe('the headers', () => {
   })
 })
 
-test('only at its end is /v1 of a base URL left out', async () => {
+test('/v1 is removed only from the end of a base URL', async () => {
   let path: string | undefined
   const url = await serve((request, response) => {
     path = request.url
@@ -157,12 +157,12 @@ test.each(['', '/', '/v1', '/v1/', '///'])('a base URL may end in "%s"', async (
   expect(path).toBe('/gate/v1/video/tasks/cgt-1')
 })
 
-test('each call of a group or an asset gives what 0-0 says of it', async () => {
+test('each group and asset method returns the fields of the response', async () => {
   const url = await serve((_request, response) => {
     answer(response, { code: 200, data: { id: 'x', name: 'Cast', status: 'Active' } })
   })
   const client = startClient(url)
-  const said = { name: 'Cast', status: 'ACTIVE', platform: 'BYTEPLUS' }
+  const fields = { name: 'Cast', status: 'ACTIVE', platform: 'BYTEPLUS' }
   const group = { platform: 'BYTEPLUS', id: 'group-1' } as const
   const asset = { platform: 'BYTEPLUS', id: 'Asset-1' } as const
   const create = { platform: 'BYTEPLUS', name: 'Cast' } as const
@@ -173,14 +173,14 @@ test('each call of a group or an asset gives what 0-0 says of it', async () => {
     type: 'IMAGE',
   } as const
 
-  // What is read is known by the id it was asked for with.
-  expect(await client.getAssetGroup(group, call)).toMatchObject({ ...said, groupId: 'group-1' })
-  expect(await client.getAsset(asset, call)).toMatchObject({ ...said, assetId: 'Asset-1' })
-  expect(await client.createAssetGroup(create, call)).toMatchObject({ ...said, groupId: 'x' })
-  expect(await client.createAsset(file, call)).toMatchObject({ ...said, assetId: 'x' })
+  // A read keeps the requested id.
+  expect(await client.getAssetGroup(group, call)).toMatchObject({ ...fields, groupId: 'group-1' })
+  expect(await client.getAsset(asset, call)).toMatchObject({ ...fields, assetId: 'Asset-1' })
+  expect(await client.createAssetGroup(create, call)).toMatchObject({ ...fields, groupId: 'x' })
+  expect(await client.createAsset(file, call)).toMatchObject({ ...fields, assetId: 'x' })
 })
 
-test.each(['a', 'x'.repeat(128), 'Asset_1-b'])('the id %j can be one of 0-0', async (id) => {
+test.each(['a', 'x'.repeat(128), 'Asset_1-b'])('the id %j is valid', async (id) => {
   const url = await serve((_request, response) => answer(response, assetBody(id)))
 
   const asset = await startClient(url).getAsset({ ...assetRef, id }, call)
@@ -188,7 +188,7 @@ test.each(['a', 'x'.repeat(128), 'Asset_1-b'])('the id %j can be one of 0-0', as
   expect(asset.assetId).toBe(id)
 })
 
-test.each(['!', '~', 'sk-test'])('the key %j is sent as it is', async (credential) => {
+test.each(['!', '~', 'sk-test'])('the key %j is sent unchanged', async (credential) => {
   let authorization: string | undefined
   const url = await serve((request, response) => {
     authorization = request.headers.authorization
@@ -202,7 +202,7 @@ test.each(['!', '~', 'sk-test'])('the key %j is sent as it is', async (credentia
 
 describe('nothing is sent', () => {
   test.each(['..', '.', '', 'a/b', 'a?b', 'a%2fb', 'é', 'x'.repeat(129)])(
-    'for the id %j, which no resource can have',
+    'for the invalid id %j',
     async (id) => {
       const handler = vi.fn()
       const client = startClient(await serve(handler))
@@ -221,7 +221,7 @@ describe('nothing is sent', () => {
   )
 
   test.each(['', 'sk a', 'sk-a\r\nx-access-key: b', 'sk-é'])(
-    'with the key %j, which no header can carry',
+    'with the key %j, which is not a valid header value',
     async (credential) => {
       const handler = vi.fn()
       const client = startClient(await serve(handler))
@@ -234,7 +234,7 @@ describe('nothing is sent', () => {
   )
 })
 
-test('an asset read by an id is known by that id, however the answer spells it', async () => {
+test('an asset keeps the requested id when the response spells it differently', async () => {
   const url = await serve((_request, response) => answer(response, assetBody('asset-1')))
 
   const asset = await startClient(url).getAsset(assetRef, call)
@@ -242,7 +242,7 @@ test('an asset read by an id is known by that id, however the answer spells it',
   expect(asset.assetId).toBe('Asset-1')
 })
 
-test('a create whose answer has no id may have happened', async () => {
+test('a create whose response has no id is OUTCOME_UNKNOWN', async () => {
   const url = await serve((_request, response) => answer(response, { status: 'queued' }))
 
   const result = startClient(url).createVideoTask(taskRequest, call)
@@ -250,7 +250,7 @@ test('a create whose answer has no id may have happened', async () => {
   await expect(result).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
 })
 
-test('a read whose answer has no id is not understood', async () => {
+test('a read whose response has no id is UPSTREAM_PROTOCOL', async () => {
   const url = await serve((_request, response) => answer(response, { code: 200, data: null }))
 
   const result = startClient(url).getAsset(assetRef, call)
@@ -258,7 +258,7 @@ test('a read whose answer has no id is not understood', async () => {
   await expect(result).rejects.toMatchObject({ code: 'UPSTREAM_PROTOCOL' })
 })
 
-test('calls one after another share a connection', async () => {
+test('sequential calls share a connection', async () => {
   const sockets = new Set()
   const url = await serve((request, response) => {
     sockets.add(request.socket)
@@ -271,7 +271,7 @@ test('calls one after another share a connection', async () => {
   expect(sockets.size).toBe(1)
 })
 
-test('no more calls are in flight than allowed, and all are answered', async () => {
+test('at most maxConcurrency calls run at once, and all are answered', async () => {
   let inFlight = 0
   let most = 0
   const held: ServerResponse[] = []
@@ -286,7 +286,7 @@ test('no more calls are in flight than allowed, and all are answered', async () 
 
   for (let answered = 0; answered < 9; answered += 3) {
     await vi.waitUntil(() => held.length === 3, { interval: 5 })
-    // Whatever was sent together with these three has arrived when this later request has.
+    // A request sent together with these three would arrive before this later request.
     await fetch(`${url}/ping`)
     for (const response of held.splice(0)) answer(response, assetBody('Asset-1'))
   }
@@ -295,7 +295,7 @@ test('no more calls are in flight than allowed, and all are answered', async () 
   expect(most).toBe(3)
 })
 
-test('closing waits for the calls under way', async () => {
+test('closing waits for running calls', async () => {
   const requested = Promise.withResolvers<ServerResponse>()
   const client = startClient(await serve((_request, response) => requested.resolve(response)))
   const created = client.createVideoTask(taskRequest, call)
@@ -307,14 +307,14 @@ test('closing waits for the calls under way', async () => {
   await expect(created).resolves.toMatchObject({ taskId: 'cgt-1', status: 'QUEUED' })
   await closed
   const { socket } = response.req
-  // Sooner than an idle connection would end by itself.
+  // Earlier than the idle timeout of a connection.
   if (!socket.destroyed) await once(socket, 'close', { signal: AbortSignal.timeout(2_000) })
   await expect(client.getAsset(assetRef, call)).rejects.toMatchObject({
     code: 'UPSTREAM_UNAVAILABLE',
   })
 })
 
-test('every attempt is reported when it has ended', async () => {
+test('every attempt is reported when it ends', async () => {
   const answers = [503, 200, 404]
   const url = await serve((_request, response) => {
     const status = answers.shift()
@@ -345,7 +345,7 @@ test('every attempt is reported when it has ended', async () => {
   ])
 })
 
-test('a key that the answer says twice is taken out twice', async () => {
+test('every occurrence of the key in a response is replaced', async () => {
   const detail = 'sk-test and Bearer sk-test: sk-test, "sk-test"'
   const { credential } = { credential: 'held.key/1' }
   const url = await serve((_request, response) =>
@@ -357,8 +357,8 @@ test('a key that the answer says twice is taken out twice', async () => {
   expect(failure.message).toBe('0-0 refused the request: [key] and [key] [key], "[key]"')
 })
 
-describe('a caller that leaves', () => {
-  test('ends a read at once, with its own reason and up to the server', async () => {
+describe('a caller that aborts', () => {
+  test('ends a read at once with its own reason and closes the connection', async () => {
     const requested = Promise.withResolvers<IncomingMessage>()
     const url = await serve((request) => requested.resolve(request))
     const caller = new AbortController()
@@ -386,7 +386,7 @@ describe('a caller that leaves', () => {
     expect(handler).toHaveBeenCalledTimes(1)
   })
 
-  test('before it begins sends nothing', async () => {
+  test('before the call sends nothing', async () => {
     const handler = vi.fn()
     const client = startClient(await serve(handler))
 
@@ -412,7 +412,7 @@ describe('a caller that leaves', () => {
     await expect(result).resolves.toMatchObject({ taskId: 'cgt-1' })
   })
 
-  test('ends a create that still waits for its turn, which is then never sent', async () => {
+  test('removes a queued create, which is never sent', async () => {
     const held: ServerResponse[] = []
     const models: unknown[] = []
     const url = await serve(async (request, response) => {
@@ -439,7 +439,7 @@ describe('a caller that leaves', () => {
     expect(models).toEqual(['first', 'last'])
   })
 
-  test('is not listened to once its calls are done', async () => {
+  test('has no abort listeners after its calls end', async () => {
     const url = await serve((_request, response) => answer(response, assetBody('Asset-1')))
     const client = startClient(url)
     const { signal } = new AbortController()

@@ -5,7 +5,7 @@ import { startDeadline } from '../src/upstream/deadline.ts'
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }))
 afterEach(() => void vi.useRealTimers())
 
-test('time ends a call, and says how long it had', () => {
+test('the deadline aborts a call with its duration in the reason', () => {
   const deadline = startDeadline(1_000, undefined)
 
   expect(deadline.endsAtMs).toBe(performance.now() + 1_000)
@@ -17,7 +17,7 @@ test('time ends a call, and says how long it had', () => {
   expect(deadline.isCallerGone()).toBe(false)
 })
 
-test('the caller ends a call, with its own reason', () => {
+test('the caller aborts a call with its own reason', () => {
   const caller = new AbortController()
   const deadline = startDeadline(1_000, caller.signal)
 
@@ -27,7 +27,7 @@ test('the caller ends a call, with its own reason', () => {
   expect(deadline.isCallerGone()).toBe(true)
 })
 
-test('a caller who leaves after the time was over did not end it', () => {
+test('a caller that aborts after the deadline does not count as gone', () => {
   const caller = new AbortController()
   const deadline = startDeadline(1_000, caller.signal)
 
@@ -37,7 +37,7 @@ test('a caller who leaves after the time was over did not end it', () => {
   expect(deadline.isCallerGone()).toBe(false)
 })
 
-test('a caller who is ignored ends nothing, but time does', () => {
+test('an ignored caller does not abort the call, but the deadline does', () => {
   const caller = new AbortController()
   const deadline = startDeadline(1_000, caller.signal)
 
@@ -50,7 +50,7 @@ test('a caller who is ignored ends nothing, but time does', () => {
   expect(deadline.isCallerGone()).toBe(false)
 })
 
-test('what has ended listens no more, to the clock or to the caller', () => {
+test('an ended deadline removes its timer and its abort listener', () => {
   const { signal } = new AbortController()
   const deadline = startDeadline(1_000, signal)
 

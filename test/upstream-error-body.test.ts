@@ -23,12 +23,12 @@ test.each<[unknown, string]>([
   ['a', ''],
   [null, ''],
   [undefined, ''],
-])('the words of %j are %j', (json, text) => {
+])('the text of %j is %j', (json, text) => {
   expect(readErrorBody(json).text).toBe(text)
 })
 
 test.each([{ error: 'x'.repeat(3_000) }, { error: `All m error: ${'x'.repeat(3_000)}` }])(
-  'only the beginning of long words is kept',
+  'a long text is cut to 2000 characters',
   (json) => {
     expect(readErrorBody(json).text).toBe('x'.repeat(2_000))
   },
@@ -50,7 +50,7 @@ test.each<[unknown, string | null]>([
   [{ msg: 'somethingNotFound' }, null],
   [{ msg: `${'x'.repeat(2_000)} NotFound.a` }, null],
   [{ msg: `NotFound.${'a'.repeat(200)}` }, `NotFound.${'a'.repeat(91)}`],
-  // The name says more than the number.
+  // The name is more specific than the number.
   [{ code: 400, msg: 'NotFound.a' }, 'NotFound.a'],
   [{ code: 9003 }, '9003'],
   [{ code: 'a.b-c_1' }, 'a.b-c_1'],
@@ -83,7 +83,7 @@ test.each<[unknown, string | null]>([
   [{}, null],
   ['x', null],
   [null, null],
-])('the sole text of %j stands at %j', (json, place) => {
+])('the only text of %j is at %j', (json, place) => {
   expect(readErrorBody(json).place).toBe(place)
 })
 
@@ -113,7 +113,7 @@ test.each<[unknown, string | null]>([
 
 describe('a quoted body', () => {
   const read = (error: string) => readErrorBody({ error })
-  const said = (text: string, code: string | null = null) => ({
+  const quoted = (text: string, code: string | null = null) => ({
     text,
     code,
     place: null,
@@ -122,20 +122,20 @@ describe('a quoted body', () => {
   })
 
   test.each([
-    ['All m error: {"code":409,"msg":"conflict"}', said('conflict', '409')],
-    ['All m error:{"msg":"no space"}', said('no space')],
-    ['All a model with spaces error: {"msg":"x"}', said('x')],
-    [`All ${'m'.repeat(200)} error: {"msg":"x"}`, said('x')],
-    ['All m error: {"error":"Too many requests"}', said('Too many requests')],
-    ['All m error: plain\nwords', said('plain\nwords')],
-    ['All m error: a < b', said('a < b')],
-    ['All m error: "text"', said('"text"')],
-    ['All m error: NotFound.asset_id', said('NotFound.asset_id', 'NotFound.asset_id')],
-    ['All m error: <html>', said('')],
-    ['All m error: {"code":409', said('')],
-    ['All m error: [1]', said('')],
-    ['All m error:', said('')],
-  ])('%j is read', (error, expected) => {
+    ['All m error: {"code":409,"msg":"conflict"}', quoted('conflict', '409')],
+    ['All m error:{"msg":"no space"}', quoted('no space')],
+    ['All a model with spaces error: {"msg":"x"}', quoted('x')],
+    [`All ${'m'.repeat(200)} error: {"msg":"x"}`, quoted('x')],
+    ['All m error: {"error":"Too many requests"}', quoted('Too many requests')],
+    ['All m error: plain\nwords', quoted('plain\nwords')],
+    ['All m error: a < b', quoted('a < b')],
+    ['All m error: "text"', quoted('"text"')],
+    ['All m error: NotFound.asset_id', quoted('NotFound.asset_id', 'NotFound.asset_id')],
+    ['All m error: <html>', quoted('')],
+    ['All m error: {"code":409', quoted('')],
+    ['All m error: [1]', quoted('')],
+    ['All m error:', quoted('')],
+  ])('%j is parsed', (error, expected) => {
     expect(read(error)).toEqual(expected)
   })
 
@@ -145,15 +145,15 @@ describe('a quoted body', () => {
     'All error: x',
     'All m error',
     `All ${'m'.repeat(201)} error: x`,
-  ])('%j quotes nothing', (error) => {
+  ])('%j is not a quotation', (error) => {
     expect(read(error)).toMatchObject({ text: error, isFromProvider: false })
   })
 
-  test('of a gateway is read like one of its own', () => {
+  test('of a gateway error is parsed like a direct gateway error', () => {
     const error = { message: 'busy', type: 'local_overload' }
 
     expect(read(`All m error: ${JSON.stringify({ error })}`)).toEqual({
-      ...said('busy'),
+      ...quoted('busy'),
       type: 'local_overload',
     })
   })

@@ -16,7 +16,7 @@ interface Answer {
   headers?: Record<string, string>
 }
 
-/** What a caller is told; a string body stands as it is, anything else is sent as JSON. */
+/** The error for a response. A string body is sent unchanged, any other as JSON. */
 function failureOf({ method = 'GET', route = ASSETS, status, body, headers = {} }: Answer) {
   const text = typeof body === 'string' ? body : JSON.stringify(body)
   try {
@@ -28,7 +28,7 @@ function failureOf({ method = 'GET', route = ASSETS, status, body, headers = {} 
   throw new Error('the answer was taken for a success')
 }
 
-describe('an error answer has the code of its class', () => {
+describe('an error response has the code of its class', () => {
   test.each([
     // The edge
     [400, { detail: 'invalid json' }, 'UPSTREAM_REJECTED'],
@@ -44,7 +44,7 @@ describe('an error answer has the code of its class', () => {
     [502, { detail: 'upstream communication error' }, 'UPSTREAM_UNAVAILABLE'],
     [503, { detail: 'no channel configured' }, 'UPSTREAM_UNAVAILABLE'],
     [504, { detail: 'upstream read timeout after 60s' }, 'UPSTREAM_UNAVAILABLE'],
-    // The gateway in Python
+    // The Python gateway
     [400, { message: 'Unsupported Lingjing modelCode: x' }, 'UPSTREAM_REJECTED'],
     [400, { error: 'Content did not pass the moral check, sorry' }, 'UPSTREAM_REJECTED'],
     [403, { message: 'Not authenticated' }, 'UNAUTHENTICATED'],
@@ -61,7 +61,7 @@ describe('an error answer has the code of its class', () => {
     [429, { error: 'Balance is insufficient, please top up' }, 'PAYMENT_REQUIRED'],
     [500, { error: 'Internal server error: boom' }, 'UPSTREAM_UNAVAILABLE'],
     [503, { error: { message: 'busy', type: 'local_overload' } }, 'UPSTREAM_UNAVAILABLE'],
-    // The gateway in Rust
+    // The Rust gateway
     [403, { error: { message: 'Invalid or missing API Key' } }, 'UNAUTHENTICATED'],
     [403, { error: { message: 'missing key' } }, 'UPSTREAM_UNAVAILABLE'],
     [404, { error: { message: 'Not found' } }, 'NOT_FOUND'],
@@ -88,7 +88,7 @@ describe('an error answer has the code of its class', () => {
     [200, { code: 400, msg: 'RateLimitExceeded.CreateAsset' }, 'RATE_LIMITED'],
     [400, { code: 400, msg: 'NotFound.group_id', data: null }, 'NOT_FOUND'],
     [502, { code: 200, msg: 'OK', data: { asset_id: 'Asset-1' } }, 'UPSTREAM_UNAVAILABLE'],
-    // Not 0-0's own
+    // Not written by 0-0
     [404, '', 'NOT_FOUND'],
     [413, '<html><h1>413 Request Entity Too Large</h1></html>', 'UPSTREAM_REJECTED'],
     [502, '<html><h1>502 Bad Gateway</h1></html>', 'UPSTREAM_UNAVAILABLE'],
@@ -106,7 +106,7 @@ describe('an error answer has the code of its class', () => {
   })
 
   test.each([
-    // Whatever may have happened before the answer went wrong is not known.
+    // The create may have been done before the response failed.
     [408, { error: { message: 'Request timeout' } }, 'OUTCOME_UNKNOWN'],
     [499, { detail: 'client disconnected' }, 'OUTCOME_UNKNOWN'],
     [500, { error: 'Internal server error: boom' }, 'OUTCOME_UNKNOWN'],
@@ -118,7 +118,7 @@ describe('an error answer has the code of its class', () => {
     [200, [], 'OUTCOME_UNKNOWN'],
     [302, '', 'OUTCOME_UNKNOWN'],
     [303, '', 'OUTCOME_UNKNOWN'],
-    // These say that nothing did.
+    // These prove that the create was not done.
     [503, { error: { message: 'busy', type: 'local_overload' } }, 'UPSTREAM_UNAVAILABLE'],
     [307, '', 'UPSTREAM_PROTOCOL'],
     [308, '', 'UPSTREAM_PROTOCOL'],
@@ -143,7 +143,7 @@ describe('an error answer has the code of its class', () => {
     ['GET', TASKS, { error: { message: noProvider('videos') } }, 'UPSTREAM_REJECTED'],
     ['GET', TASKS, { error: { message: noProvider('sora-2') } }, 'UPSTREAM_REJECTED'],
     ['GET', TASKS, { error: { message: `Oh, ${noProvider('video')}` } }, 'UPSTREAM_REJECTED'],
-    // The gateway in Python says it only of a model.
+    // The Python gateway writes this only about a model.
     ['GET', TASKS, { message: noProvider('video') }, 'UPSTREAM_REJECTED'],
     ['GET', ASSETS, { error: { message: noProvider('video') } }, 'UPSTREAM_REJECTED'],
     ['POST', TASKS, { error: { message: noProvider('video') } }, 'UPSTREAM_REJECTED'],
@@ -151,7 +151,7 @@ describe('an error answer has the code of its class', () => {
     expect(failureOf({ method, route, status: 404, body }).code).toBe(code)
   })
 
-  test('only a 404 says that a task is unknown', () => {
+  test('only a 404 means that a task is unknown', () => {
     const body = { error: { message: noProvider('video') } }
 
     expect(failureOf({ route: TASKS, status: 400, body }).code).toBe('UPSTREAM_REJECTED')
@@ -161,7 +161,7 @@ describe('an error answer has the code of its class', () => {
     [404, 'NOT_FOUND'],
     [500, 'UPSTREAM_UNAVAILABLE'],
   ])(
-    'a poll answered %i is not taken for a running task, though its body says so',
+    'a poll answered %i is an error, even when its body looks like a running task',
     (status, code) => {
       const body = { id: 't1', model: 'seedance-2-0', status: 'running', video: {} }
 
@@ -173,7 +173,7 @@ describe('an error answer has the code of its class', () => {
 })
 
 describe('the message', () => {
-  test('carries the reason upstream gave, made one short line', () => {
+  test('contains the upstream reason as one short line', () => {
     const error = failureOf({
       status: 400,
       body: { detail: `wrong\r\n\u0007ratio \u202e${'x'.repeat(1000)}` },
@@ -201,7 +201,7 @@ describe('the message', () => {
     ['a header', 'got Bearer abc.def==', '0-0 refused the request: got [key]'],
     ['markup', '<p>nope</p>', '0-0 refused the request.'],
     ['nothing', '', '0-0 refused the request.'],
-  ])('never shows %s', (_what, reason, message) => {
+  ])('does not contain %s', (_what, reason, message) => {
     const error = failureOf({ status: 400, body: { message: reason } })
 
     expect(error.message).toBe(message)
@@ -210,14 +210,14 @@ describe('the message', () => {
   test.each([
     { status: 500, body: { error: 'Internal server error: db.internal:5432 refused' } },
     { status: 403, body: { message: 'Task belongs to a different API key' } },
-  ])('does not repeat what is nothing to the caller: $body', (answer) => {
+  ])('omits internal details: $body', (answer) => {
     const error = failureOf(answer)
 
     expect(error.message).not.toMatch(/internal|different/)
   })
 })
 
-describe('what the Python gateway quotes of a provider', () => {
+describe('a provider response quoted by the Python gateway', () => {
   const quote = (text: string) => ({ error: `All seedance-2-0 error: ${text}` })
 
   test.each([
@@ -230,7 +230,7 @@ describe('what the Python gateway quotes of a provider', () => {
     ],
     [' slow down ', 'slow down', null],
     ['AccessDenied.Project', 'AccessDenied.Project', 'AccessDenied.Project'],
-  ])('%s is read like an answer of its own', (text, reason, upstreamCode) => {
+  ])('%s is parsed like a direct response', (text, reason, upstreamCode) => {
     const error = failureOf({ status: 409, body: quote(text) })
 
     expect(error.message).toBe(`0-0 refused the request: ${reason}`)
@@ -244,7 +244,7 @@ describe('what the Python gateway quotes of a provider', () => {
     '[1,2]',
     '[broken',
     '',
-  ])('%j says nothing', (text) => {
+  ])('%j gives no reason', (text) => {
     const error = failureOf({ status: 409, body: quote(text) })
 
     expect(error.message).toBe('0-0 refused the request.')
@@ -252,7 +252,7 @@ describe('what the Python gateway quotes of a provider', () => {
   })
 
   test.each(['Not all models error: {"msg":"x"}', 'All models error {"msg":"x"}', 'All error: x'])(
-    '%j is no such quotation',
+    '%j is not a quotation',
     (text) => {
       expect(failureOf({ status: 400, body: { error: text } }).message).toBe(
         `0-0 refused the request: ${text}`,
@@ -260,7 +260,7 @@ describe('what the Python gateway quotes of a provider', () => {
     },
   )
 
-  test('is read once, however often it is quoted', () => {
+  test('is unquoted only once', () => {
     const startedMs = performance.now()
     const error = failureOf({ status: 409, body: quote('All m error: '.repeat(80_000)) })
 
@@ -275,7 +275,7 @@ test.each([
   [400, { error: { message: 'no', code: 'bad_ratio' } }, 'bad_ratio'],
   [400, { error: { message: 'no', code: 'Bearer sk-1' } }, null],
   [400, { detail: 'no' }, null],
-])('an answer %i %j has the upstream code %s', (status, body, upstreamCode) => {
+])('a response %i %j has the upstream code %s', (status, body, upstreamCode) => {
   const error = failureOf({ status, body })
 
   expect(error.upstreamCode).toBe(upstreamCode)
@@ -285,12 +285,12 @@ describe('an envelope', () => {
   const parse = (body: unknown, route: Route = ASSETS) =>
     parseResponse('GET', route, { status: 200, headers: {}, body: JSON.stringify(body) })
 
-  test.each([200, '200'])('with the code %j gives its data', (code) => {
+  test.each([200, '200'])('with the code %j returns its data', (code) => {
     expect(parse({ code, data: { asset_id: 'Asset-1' } })).toEqual({ asset_id: 'Asset-1' })
   })
 
   test.each([undefined, null, 'OK', '2e2', 200.5, -200, ' 200', '200 '])(
-    'with the code %j is none',
+    'with the code %j is invalid',
     (code) => {
       const error = failureOf({ status: 200, body: { code, data: {} } })
 
@@ -299,24 +299,24 @@ describe('an envelope', () => {
     },
   )
 
-  test('is not expected of a task, which may have a code of its own', () => {
+  test('is not required for a task, which may have its own code', () => {
     for (const task of [{ id: 't' }, { id: 't', code: 200 }, { id: 't', code: 'queued' }]) {
       expect(parse(task, TASKS)).toEqual(task)
     }
   })
 
-  test('in place of a task says why there is none', () => {
+  test('instead of a task is an error with its reason', () => {
     const error = failureOf({ route: TASKS, status: 200, body: { code: 500, msg: 'oops' } })
 
     expect(error).toMatchObject({ message: '0-0 refused the request: oops', upstreamCode: '500' })
   })
 })
 
-test('what is not JSON is told to the log', () => {
+test('the cause says that a body is not JSON', () => {
   expect(failureOf({ status: 200, body: 'x' }).cause).toBe('the answer is not a JSON object')
 })
 
-test('a reason is told with FORBIDDEN too', () => {
+test('FORBIDDEN contains the upstream reason', () => {
   const error = failureOf({ status: 403, body: { detail: 'banned' } })
 
   expect(error.message).toBe('0-0 does not allow this with this API key: banned')
@@ -329,7 +329,7 @@ test.each([
   ['POST', 'CONNECTING', 'UPSTREAM_UNAVAILABLE', '.'],
   ['GET', 'SENT', 'UPSTREAM_UNAVAILABLE', '.'],
   ['POST', 'SENT', 'OUTCOME_UNKNOWN', '.'],
-] as const)('a %s that ended while it was %s is %s', (method, stage, code, ending) => {
+] as const)('a %s that failed in the stage %s is %s', (method, stage, code, ending) => {
   const cause = new HttpRequestError(stage, new Error('reset'))
 
   const error = noResponseError(method, cause)
@@ -338,20 +338,20 @@ test.each([
   expect(error.message.endsWith(ending)).toBe(true)
 })
 
-test('the pause upstream asks for is handed on', () => {
+test('retryAfterMs is the value of Retry-After', () => {
   const error = failureOf({ status: 429, body: {}, headers: { 'retry-after': '7' } })
 
   expect(error.retryAfterMs).toBe(7000)
 })
 
-test('without Retry-After no pause is made up for a rate limit', () => {
+test('a rate limit without Retry-After has no retryAfterMs', () => {
   const error = failureOf({ status: 429, body: {} })
 
   expect(error.retryAfterMs).toBeNull()
 })
 
 test.each(['[', '{"code":', '{"code":200,"data":'])(
-  'a body of 1 MiB of %s is an error like others',
+  'a body of 1 MiB of %s is UPSTREAM_PROTOCOL',
   (part) => {
     const error = failureOf({ status: 200, body: part.repeat(2 ** 20 / part.length) })
 
@@ -359,7 +359,7 @@ test.each(['[', '{"code":', '{"code":200,"data":'])(
   },
 )
 
-test('no JSON and no status brings about anything but a success or an UpstreamError', () => {
+test('any JSON with any status gives a result or an UpstreamError', () => {
   const key = fc.constantFrom('code', 'data', 'detail', 'message', 'error', 'msg', 'type', 'id')
   const body = fc.oneof(fc.jsonValue(), fc.dictionary(key, fc.jsonValue()))
   const route = fc.constantFrom(ASSETS, TASKS)

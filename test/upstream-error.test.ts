@@ -11,7 +11,7 @@ test.each<[UpstreamErrorCode, boolean]>([
   ['UPSTREAM_UNAVAILABLE', false],
   ['UPSTREAM_PROTOCOL', false],
   ['OUTCOME_UNKNOWN', true],
-])('%s says that a create may be done: %s', (code, mayBeDone) => {
+])('%s has mayBeDone %s', (code, mayBeDone) => {
   expect(new UpstreamError(code).mayBeDone).toBe(mayBeDone)
 })
 
@@ -25,13 +25,13 @@ test.each<[UpstreamErrorCode, string]>([
   ['UPSTREAM_UNAVAILABLE', '0-0 cannot be reached or cannot answer now'],
   ['UPSTREAM_PROTOCOL', '0-0 gave an answer that cannot be understood'],
   ['OUTCOME_UNKNOWN', 'It is not known whether 0-0 did this; it is not sent again'],
-])('%s says it in a sentence, with the reason when there is one', (code, message) => {
+])('the message of %s is one sentence with an optional reason', (code, message) => {
   expect(new UpstreamError(code).message).toBe(`${message}.`)
   expect(new UpstreamError(code, { reason: null }).message).toBe(`${message}.`)
   expect(new UpstreamError(code, { reason: ' so\nit is ' }).message).toBe(`${message}: so it is`)
 })
 
-test('what is not said of a failure is null, and what is said is kept', () => {
+test('omitted details are null and given details are kept', () => {
   const cause = new Error('reset')
 
   expect(new UpstreamError('NOT_FOUND')).toMatchObject({
@@ -46,18 +46,18 @@ test('what is not said of a failure is null, and what is said is kept', () => {
   ).toMatchObject({ code: 'RATE_LIMITED', upstreamCode: '9003', retryAfterMs: 5, cause })
 })
 
-test('a failure of any code can say that the create may be done', () => {
+test('mayBeDone can be set for any code', () => {
   expect(new UpstreamError('RATE_LIMITED', { mayBeDone: true }).mayBeDone).toBe(true)
 })
 
-test("0-0's own words are kept apart as one plain line", () => {
+test('the upstream message is kept separately as one plain line', () => {
   const error = new UpstreamError('RATE_LIMITED', { upstreamMessage: ' 上游已达到\n最大限制 ' })
 
   expect(error.message).toBe('0-0 asks for fewer requests.')
   expect(error.upstreamMessage).toBe('上游已达到 最大限制')
 })
 
-test.each([undefined, null, '', '<p>no</p>'])('the words %j are none', (upstreamMessage) => {
+test.each([undefined, null, '', '<p>no</p>'])('the message %j is null', (upstreamMessage) => {
   const error = new UpstreamError(
     'RATE_LIMITED',
     upstreamMessage === undefined ? {} : { upstreamMessage },

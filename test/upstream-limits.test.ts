@@ -106,7 +106,7 @@ describe('a video task', () => {
     [{ seed: 4294967295 }, []],
     [{ seed: 4294967296 }, ['seed']],
     [{ seed: -2 }, ['seed']],
-    // Other models have limits of their own, which nobody has written down.
+    // Other models have limits that are not documented.
     [{ model: 'sora-2', duration: 20, resolution: '2k', ratio: '2:1', seed: -2 }, []],
     [{ model: 'sora-2', duration: 0 }, ['duration']],
     [{ model: 'sora-2', prompt: '' }, ['prompt']],
@@ -143,7 +143,7 @@ describe('a video task', () => {
     expect(pathsOf(checkVideoTask({ ...task, resources }))).toEqual(paths)
   })
 
-  test.each(['seedance-2-0', 'sora-2'])('for %s needs http URLs', (model) => {
+  test.each(['seedance-2-0', 'sora-2'])('for %s requires http or https URLs', (model) => {
     const resources: VideoResourceRequest[] = [
       { type: 'IMAGE', role: 'REFERENCE', url: 'https://example.com/a.png' },
       { type: 'IMAGE', role: 'REFERENCE', url: 'file:///etc/passwd' },
@@ -156,7 +156,7 @@ describe('a video task', () => {
     ['seedance-2-0', []],
     ['seedance-2-0-fast', []],
     ['sora-2', ['resources.0.assetId']],
-  ])('for %s refers to an asset with issues at %j', (model, paths) => {
+  ])('for %s with an asset has issues at %j', (model, paths) => {
     const resources: VideoResourceRequest[] = [
       { type: 'IMAGE', role: 'REFERENCE', assetId: 'Asset-1', platform: 'JIMENG' },
     ]
@@ -164,7 +164,7 @@ describe('a video task', () => {
     expect(pathsOf(checkVideoTask({ ...task, model, resources }))).toEqual(paths)
   })
 
-  test('with much wrong hears of all of it at once, in sentences', () => {
+  test('with several issues gets all of them at once', () => {
     const issues = checkVideoTask({
       ...task,
       prompt: '',
@@ -190,7 +190,7 @@ describe('a video task', () => {
   })
 })
 
-test('each issue is said in a sentence', () => {
+test('each issue has a message of one sentence', () => {
   const task = { model: 'seedance-2-0', prompt: 'x', audio: false, resources: [] }
   const file = (role: ResourceRole, type: AssetType): VideoResourceRequest => ({
     role,

@@ -9,17 +9,17 @@ test.each([
   ['', null],
   [' ', null],
   ['上游', '上游'],
-])('%j is the line %j', (text, line) => {
+])('%j becomes the line %j', (text, line) => {
   expect(plainText(text)).toBe(line)
 })
 
 test.each([
   ['x'.repeat(300), 'x'.repeat(300)],
   ['x'.repeat(301), `${'x'.repeat(299)}…`],
-  // Counted in characters, none of which is cut in half.
+  // Counted in code points, so that no surrogate pair is split.
   ['🎬'.repeat(300), '🎬'.repeat(300)],
   ['🎬'.repeat(301), `${'🎬'.repeat(299)}…`],
-])('a line is at most 300 characters long', (text, line) => {
+])('a line has at most 300 characters', (text, line) => {
   expect(plainText(text)).toBe(line)
 })
 
@@ -33,7 +33,7 @@ test.each([
   ['desk-top', 'desk-top'],
   ['a bearer', 'a bearer'],
   ['forbearer x', 'forbearer x'],
-])('what looks like a key in %j is taken out', (text, line) => {
+])('a key in %j is replaced', (text, line) => {
   expect(plainText(text)).toBe(line)
 })
 
@@ -47,12 +47,12 @@ test.each([
   '<h1>',
   '<!DOCTYPE html',
   '<p\nclass="x" >',
-])('%j is markup and says nothing', (text) => {
+])('%j is markup and gives null', (text) => {
   expect(plainText(text)).toBeNull()
 })
 
 test.each(['a < b > c', '1 <2> 3', '< p>', '<>', '<a', '<a.b>', 'x<-y->z', '</ p>', '<p <q'])(
-  '%j is no markup',
+  '%j is not markup',
   (text) => {
     expect(plainText(text)).toBe(text)
   },

@@ -22,7 +22,7 @@ const create = (client: UpstreamClient, more: Partial<UpstreamCall> = {}) =>
 
 const forever = () => new AbortController().signal
 
-/** Which of the promises are settled by now. */
+/** For each promise, whether it is settled now. */
 async function settled(promises: Promise<unknown>[]): Promise<boolean[]> {
   const states = promises.map(() => false)
   promises.forEach((promise, index) => {
@@ -36,7 +36,7 @@ async function settled(promises: Promise<unknown>[]): Promise<boolean[]> {
 }
 
 describe('a request queue', () => {
-  test('starts requests up to its limit, and the others in their order', async () => {
+  test('starts requests up to its limit and the others in order', async () => {
     const queue = createRequestQueue(2)
     const entered: number[] = []
     const entering = [0, 1, 2, 3].map((number) =>
@@ -54,10 +54,10 @@ describe('a request queue', () => {
     expect(entered).toEqual([0, 1, 2, 3])
   })
 
-  test('has a place again when one has left', async () => {
+  test('has a free slot when a request leaves', async () => {
     const queue = createRequestQueue(1)
 
-    for (let turn = 0; turn < 3; turn++) {
+    for (let round = 0; round < 3; round++) {
       await queue.enter(forever(), 60_000)
       queue.leave()
     }
@@ -66,7 +66,7 @@ describe('a request queue', () => {
     expect(await settled([queue.enter(forever(), 60_000)])).toEqual([false])
   })
 
-  test('gives the turn of one that went away to the next', async () => {
+  test('skips a waiting request that is aborted', async () => {
     const queue = createRequestQueue(1)
     const leaving = new AbortController()
     await queue.enter(forever(), 60_000)
@@ -81,21 +81,21 @@ describe('a request queue', () => {
     await expect(third).resolves.toBeUndefined()
   })
 
-  test('lets go of one that has waited long enough, and of its signal', async () => {
+  test('rejects a request after its maximum wait and removes its abort listener', async () => {
     const queue = createRequestQueue(1)
     const signal = forever()
     await queue.enter(signal, 60_000)
-    const impatient = queue.enter(signal, 20)
-    const patient = queue.enter(signal, 60_000)
+    const timingOut = queue.enter(signal, 20)
+    const waiting = queue.enter(signal, 60_000)
 
-    await expect(impatient).rejects.toThrow('no free connection within 20 ms')
+    await expect(timingOut).rejects.toThrow('no free connection within 20 ms')
     queue.leave()
-    await patient
+    await waiting
 
     expect(getEventListeners(signal, 'abort')).toEqual([])
   })
 
-  test('lets nobody in whose signal is aborted, and takes no place for it', async () => {
+  test('rejects a request whose signal is aborted and uses no slot for it', async () => {
     const queue = createRequestQueue(1)
 
     await expect(queue.enter(AbortSignal.abort('gone'), 60_000)).rejects.toBe('gone')
@@ -103,7 +103,7 @@ describe('a request queue', () => {
     await expect(queue.enter(forever(), 60_000)).resolves.toBeUndefined()
   })
 
-  test('ends when those in it and those that waited have left, and lets nobody else in', async () => {
+  test('closes after running and waiting requests leave, and rejects new ones', async () => {
     const queue = createRequestQueue(1)
     await queue.enter(forever(), 60_000)
     const second = queue.enter(forever(), 60_000)
@@ -118,13 +118,13 @@ describe('a request queue', () => {
     await closed
   })
 
-  test('that is empty ends at once', async () => {
+  test('that is empty closes at once', async () => {
     await createRequestQueue(1).close()
   })
 })
 
 describe('slow creates', () => {
-  test('do not hold up a read', async () => {
+  test('do not delay a read', async () => {
     const held: ServerResponse[] = []
     const url = await serve((request, response) => {
       if (request.method === 'POST') held.push(response)
@@ -141,7 +141,7 @@ describe('slow creates', () => {
     await Promise.all(creates)
   })
 
-  test('are no more than allowed; the others wait and are then sent', async () => {
+  test('run up to maxCreates at once, and the others wait and are then sent', async () => {
     const held: ServerResponse[] = []
     const url = await serve((_request, response) => void held.push(response))
     const client = startClient(url, { maxConcurrency: 8, maxCreates: 2 })
@@ -162,7 +162,7 @@ describe('while no connection is free', () => {
   const reading = { method: 'GET', run: read } as const
   const creating = { method: 'POST', run: create } as const
 
-  /** A 0-0 that answers nothing, and a client with one connection of each kind whose calls may take a second. */
+  /** A 0-0 that never answers, and a client with one connection of each kind and timeouts of one second. */
   async function startBusy() {
     const handler = vi.fn()
     const reports: UpstreamCallReport[] = []
@@ -178,7 +178,7 @@ describe('while no connection is free', () => {
   }
 
   test.each([reading, creating])(
-    'a $method waits half of its time, and is then not sent',
+    'a $method waits for half of its timeout and is then not sent',
     async ({ run, method }) => {
       const { client, handler, reports } = await startBusy()
       const onSent = vi.fn()
@@ -207,24 +207,24 @@ describe('while no connection is free', () => {
   )
 
   test.each([reading, creating])(
-    'no $method that waits for one counts against 0-0',
+    'a waiting $method does not count as a failure of the breaker',
     async ({ run }) => {
       const { client } = await startBusy()
 
       await Promise.all(Array.from({ length: 20 }, () => failureOf(run(client))))
 
-      // Two failures would have opened it, and one is that of the call which 0-0 did not answer.
+      // Two failures would open it. The only failure is the call that 0-0 did not answer.
       expect(client.breakers()).toContainEqual({ group: '/v1/assets', state: 'CLOSED' })
     },
   )
 
-  test('a connection that 0-0 does not accept does count', async () => {
+  test('a connection that 0-0 does not accept counts as a failure of the breaker', async () => {
     const server = createServer()
     onTestFinished(() => void server.close())
     server.on('connection', (socket) => onTestFinished(() => void socket.destroy()))
     await once(server.listen(0, '127.0.0.1'), 'listening')
     const { port } = server.address() as AddressInfo
-    // It accepts TCP and never shakes hands for TLS.
+    // The server accepts TCP but never answers the TLS handshake.
     const client = startClient(`https://127.0.0.1:${port}`, {
       postTimeoutMs: 50,
       breaker: { minCalls: 2 },
@@ -239,7 +239,7 @@ describe('while no connection is free', () => {
     expect(client.breakers()).toContainEqual({ group: '/v1/assets', state: 'OPEN' })
   })
 
-  test('closing lets those that wait have their turn', async () => {
+  test('closing still sends the waiting requests', async () => {
     const held: ServerResponse[] = []
     const url = await serve((_request, response) => void held.push(response))
     const client = startClient(url, { maxCreates: 1 })

@@ -15,7 +15,7 @@ test.each([
   ['Friday, 02-Jan-26 03:04:15 GMT', 10_000],
   ['Fri, 02 Jan 2026 03:00:00 GMT', 0],
   ['86400', 86_400_000],
-  // A day is the longest pause that is believed.
+  // The longest accepted pause is one day.
   ['86401', 86_400_000],
   ['99999999999999', 86_400_000],
   ['9'.repeat(400), 86_400_000],
@@ -42,11 +42,11 @@ test.each([
   { retry: 1, retryAfterMs: null, random: 0.5, expected: 100 },
   { retry: 1, retryAfterMs: 3000, random: 0.5, expected: 3100 },
   { retry: 0, retryAfterMs: 3000, random: 0, expected: 3000 },
-])('retry $retry after $retryAfterMs with luck $random waits $expected ms', (row) => {
+])('retry $retry after $retryAfterMs with random $random waits $expected ms', (row) => {
   expect(retryDelayMs(row.retry, 100, row.retryAfterMs, row.random)).toBe(row.expected)
 })
 
-describe('what is tried again', () => {
+describe('withRetries', () => {
   const unavailable = new UpstreamError('UPSTREAM_UNAVAILABLE')
   const options = () => ({
     baseDelayMs: 1,
@@ -55,14 +55,14 @@ describe('what is tried again', () => {
     mayRetry: vi.fn((_failure: UpstreamError) => true),
   })
 
-  /** Fails with `failures` one after the other, then succeeds. */
+  /** Fails with each of `failures` in order, then succeeds. */
   const failing = (...failures: unknown[]) =>
     vi.fn(async (attempt: number) => {
       if (failures.length > 0) throw failures.shift()
       return attempt
     })
 
-  test.each(['UPSTREAM_UNAVAILABLE', 'RATE_LIMITED'] as const)('%s is', async (code) => {
+  test.each(['UPSTREAM_UNAVAILABLE', 'RATE_LIMITED'] as const)('retries %s', async (code) => {
     const attempt = failing(new UpstreamError(code))
 
     await expect(withRetries(attempt, options())).resolves.toBe(2)
@@ -74,14 +74,14 @@ describe('what is tried again', () => {
     new UpstreamError('OUTCOME_UNKNOWN'),
     Object.assign(new Error('not ours'), { code: 'RATE_LIMITED' }),
     null,
-  ])('%s is not', async (failure) => {
+  ])('does not retry %s', async (failure) => {
     const attempt = failing(failure)
 
     await expect(withRetries(attempt, options())).rejects.toBe(failure)
     expect(attempt).toHaveBeenCalledTimes(1)
   })
 
-  test('is tried three times in all', async () => {
+  test('makes at most three attempts', async () => {
     const last = new UpstreamError('RATE_LIMITED')
     const attempt = failing(unavailable, unavailable, last, unavailable)
 
@@ -89,7 +89,7 @@ describe('what is tried again', () => {
     expect(attempt.mock.calls).toEqual([[1], [2], [3]])
   })
 
-  test('is not tried once that is refused, which is asked before each retry', async () => {
+  test('calls mayRetry before each retry and stops when it returns false', async () => {
     const mayRetry = vi.fn((_failure: UpstreamError) => mayRetry.mock.calls.length < 2)
     const second = new UpstreamError('RATE_LIMITED')
 
@@ -99,7 +99,7 @@ describe('what is tried again', () => {
     expect(mayRetry.mock.calls).toEqual([[unavailable], [second]])
   })
 
-  test('is not tried, nor asked about, when the pause would end after the deadline', async () => {
+  test('does not retry or call mayRetry when the pause ends after the deadline', async () => {
     const failure = new UpstreamError('RATE_LIMITED', { retryAfterMs: 60_001 })
     const given = options()
 
@@ -107,7 +107,7 @@ describe('what is tried again', () => {
     expect(given.mayRetry).not.toHaveBeenCalled()
   })
 
-  test('waits as long as upstream asked', async () => {
+  test('waits for Retry-After', async () => {
     const startedMs = performance.now()
 
     await withRetries(failing(new UpstreamError('RATE_LIMITED', { retryAfterMs: 100 })), options())
@@ -115,7 +115,7 @@ describe('what is tried again', () => {
     expect(performance.now() - startedMs).toBeGreaterThan(95)
   })
 
-  test('fails as before when its signal ends the pause', async () => {
+  test('rejects with the last failure when its signal aborts the pause', async () => {
     const failure = new UpstreamError('RATE_LIMITED', { retryAfterMs: 30_000 })
     const caller = new AbortController()
     const mayRetry = () => {
@@ -132,7 +132,7 @@ describe('what is tried again', () => {
 describe('retries are at most a tenth of the requests', () => {
   const NEVER_OPEN = { minCalls: Number.POSITIVE_INFINITY }
 
-  /** How many requests reach 0-0 for `requests` reads, `before` of which it answers well and the others with 500. */
+  /** The number of attempts for `requests` reads that 0-0 answers with 500, after `before` successful reads. */
   async function countAttempts(
     { before = 0, requests }: { before?: number; requests: number },
     breaker: UpstreamOptions['breaker'],
@@ -163,20 +163,20 @@ describe('retries are at most a tenth of the requests', () => {
     { before: 0, requests: 100 },
     { before: 0, requests: 200 },
     { before: 500, requests: 100 },
-  ])('of $requests in an outage after $before good ones', async (load) => {
+  ])('for $requests requests in an outage after $before successful ones', async (load) => {
     const attempts = await countAttempts(load, NEVER_OPEN)
 
     expect(attempts).toBeGreaterThan(1.05 * load.requests)
     expect(attempts).toBeLessThanOrEqual(1.1 * load.requests)
   })
 
-  test('also where a breaker opens in the meantime', async () => {
+  test('also when a breaker opens during the outage', async () => {
     const attempts = await countAttempts({ requests: 200 }, {})
 
     expect(attempts).toBeLessThanOrEqual(220)
   })
 
-  test('five are at hand, and each twenty requests earn another', () => {
+  test('the budget starts with five retries and gains one per twenty requests', () => {
     const budget = createRetryBudget()
     const spendAll = () => {
       let spent = 0

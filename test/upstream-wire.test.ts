@@ -13,7 +13,7 @@ import {
 } from '../src/upstream/wire.ts'
 
 describe('an asset group', () => {
-  test('is read from the body of the documentation', () => {
+  test('is parsed from the documented body', () => {
     const group = readAssetGroup(
       {
         group_id: 'group-1',
@@ -39,7 +39,7 @@ describe('an asset group', () => {
   })
 
   test.each([{ id: 'g1' }, { group_id: '', id: 'g1' }, { group_id: null, id: 'g1' }, 'g1'])(
-    'given as %j has its id all the same',
+    'given as %j has its id',
     (data) => {
       expect(readAssetGroup(data, 'JIMENG').groupId).toBe('g1')
     },
@@ -51,14 +51,14 @@ test.each([
   ['ACTIVE', 'ACTIVE'],
   ['Inactive', 'UNKNOWN'],
   [undefined, 'UNKNOWN'],
-])('a group with the status word %s is %s', (word, status) => {
+])('a group with the status %s is %s', (word, status) => {
   const group = readAssetGroup({ id: 'g1', status: word }, 'JIMENG')
 
   expect(group).toMatchObject({ status, rawStatus: word ?? null })
 })
 
 describe('an asset', () => {
-  test('is read from the body of the documentation', () => {
+  test('is parsed from the documented body', () => {
     const asset = readAsset(
       {
         asset_id: 'Asset-1',
@@ -86,7 +86,7 @@ describe('an asset', () => {
     })
   })
 
-  test('with nothing but an id is an asset of which nothing else is known', () => {
+  test('with only an id has null for all other fields', () => {
     const asset = readAsset({ id: 'asset-1' }, 'JIMENG')
 
     expect(asset).toEqual({
@@ -109,7 +109,7 @@ describe('an asset', () => {
     ['failed', 'FAILED'],
     ['Inactive', 'UNKNOWN'],
     ['constructor', 'UNKNOWN'],
-  ])('with the status word %s is %s and keeps the word', (word, status) => {
+  ])('with the status %s is %s and keeps the original value', (word, status) => {
     const asset = readAsset({ id: 'a', status: word }, 'JIMENG')
 
     expect(asset).toMatchObject({ status, rawStatus: word })
@@ -130,11 +130,11 @@ describe('an asset', () => {
     ['xhttp://a.example/x', null],
     ['asset://a', null],
     ['', null],
-  ])('at %j has the URL %j', (url, expected) => {
+  ])('with the url %j has the URL %j', (url, expected) => {
     expect(readAsset({ id: 'a', url }, 'JIMENG').url).toBe(expected)
   })
 
-  test('with fields of types nobody expects is still read', () => {
+  test('with fields of unexpected types is still parsed', () => {
     const asset = readAsset(
       { asset_id: 'a', name: 7, asset_type: [], status: {}, url: 1, created_at: true, more: [1] },
       'JIMENG',
@@ -171,13 +171,13 @@ describe('an asset', () => {
     [{ error: '<html><body>no</body></html>' }, null],
     [{ error: 'key sk-abc123 refused' }, 'key [key] refused'],
     [{}, null],
-  ])('that says %j failed because of %j', (body, reason) => {
+  ])('with %j has the failure reason %j', (body, reason) => {
     const asset = readAsset({ id: 'a', ...body }, 'JIMENG')
 
     expect(asset.failureReason).toBe(reason)
   })
 
-  test('with an error nested too deeply to be written out is read without its reason', () => {
+  test('with an error nested too deeply to serialise is parsed without a reason', () => {
     const depth = 100_000
     const error = JSON.parse(`${'{"0":'.repeat(depth)}1${'}'.repeat(depth)}`)
 
@@ -188,7 +188,7 @@ describe('an asset', () => {
 })
 
 describe('a video task', () => {
-  test('is read from the body of the documentation', () => {
+  test('is parsed from the documented body', () => {
     const task = readVideoTask({
       id: 'cgt-1',
       model: 'seedance-2-0',
@@ -245,7 +245,7 @@ describe('a video task', () => {
     ['CANCELED', 'CANCELLED'],
     ['expired', 'EXPIRED'],
     ['meditating', 'UNKNOWN'],
-  ])('with the status word %s is %s and keeps the word', (word, status) => {
+  ])('with the status %s is %s and keeps the original value', (word, status) => {
     const task = readVideoTask({ id: 't', status: word })
 
     expect(task).toMatchObject({ status, rawStatus: word })
@@ -259,7 +259,7 @@ describe('a video task', () => {
     [{ video: { url: '/v.mp4' } }, undefined],
     [{ video: {} }, undefined],
     [{ video: 'soon', content: [] }, undefined],
-  ])('that carries %j has its video at %s', (body, url) => {
+  ])('with %j has the video URL %s', (body, url) => {
     const task = readVideoTask({ id: 't', ...body })
 
     expect(task.video?.url).toBe(url)
@@ -277,11 +277,11 @@ describe('a video task', () => {
     ['45 of 100', null],
     ['almost', null],
     [null, null],
-  ])('with progress %j is at %j', (progress, expected) => {
+  ])('with progress %j has progress %j', (progress, expected) => {
     expect(readVideoTask({ id: 't', progress }).progress).toBe(expected)
   })
 
-  test('has numbers also where they come as texts', () => {
+  test('has numbers even when they are sent as strings', () => {
     const task = readVideoTask({
       id: 't',
       video: { url: 'https://a.example/v.mp4', duration: '5', fps: null },
@@ -299,15 +299,15 @@ describe('a video task', () => {
     },
   )
 
-  test('created with an id and no other word is queued', () => {
+  test('created with only an id is QUEUED', () => {
     expect(readCreatedVideoTask({ id: 't' })).toMatchObject({ status: 'QUEUED', rawStatus: null })
   })
 
-  test('created and running at once is running', () => {
+  test('created with the status running is RUNNING', () => {
     expect(readCreatedVideoTask({ id: 't', status: 'running' }).status).toBe('RUNNING')
   })
 
-  test('polled without a status word is in no known state', () => {
+  test('polled without a status is UNKNOWN', () => {
     expect(readVideoTask({ id: 't' }).status).toBe('UNKNOWN')
   })
 })
@@ -322,7 +322,7 @@ test.each([
   [{ id: null }],
   [{ id: {} }],
   [{ id: 1e300 }],
-])('a task given as %j cannot be read', (body) => {
+])('a task given as %j cannot be parsed', (body) => {
   expect(() => readVideoTask(body)).toThrow(ZodError)
 })
 
@@ -348,7 +348,7 @@ test.each([
 })
 
 describe('a request', () => {
-  /** What really travels: undefined fields do not. */
+  /** The body as sent, without undefined fields. */
   const sent = (body: object) => JSON.parse(JSON.stringify(body))
 
   const request: CreateVideoTaskRequest = {
@@ -358,14 +358,14 @@ describe('a request', () => {
     resources: [],
   }
 
-  test('for a group leaves out what was not given', () => {
+  test('for a group omits fields that were not given', () => {
     expect(sent(writeAssetGroup({ platform: 'JIMENG', name: 'Cast' }))).toEqual({
       platform: 'JIMENG',
       name: 'Cast',
     })
   })
 
-  test('for an asset spells the type as 0-0 does', () => {
+  test('for an asset uses the type names of 0-0', () => {
     const body = writeAsset({
       platform: 'JIMENG',
       groupId: 'group-1',
@@ -386,13 +386,13 @@ describe('a request', () => {
   test.each([
     ['IMAGE', 'Image'],
     ['AUDIO', 'Audio'],
-  ] as const)('for an asset of the type %s says %s', (type, word) => {
+  ] as const)('for an asset of type %s sends %s', (type, word) => {
     const body = writeAsset({ platform: 'JIMENG', groupId: 'g', url: 'https://a.example', type })
 
     expect(sent(body).asset_type).toBe(word)
   })
 
-  test('for a task always says whether there is audio', () => {
+  test('for a task always contains audio', () => {
     expect(sent(writeVideoTask(request))).toEqual({
       model: 'seedance-2-0',
       prompt: 'A slow pan',
@@ -400,7 +400,7 @@ describe('a request', () => {
     })
   })
 
-  test('for a task carries every option', () => {
+  test('for a task contains every option', () => {
     const body = writeVideoTask({
       ...request,
       duration: 5,
@@ -436,7 +436,7 @@ describe('a request', () => {
       { type: 'IMAGE', role: 'LAST_FRAME', url: 'https://example.com/a.png' },
       { type: 'image', role: 'last_frame', url: 'https://example.com/a.png' },
     ],
-  ])('for a task carries the resource %j as %j', (resource, expected) => {
+  ])('for a task sends the resource %j as %j', (resource, expected) => {
     const body = sent(writeVideoTask({ ...request, resources: [resource] }))
 
     expect(body.resources).toEqual([expected])

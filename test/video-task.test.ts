@@ -2,15 +2,15 @@ import { expect, test } from 'vitest'
 import { type Data, startApp, type TestApp, until } from './support/app.ts'
 import { scriptUpstream } from './support/upstream.ts'
 
-/** Polls are far apart, so that only what the test asks for is read. */
-const QUIET = {
+/** Long poll intervals, so that only the test causes reads. */
+const NO_POLLING = {
   ASSET_POLL_MIN_MS: '60000',
   ASSET_POLL_MAX_MS: '60000',
   TASK_POLL_MIN_MS: '60000',
   TASK_POLL_MAX_MS: '60000',
   TERMINAL_TTL_SECONDS: '0',
 }
-const WATCH = `subscription ($ids: [ID!]!, $model: String) {
+const SUBSCRIBE = `subscription ($ids: [ID!]!, $model: String) {
   videoTaskStatusChanged(ids: $ids, model: $model) { previous current videoTask { id taskId } }
 }`
 
@@ -32,9 +32,9 @@ async function readTask(app: TestApp, id: string, model?: string): Promise<Data 
   return data?.videoTask
 }
 
-test('a settled task that 0-0 has forgotten is still known', async () => {
+test('a terminal task that 0-0 no longer knows is still returned', async () => {
   const upstream = await scriptUpstream()
-  const app = await startApp({ UPSTREAM_URL: upstream.url, ...QUIET })
+  const app = await startApp({ UPSTREAM_URL: upstream.url, ...NO_POLLING })
   const { id, taskId } = await createTask(app)
   upstream.tasks.set(taskId, { status: 'succeeded', video: { url: 'https://example.com/v.mp4' } })
   await readTask(app, id)
@@ -49,9 +49,9 @@ test('a settled task that 0-0 has forgotten is still known', async () => {
   expect(upstream.callsTo('GET')).toHaveLength(before + 2)
 })
 
-test('a task that has not settled and that 0-0 does not know is null', async () => {
+test('a non-terminal task that 0-0 does not know is null', async () => {
   const upstream = await scriptUpstream()
-  const app = await startApp({ UPSTREAM_URL: upstream.url, ...QUIET })
+  const app = await startApp({ UPSTREAM_URL: upstream.url, ...NO_POLLING })
   const { id, taskId } = await createTask(app)
 
   upstream.tasks.delete(taskId)
@@ -59,9 +59,9 @@ test('a task that has not settled and that 0-0 does not know is null', async () 
   expect(await readTask(app, id)).toBeNull()
 })
 
-test('a failure that is not about the task itself is not taken for its absence', async () => {
+test('an authentication error of a read is an error and not a missing task', async () => {
   const upstream = await scriptUpstream()
-  const app = await startApp({ UPSTREAM_URL: upstream.url, ...QUIET })
+  const app = await startApp({ UPSTREAM_URL: upstream.url, ...NO_POLLING })
   const { id, taskId } = await createTask(app)
   upstream.tasks.set(taskId, { status: 'succeeded' })
   await readTask(app, id)
@@ -73,10 +73,10 @@ test('a failure that is not about the task itself is not taken for its absence',
   expect(errors?.[0]?.extensions?.code).toBe('UNAUTHENTICATED')
 })
 
-test('a task that waits is given without asking 0-0', async () => {
+test('a waiting task is returned without a call to 0-0', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })
-  const app = await startApp({ UPSTREAM_URL: upstream.url, ...QUIET })
+  const app = await startApp({ UPSTREAM_URL: upstream.url, ...NO_POLLING })
   const resources = [{ role: 'REFERENCE', assetId: 'Asset-1' }]
   const { id } = await createTask(app, { resources, waitForAssets: true })
 
@@ -86,7 +86,7 @@ test('a task that waits is given without asking 0-0', async () => {
   expect(upstream.callsTo('GET /v1/video')).toEqual([])
 })
 
-test('a task that waited is followed by the id 0-0 gave it, under its own id', async () => {
+test('a subscription by task id to a task that waited streams the task under its own id', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
   const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -95,7 +95,7 @@ test('a task that waited is followed by the id 0-0 gave it, under its own id', a
   await until(async () => (await readTask(app, id))?.taskId !== null)
   const { taskId } = (await readTask(app, id)) ?? {}
 
-  const subscriber = app.subscribe(WATCH, { ids: [taskId] })
+  const subscriber = app.subscribe(SUBSCRIBE, { ids: [taskId] })
   const first = await subscriber.next()
   upstream.tasks.set(taskId, { status: 'succeeded' })
   const rest = await subscriber.rest()
@@ -107,13 +107,13 @@ test('a task that waited is followed by the id 0-0 gave it, under its own id', a
   expect((await app.query('{ videoTasks { totalCount } }')).data?.videoTasks.totalCount).toBe(1)
 })
 
-test('a task is polled with the model it was created with, whatever its reader names', async () => {
+test('a task is read with the model of its create, even when another model is given', async () => {
   const upstream = await scriptUpstream()
-  const app = await startApp({ UPSTREAM_URL: upstream.url, ...QUIET })
+  const app = await startApp({ UPSTREAM_URL: upstream.url, ...NO_POLLING })
   const { id } = await createTask(app, { model: 'sora-2' })
 
   await readTask(app, id, 'other')
-  await app.subscribe(WATCH, { ids: [id], model: 'other' }).next()
+  await app.subscribe(SUBSCRIBE, { ids: [id], model: 'other' }).next()
   const read = await readTask(app, id)
 
   const models = upstream.callsTo('GET /v1/video').map(({ query }) => query.model)
@@ -121,22 +121,22 @@ test('a task is polled with the model it was created with, whatever its reader n
   expect(read?.model).toBe('sora-2')
 })
 
-test('a task that was first subscribed to keeps the model its subscriber named', async () => {
+test('a task registered by a subscription keeps the model of the subscription', async () => {
   const upstream = await scriptUpstream()
   upstream.tasks.set('cgt-1', { status: 'running', model: null })
-  const app = await startApp({ UPSTREAM_URL: upstream.url, ...QUIET })
+  const app = await startApp({ UPSTREAM_URL: upstream.url, ...NO_POLLING })
 
-  await app.subscribe(WATCH, { ids: ['cgt-1'], model: 'sora-2' }).next()
+  await app.subscribe(SUBSCRIBE, { ids: ['cgt-1'], model: 'sora-2' }).next()
   const read = await readTask(app, 'cgt-1')
 
   expect(upstream.callsTo('GET').map(({ query }) => query.model)).toEqual(['sora-2', 'sora-2'])
   expect(read?.model).toBe('sora-2')
 })
 
-test('a task of which nobody says the model is of an unknown one', async () => {
+test('a task without a known model has the model "unknown"', async () => {
   const upstream = await scriptUpstream()
   upstream.tasks.set('cgt-1', { status: 'running', model: null })
-  const app = await startApp({ UPSTREAM_URL: upstream.url, ...QUIET })
+  const app = await startApp({ UPSTREAM_URL: upstream.url, ...NO_POLLING })
 
   const read = await readTask(app, 'cgt-1')
 
@@ -144,21 +144,21 @@ test('a task of which nobody says the model is of an unknown one', async () => {
   expect(upstream.callsTo('GET')[0]?.query).toEqual({})
 })
 
-test('the model that 0-0 says of a registered task is what it is polled with', async () => {
+test('a registered task is read with the model that 0-0 returned', async () => {
   const upstream = await scriptUpstream()
   upstream.tasks.set('cgt-1', { status: 'running', model: 'sora-2' })
-  const app = await startApp({ UPSTREAM_URL: upstream.url, ...QUIET })
+  const app = await startApp({ UPSTREAM_URL: upstream.url, ...NO_POLLING })
 
-  await app.subscribe(WATCH, { ids: ['cgt-1'] }).next()
+  await app.subscribe(SUBSCRIBE, { ids: ['cgt-1'] }).next()
   await readTask(app, 'cgt-1')
 
   expect(upstream.callsTo('GET').map(({ query }) => query)).toEqual([{}, { model: 'sora-2' }])
 })
 
-test('a resource given by its URL has no asset, and one given by its id no URL', async () => {
+test('a resource given by URL has no asset, and a resource given by id has no URL', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
-  const app = await startApp({ UPSTREAM_URL: upstream.url, ...QUIET })
+  const app = await startApp({ UPSTREAM_URL: upstream.url, ...NO_POLLING })
   const resources = [
     { role: 'REFERENCE', type: 'VIDEO', url: 'https://example.com/a.mp4' },
     { role: 'REFERENCE', assetId: 'Asset-1' },
@@ -176,7 +176,7 @@ test('a resource given by its URL has no asset, and one given by its id no URL',
   ])
 })
 
-test('what is wrong with the source of a resource is said', async () => {
+test('an invalid source of a resource is an issue', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   const url = 'https://example.com/a.png'
@@ -199,7 +199,7 @@ test('what is wrong with the source of a resource is said', async () => {
   expect(upstream.calls).toEqual([])
 })
 
-test('an unknown asset is named with its platform', async () => {
+test('the error for an unknown asset names its id and platform', async () => {
   const upstream = await scriptUpstream()
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   const resources = [{ role: 'REFERENCE', assetId: 'Asset-9', platform: 'BYTEPLUS' }]
@@ -211,12 +211,12 @@ test('an unknown asset is named with its platform', async () => {
   })
 })
 
-test('an asset that the ledger knows to be ACTIVE is not read again for a task', async () => {
+test('an asset that is ACTIVE in the ledger is not read again for a task', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
-  const app = await startApp({ UPSTREAM_URL: upstream.url, ...QUIET })
-  const watch = 'subscription { assetStatusChanged(ids: ["Asset-1"]) { current } }'
-  await app.subscribe(watch).rest()
+  const app = await startApp({ UPSTREAM_URL: upstream.url, ...NO_POLLING })
+  const query = 'subscription { assetStatusChanged(ids: ["Asset-1"]) { current } }'
+  await app.subscribe(query).rest()
   const before = upstream.calls.length
 
   const resources = [{ role: 'REFERENCE', assetId: 'Asset-1' }]
@@ -226,19 +226,19 @@ test('an asset that the ledger knows to be ACTIVE is not read again for a task',
   expect(upstream.calls.slice(before).map(({ method }) => method)).toEqual(['POST'])
 })
 
-test('an asset whose kind 0-0 does not say may be used as any', async () => {
+test('an asset without a type from 0-0 may be used as any type', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active', asset_type: null })
-  const app = await startApp({ UPSTREAM_URL: upstream.url, ...QUIET })
+  const app = await startApp({ UPSTREAM_URL: upstream.url, ...NO_POLLING })
 
   const resources = [{ role: 'REFERENCE', type: 'VIDEO', assetId: 'Asset-1' }]
 
   expect((await createTask(app, { resources })).taskId).toMatch(/^cgt-/)
 })
 
-test('a preview reads as many assets as a video takes, and none beyond that', async () => {
+test('a preview at the resource limit reads every asset, and one over it reads none', async () => {
   const upstream = await scriptUpstream()
-  const app = await startApp({ UPSTREAM_URL: upstream.url, ...QUIET })
+  const app = await startApp({ UPSTREAM_URL: upstream.url, ...NO_POLLING })
   const preview = async (count: number) => {
     const resources = Array.from({ length: count }, (_, index) => ({
       role: 'REFERENCE',
@@ -256,10 +256,10 @@ test('a preview reads as many assets as a video takes, and none beyond that', as
   expect(await preview(13)).toBe(0)
 })
 
-test('a preview with as many issues as pending assets is not submittable', async () => {
+test('a preview with an issue and a pending asset is not submittable', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })
-  const app = await startApp({ UPSTREAM_URL: upstream.url, ...QUIET })
+  const app = await startApp({ UPSTREAM_URL: upstream.url, ...NO_POLLING })
   const resources = [
     { role: 'REFERENCE', assetId: 'Asset-1' },
     { role: 'REFERENCE', assetId: 'Asset-9' },

@@ -26,27 +26,27 @@ async function stateOf(ledger: Ledger, address: EntityRef<'videoTask'>) {
   return { status, failureReason, taskId }
 }
 
-/** Why the task FAILED, once it has. */
+/** Waits until the task is FAILED. Returns the reason. */
 async function failureOf(ledger: Ledger, address: EntityRef<'videoTask'>): Promise<string> {
   await until(async () => (await stateOf(ledger, address)).status === 'FAILED')
   return (await stateOf(ledger, address)).failureReason ?? ''
 }
 
-/** Answers every create in this way. */
+/** Answers every create with `answer`. */
 function answerCreates(upstream: ScriptedUpstream, answer: Answer | 'reset') {
   upstream.intercept = ({ method }) => (method === 'POST' ? answer : undefined)
 }
 
 test.for<[string, Answer | 'reset', RegExp]>([
-  ['429 of a provider', { status: 429, body: { code: 429, msg: 'busy' } }, /HTTP 429: busy/],
-  ['401 of a provider', { status: 401, body: { code: 401, msg: 'bad sign' } }, /401: bad sign/],
-  ['403 of a provider', { status: 403, body: { code: 403, msg: 'denied' } }, /403: denied/],
-  ['409 of a provider', { status: 409, body: { code: 409, msg: 'conflict' } }, /409: conflict/],
-  ['425 of a provider', { status: 425, body: { code: 425, msg: 'early' } }, /425: early/],
-  ['500 of a provider', { status: 500, body: { code: 500, msg: 'oops' } }, /500: oops/],
-  ['429 with an HTML page', { status: 429, body: '<html>Too many requests</html>' }, /HTTP 429/],
-  ['a connection that breaks', 'reset', /not known whether/],
-])('%s proves nothing: the task is FAILED for good and never sent again', async (row) => {
+  ['a 429 of a provider', { status: 429, body: { code: 429, msg: 'busy' } }, /HTTP 429: busy/],
+  ['a 401 of a provider', { status: 401, body: { code: 401, msg: 'bad sign' } }, /401: bad sign/],
+  ['a 403 of a provider', { status: 403, body: { code: 403, msg: 'denied' } }, /403: denied/],
+  ['a 409 of a provider', { status: 409, body: { code: 409, msg: 'conflict' } }, /409: conflict/],
+  ['a 425 of a provider', { status: 425, body: { code: 425, msg: 'early' } }, /425: early/],
+  ['a 500 of a provider', { status: 500, body: { code: 500, msg: 'oops' } }, /500: oops/],
+  ['a 429 with an HTML page', { status: 429, body: '<html>Too many requests</html>' }, /HTTP 429/],
+  ['a connection reset', 'reset', /not known whether/],
+])('after %s the outcome is unknown and the task is FAILED and never sent again', async (row) => {
   const [, answer, reason] = row
   const upstream = await scriptUpstream()
   answerCreates(upstream, answer)
@@ -66,10 +66,10 @@ test.for<[string, Answer | 'reset', RegExp]>([
 
 test.for<[string, Answer, RegExp]>([
   ['an empty balance', { status: 402, body: { detail: 'insufficient balance' } }, /balance/],
-  ['a refused key', { status: 401, body: { detail: 'invalid api key' } }, /this API key/],
+  ['a rejected key', { status: 401, body: { detail: 'invalid api key' } }, /this API key/],
   ['a ban', { status: 403, body: { detail: 'banned' } }, /banned/],
   ['an invalid request', { status: 400, body: { code: 400, msg: 'too long' } }, /too long/],
-])('%s fails the task, which says that nothing was done', async ([, answer, reason]) => {
+])('%s fails the task with a reason that nothing was done', async ([, answer, reason]) => {
   const upstream = await scriptUpstream()
   answerCreates(upstream, answer)
   const ledger = await openTestLedger()
@@ -84,7 +84,7 @@ test.for<[string, Answer, RegExp]>([
   expect(tracker.errors).toEqual([])
 })
 
-test('a refused key of the service is reported to the service, and named as its own', async () => {
+test('a rejected key of the service is reported as an error and named in the reason', async () => {
   const upstream = await scriptUpstream()
   answerCreates(upstream, { status: 401, body: { detail: 'invalid api key' } })
   const ledger = await openTestLedger()
@@ -98,7 +98,7 @@ test('a refused key of the service is reported to the service, and named as its 
   expect(upstream.callsTo(POST)[0]?.headers.authorization).toBe('Bearer sk-held')
 })
 
-test('an empty balance of the service is not a failure of the service', async () => {
+test('an empty balance of the service key is not reported as an error of the service', async () => {
   const upstream = await scriptUpstream()
   answerCreates(upstream, { status: 402, body: { detail: 'insufficient balance' } })
   const ledger = await openTestLedger()
@@ -110,9 +110,9 @@ test('an empty balance of the service is not a failure of the service', async ()
 })
 
 test.for<[string, Answer]>([
-  ["the gateway's own 429", TOO_MANY],
-  ['no channel', { status: 503, body: { detail: 'no channel configured' } }],
-])('after %s nothing was done, and the task is sent again', async ([, answer]) => {
+  ['a 429 of the gateway', TOO_MANY],
+  ['a 503 without a channel', { status: 503, body: { detail: 'no channel configured' } }],
+])('after %s, which proves that nothing was done, the task is sent again', async ([, answer]) => {
   const upstream = await scriptUpstream()
   upstream.intercept = ({ method }) =>
     method === 'POST' && upstream.callsTo(POST).length < 3 ? answer : undefined
@@ -125,7 +125,7 @@ test.for<[string, Answer]>([
   expect(upstream.callsTo(POST)).toHaveLength(3)
 })
 
-test('the pause that 0-0 asks for is kept while its assets are read', async () => {
+test('a change of an asset does not shorten the Retry-After of its waiting task', async () => {
   const upstream = await scriptUpstream()
   const headers = { 'retry-after': '1' }
   upstream.intercept = ({ method }) =>
@@ -145,11 +145,11 @@ test('the pause that 0-0 asks for is kept while its assets are read', async () =
 
   const [first, second, ...more] = upstream.callsTo(POST)
   expect(more).toEqual([])
-  // With the jitter of a fifth, halved.
+  // Retry-After of 1 s plus half of the maximum jitter of a fifth.
   expect((second?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThanOrEqual(1_090)
 })
 
-test('while nothing is asked for, the gap between attempts doubles', async () => {
+test('without Retry-After the interval between attempts doubles', async () => {
   const upstream = await scriptUpstream()
   answerCreates(upstream, TOO_MANY)
   const { ledger, database } = await openTestLedgerWithDatabase()
@@ -171,7 +171,7 @@ test('while nothing is asked for, the gap between attempts doubles', async () =>
 test.for([
   ['an hour', '3600'],
   ['14 digits', '99999999999999'],
-])('a pause of %s, which ends after the deadline, fails the task at once', async ([, pauseS]) => {
+])('a Retry-After of %s beyond the deadline fails the task at once', async ([, pauseS]) => {
   const upstream = await scriptUpstream()
   answerCreates(upstream, { ...TOO_MANY, headers: { 'retry-after': pauseS ?? '' } })
   const ledger = await openTestLedger()
@@ -183,7 +183,7 @@ test.for([
   expect(tracker.errors).toEqual([])
 })
 
-test('a task that is sent is polled by a deadline of its own', async () => {
+test('a task has a new deadline after it is sent', async () => {
   const upstream = await scriptUpstream()
   const polling = { firstPollMs: { asset: 0, videoTask: 0 }, deadlineMs: 1_500 }
   const { ledger, database } = await openTestLedgerWithDatabase({ polling })
@@ -198,7 +198,7 @@ test('a task that is sent is polled by a deadline of its own', async () => {
   expect(row.submission).toBeNull()
 })
 
-test('a task that is sent is first polled after the shortest gap of tasks', async () => {
+test('a sent task is first polled after the minimum interval of tasks', async () => {
   const upstream = await scriptUpstream()
   const { ledger, database } = await openTestLedgerWithDatabase()
   const address = await registerWaitingTask(ledger, 'zg-1')
@@ -213,7 +213,7 @@ test('a task that is sent is first polled after the shortest gap of tasks', asyn
   expect(row.next_poll_at).toBeGreaterThanOrEqual(before + 20_000)
 })
 
-test('an asset whose polling ended fails the task, which names it and the time', async () => {
+test('an asset whose polling ended fails the task with the asset and the time in the reason', async () => {
   const upstream = await scriptUpstream()
   const ledger = await openTestLedger()
   const address = await registerWaiting(ledger, 'zg-1', 'Asset-1', 'Asset-2')
@@ -230,7 +230,7 @@ test('an asset whose polling ended fails the task, which names it and the time',
   expect(upstream.callsTo(POST)).toEqual([])
 })
 
-test('an asset that failed is named before one that is still processed', async () => {
+test('the reason names a failed asset before one that is still processing', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })
   const ledger = await openTestLedger()
@@ -246,7 +246,7 @@ test('an asset that failed is named before one that is still processed', async (
   )
 })
 
-test('a task waits no longer than its deadline for an asset that is still processed', async () => {
+test('a task waits until its deadline for an asset that is still processing', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })
   const { ledger, database } = await openTestLedgerWithDatabase()
@@ -265,7 +265,7 @@ test('a task waits no longer than its deadline for an asset that is still proces
   expect(Date.now()).toBeGreaterThanOrEqual(deadline_at)
 })
 
-test('an asset that the ledger does not have is waited for until the deadline', async () => {
+test('a task waits until its deadline for an asset that is not in the ledger', async () => {
   const upstream = await scriptUpstream()
   const polling = { firstPollMs: { asset: 0, videoTask: 0 }, deadlineMs: 200 }
   const ledger = await openTestLedger(temporaryFolder(), { polling })
@@ -282,7 +282,7 @@ test('an asset that the ledger does not have is waited for until the deadline', 
   expect(tracker.errors).toEqual([])
 })
 
-test('a task whose assets are all ACTIVE is sent also at its deadline', async () => {
+test('a task whose assets are all ACTIVE is sent even at its deadline', async () => {
   const upstream = await scriptUpstream()
   const { ledger, database } = await openTestLedgerWithDatabase()
   const address = await registerWaiting(ledger, 'zg-1', 'Asset-1')
@@ -298,7 +298,7 @@ test('a task whose assets are all ACTIVE is sent also at its deadline', async ()
   expect(unrecorded).toEqual([])
 })
 
-test('resources that are URLs are not waited for', async () => {
+test('a task does not wait for resources given by URL', async () => {
   const upstream = await scriptUpstream()
   const ledger = await openTestLedger()
   const request = requestNaming()
@@ -311,7 +311,7 @@ test('resources that are URLs are not waited for', async () => {
   expect(upstream.callsTo(POST)).toHaveLength(1)
 })
 
-test('the gap between two looks at the assets grows to the longest gap of assets', async () => {
+test('the interval between checks of the assets uses the pace of assets', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })
   const { ledger, database } = await openTestLedgerWithDatabase()
@@ -331,12 +331,12 @@ test('the gap between two looks at the assets grows to the longest gap of assets
 
   await until(async () => (await row()).gap_ms === 40_000)
 
-  // Not the lease: one that was being extended meanwhile lasts for a moment longer.
+  // The lease is not compared, because it may have been extended in the meantime.
   expect(await row()).toMatchObject({ gap_ms: 40_000, submission: 'WAITING' })
   expect((await row()).next_poll_at).toBeGreaterThanOrEqual(before + 40_000)
 })
 
-test('nothing is sent once the process stops: the task waits, due at once', async () => {
+test('a stopping tracker sends nothing and releases the waiting task, due at once', async () => {
   const upstream = await scriptUpstream()
   const ledger = await openTestLedger()
   await registerWaitingTask(ledger, 'zg-1')
@@ -352,7 +352,7 @@ test('nothing is sent once the process stops: the task waits, due at once', asyn
   expect(await claimOne(ledger)).toMatchObject({ key: 'zg-1', submission: 'WAITING', gapMs: 0 })
 })
 
-test('a task that is being sent while the process stops is seen through', async () => {
+test('a stopping tracker finishes a send that is running', async () => {
   const upstream = await scriptUpstream()
   const ledger = await openTestLedger()
   const address = await registerWaitingTask(ledger, 'zg-1')
@@ -368,7 +368,7 @@ test('a task that is being sent while the process stops is seen through', async 
   expect(await stateOf(ledger, address)).toMatchObject({ status: 'QUEUED', taskId: 'cgt-1' })
 })
 
-test('a task found sent without an answer is FAILED with an unknown outcome', async () => {
+test('a sent task without a recorded response is FAILED with an unknown outcome', async () => {
   const upstream = await scriptUpstream()
   const ledger = await openTestLedger()
   const address = await registerWaitingTask(ledger, 'zg-1')
@@ -381,7 +381,7 @@ test('a task found sent without an answer is FAILED with an unknown outcome', as
   expect(upstream.calls).toEqual([])
 })
 
-test('a task found sent without an answer is left to its sender for a while', async () => {
+test('a sent task without a recorded response is left to its sender for senderGraceMs', async () => {
   const upstream = await scriptUpstream()
   const ledger = await openTestLedger()
   const address = await registerWaitingTask(ledger, 'zg-1')
@@ -400,7 +400,7 @@ test('a task found sent without an answer is left to its sender for a while', as
   expect(await stateOf(ledger, address)).toMatchObject({ status: 'QUEUED', taskId: 'cgt-9' })
 })
 
-test('a sender records its task over the claim of another process, which then records nothing', async () => {
+test('a sender records its result despite a claim of another process, which then records nothing', async () => {
   const ledger = await openTestLedger()
   const address = await registerWaitingTask(ledger, 'zg-1')
   const sender = await claimOne(ledger, { leaseMs: 1 })
@@ -416,11 +416,11 @@ test('a sender records its task over the claim of another process, which then re
     false,
   )
   expect(await stateOf(ledger, address)).toMatchObject({ status: 'QUEUED', taskId: 'cgt-9' })
-  // What is no longer being sent has no sender.
+  // A task that is no longer being sent has no sender.
   expect(await ledger.pollJobs.concludeSent(sender, created, nextPoll())).toBe(false)
 })
 
-test('a sender that was given up records nothing, and the task stays FAILED', async () => {
+test('a sender records nothing after another process has failed its task', async () => {
   const ledger = await openTestLedger()
   const address = await registerWaitingTask(ledger, 'zg-1')
   const sender = await claimOne(ledger, { leaseMs: 1 })
@@ -434,7 +434,7 @@ test('a sender that was given up records nothing, and the task stays FAILED', as
   expect((await stateOf(ledger, address)).status).toBe('FAILED')
 })
 
-test('a task of which nobody knows what to send is FAILED', async () => {
+test('a waiting task without a stored request is FAILED', async () => {
   const upstream = await scriptUpstream()
   const ledger = await openTestLedger()
   const address = await registerWaitingTask(ledger, 'zg-1', null)
@@ -445,7 +445,7 @@ test('a task of which nobody knows what to send is FAILED', async () => {
   )
 })
 
-test('a task whose stored key cannot be read is FAILED', async () => {
+test('a task whose stored key cannot be decrypted is FAILED', async () => {
   const upstream = await scriptUpstream()
   const dataDir = temporaryFolder()
   const first = await openTestLedger(dataDir, { secret: Buffer.alloc(32, 1) })
@@ -457,7 +457,7 @@ test('a task whose stored key cannot be read is FAILED', async () => {
   expect(upstream.calls).toEqual([])
 })
 
-test('what 0-0 took after another process had given the sender up is reported with both ids', async () => {
+test('a task created after another process failed it is reported with both ids', async () => {
   const upstream = await scriptUpstream()
   const ledger = await openTestLedger()
   const address = await registerWaitingTask(ledger, 'zg-1')
@@ -478,8 +478,8 @@ test('what 0-0 took after another process had given the sender up is reported wi
   expect((await stateOf(ledger, address)).status).toBe('FAILED')
 })
 
-// On SQLite calls run in the order they are made, so the take-over comes before the send.
-test.skipIf(isPostgres)('a task whose claim was lost before it is sent is not sent', async () => {
+// On SQLite calls run in order, so the other claim runs before the send.
+test.skipIf(isPostgres)('a task is not sent when its claim was lost before', async () => {
   const upstream = await scriptUpstream()
   const ledger = await openTestLedger()
   await registerWaitingTask(ledger, 'zg-1')

@@ -18,55 +18,55 @@ import { registerWaiting, registerWaitingTask, requestNaming } from './support/w
 
 const MINUTE_MS = 60_000
 
-/** Claims everything and lets all of it look again a minute later, as the tracker does; gives the claims by key. */
-async function lookAtAll(ledger: Ledger) {
+/** Claims every poll job and concludes it with the next check in a minute, as the tracker does. */
+async function checkAll(ledger: Ledger) {
   const claimed = await claim(ledger)
-  for (const watch of claimed) {
-    const waits = watch.submission === 'WAITING' ? ({ submission: 'WAITING' } as const) : {}
-    await ledger.pollJobs.conclude(watch, null, { ...nextPoll(MINUTE_MS), ...waits })
+  for (const job of claimed) {
+    const waits = job.submission === 'WAITING' ? ({ submission: 'WAITING' } as const) : {}
+    await ledger.pollJobs.conclude(job, null, { ...nextPoll(MINUTE_MS), ...waits })
   }
 }
 
-/** The waiting tasks that are due in `inMs` from now. */
+/** The waiting tasks that are due within `inMs` milliseconds. */
 async function dueTasks(ledger: Ledger, inMs = 20): Promise<string[]> {
   const claimed = await claim(ledger, { inMs })
   return claimed.filter(({ kind }) => kind === 'videoTask').map(({ key }) => key)
 }
 
 async function claimTask(ledger: Ledger, { key }: EntityRef) {
-  const task = (await claim(ledger)).find((watch) => watch.key === key)
+  const task = (await claim(ledger)).find((job) => job.key === key)
   if (!task) throw new Error('The task was not claimed.')
   return task
 }
 
-test('a change of an asset wakes the tasks that name it, and no other', async () => {
+test('a change of an asset makes only the tasks that use it due', async () => {
   const ledger = await openTestLedger()
   await registerWaiting(ledger, 'zg-1', 'Asset-1', 'Asset-2')
   await registerWaiting(ledger, 'zg-2', 'Asset-2')
   await registerWaiting(ledger, 'zg-3', 'Asset-1')
-  await lookAtAll(ledger)
+  await checkAll(ledger)
 
   await ledger.recordObservation(assetAddress(ledger, 'Asset-1'), assetSeen('ACTIVE'))
 
   expect((await dueTasks(ledger)).sort()).toEqual(['zg-1', 'zg-3'])
 })
 
-test('the tasks of another tenant with an asset of the same id are not woken', async () => {
+test('a change of an asset does not wake the tasks of another tenant with the same asset id', async () => {
   const ledger = await openTestLedger()
   await registerWaiting(ledger, 'zg-1', 'Asset-1')
   const other = await registerAsset(ledger, 'Asset-1', { key: 'sk-other' })
-  await lookAtAll(ledger)
+  await checkAll(ledger)
 
   await ledger.recordObservation(other, assetSeen('ACTIVE'))
 
   expect(await dueTasks(ledger)).toEqual([])
 })
 
-test('reading an asset that has not changed wakes nobody', async () => {
+test('an observation without a change wakes no task', async () => {
   const ledger = await openTestLedger()
   await registerWaiting(ledger, 'zg-1', 'Asset-1', 'Asset-2')
   await ledger.recordObservation(assetAddress(ledger, 'Asset-1'), assetSeen('ACTIVE'))
-  await lookAtAll(ledger)
+  await checkAll(ledger)
 
   await ledger.recordObservation(assetAddress(ledger, 'Asset-1'), assetSeen('ACTIVE'))
   await ledger.recordObservation(assetAddress(ledger, 'Asset-2'), assetSeen('PROCESSING'))
@@ -74,17 +74,17 @@ test('reading an asset that has not changed wakes nobody', async () => {
   expect(await dueTasks(ledger)).toEqual([])
 })
 
-test.for(['FAILED', 'ACTIVE'] as const)('an asset that becomes %s wakes', async (status) => {
+test.for(['FAILED', 'ACTIVE'] as const)('a %s asset wakes its task', async (status) => {
   const ledger = await openTestLedger()
   await registerWaiting(ledger, 'zg-1', 'Asset-1')
-  await lookAtAll(ledger)
+  await checkAll(ledger)
 
   await ledger.recordObservation(assetAddress(ledger), assetSeen(status))
 
   expect(await dueTasks(ledger)).toEqual(['zg-1'])
 })
 
-test('an asset whose polling ends wakes', async () => {
+test('an asset whose polling ends wakes its task', async () => {
   const ledger = await openTestLedger()
   await registerWaiting(ledger, 'zg-1', 'Asset-1')
   const claimed = await claim(ledger)
@@ -98,39 +98,39 @@ test('an asset whose polling ends wakes', async () => {
   expect(await dueTasks(ledger)).toEqual(['zg-1'])
 })
 
-test('a task that is being looked at keeps the wake', async () => {
+test('a wake during a claim of the task is kept', async () => {
   const ledger = await openTestLedger()
   const address = await registerWaiting(ledger, 'zg-1', 'Asset-1')
-  const looking = await claimTask(ledger, address)
+  const claimed = await claimTask(ledger, address)
 
   await ledger.recordObservation(assetAddress(ledger), assetSeen('ACTIVE'))
-  await ledger.pollJobs.conclude(looking, null, { ...nextPoll(MINUTE_MS), submission: 'WAITING' })
+  await ledger.pollJobs.conclude(claimed, null, { ...nextPoll(MINUTE_MS), submission: 'WAITING' })
 
   expect(await dueTasks(ledger)).toEqual(['zg-1'])
 })
 
-test('a wake while the task is sent does not shorten the pause that 0-0 asks for', async () => {
+test('a wake while the task is sent does not shorten Retry-After', async () => {
   const ledger = await openTestLedger()
   const address = await registerWaiting(ledger, 'zg-1', 'Asset-1')
-  const looking = await claimTask(ledger, address)
+  const claimed = await claimTask(ledger, address)
   await ledger.recordObservation(assetAddress(ledger), assetSeen('ACTIVE'))
-  await ledger.pollJobs.markSent(looking)
+  await ledger.pollJobs.markSent(claimed)
 
   const notBefore = new Date(Date.now() + 30_000)
   const then = { nextPollAt: notBefore, notBefore, gapMs: 100, submission: 'WAITING' } as const
-  await ledger.pollJobs.conclude(looking, null, then)
+  await ledger.pollJobs.conclude(claimed, null, then)
 
   expect(await dueTasks(ledger, 29_000)).toEqual([])
   expect(await dueTasks(ledger, 30_001)).toEqual(['zg-1'])
 })
 
-test('a wake after 0-0 asked for a pause does not shorten it', async () => {
+test('a wake after Retry-After was recorded does not shorten it', async () => {
   const ledger = await openTestLedger()
   const address = await registerWaiting(ledger, 'zg-1', 'Asset-1')
-  const looking = await claimTask(ledger, address)
+  const claimed = await claimTask(ledger, address)
   const notBefore = new Date(Date.now() + 30_000)
   const then = { nextPollAt: new Date(Date.now() + 40_000), notBefore, gapMs: 100 }
-  await ledger.pollJobs.conclude(looking, null, { ...then, submission: 'WAITING' })
+  await ledger.pollJobs.conclude(claimed, null, { ...then, submission: 'WAITING' })
 
   await ledger.recordObservation(assetAddress(ledger), assetSeen('ACTIVE'))
 
@@ -138,19 +138,19 @@ test('a wake after 0-0 asked for a pause does not shorten it', async () => {
   expect(await dueTasks(ledger, 30_001)).toEqual(['zg-1'])
 })
 
-test('a task that was sent is polled at its own time, whatever its assets do', async () => {
+test('a change of an asset does not wake a sent task', async () => {
   const ledger = await openTestLedger()
   const address = await registerWaiting(ledger, 'zg-1', 'Asset-1')
-  const looking = await claimTask(ledger, address)
-  await ledger.pollJobs.markSent(looking)
-  await ledger.pollJobs.conclude(looking, taskSeen('QUEUED'), nextPoll(MINUTE_MS))
+  const claimed = await claimTask(ledger, address)
+  await ledger.pollJobs.markSent(claimed)
+  await ledger.pollJobs.conclude(claimed, taskSeen('QUEUED'), nextPoll(MINUTE_MS))
 
   await ledger.recordObservation(assetAddress(ledger), assetSeen('ACTIVE'))
 
   expect(await dueTasks(ledger)).toEqual([])
 })
 
-test('which assets were awaited is forgotten with the task', async () => {
+test('awaited assets are deleted when the task is terminal', async () => {
   const dataDir = temporaryFolder()
   const ledger = await openTestLedger(dataDir)
   const address = await registerWaiting(ledger, 'zg-1', 'Asset-1', 'Asset-2')
@@ -165,7 +165,7 @@ test('which assets were awaited is forgotten with the task', async () => {
 })
 
 test.runIf(isPostgres)(
-  'a change that commits while a task is registered is not missed',
+  'a task registered during a change of its asset waits for the commit',
   async () => {
     const dataDir = temporaryFolder()
     const ledger = await openTestLedger(dataDir)
@@ -184,16 +184,16 @@ test.runIf(isPostgres)(
     await changing.commit().execute()
     await registering
 
-    // It can be claimed, and look at its assets, only when the change is visible.
+    // The task can be claimed, and check its assets, only after the change is visible.
     expect(registeredEarly).toBe(false)
   },
 )
 
-test('assets that change at the same time wake the tasks that name them all', async () => {
+test('concurrent changes of several assets wake every task that uses them', async () => {
   const ledger = await openTestLedger()
   const ids = Array.from({ length: 8 }, (_, index) => `Asset-${index}`)
   for (let index = 0; index < 8; index += 1) await registerWaiting(ledger, `zg-${index}`, ...ids)
-  await lookAtAll(ledger)
+  await checkAll(ledger)
 
   await Promise.all(
     ids.map((id) => ledger.recordObservation(assetAddress(ledger, id), assetSeen('ACTIVE'))),

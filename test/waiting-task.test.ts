@@ -7,7 +7,7 @@ const CREATE = `mutation ($resources: [VideoResourceInput!]) { createVideoTask(i
 }) {
   __typename ... on VideoTask { id taskId status prompt } ... on Error { code message retryable }
 } }`
-const WATCH = `subscription ($id: ID!) { videoTaskStatusChanged(ids: [$id]) {
+const SUBSCRIBE = `subscription ($id: ID!) { videoTaskStatusChanged(ids: [$id]) {
   previous current videoTask { id taskId failureReason }
 } }`
 
@@ -24,12 +24,12 @@ async function withAssets(...statuses: string[]): Promise<ScriptedUpstream> {
   return upstream
 }
 
-test('it is accepted at once, sent once when all its assets are ACTIVE, and streamed the whole way', async () => {
+test('a waiting task is accepted at once, sent once when all assets are ACTIVE, and streamed to its end', async () => {
   const upstream = await withAssets('Processing', 'Processing')
   const app = await startApp({ UPSTREAM_URL: upstream.url })
 
   const accepted = await accept(app, 'Asset-1', 'Asset-2')
-  const subscriber = app.subscribe(WATCH, { id: accepted.id })
+  const subscriber = app.subscribe(SUBSCRIBE, { id: accepted.id })
   const events = [await subscriber.next()]
   upstream.assets.set('Asset-1', { status: 'Active' })
   await until(async () => {
@@ -63,7 +63,7 @@ test('it is accepted at once, sent once when all its assets are ACTIVE, and stre
   })
 })
 
-test('it is sent as soon as anybody sees that its last asset is ACTIVE', async () => {
+test('a waiting task is sent as soon as a read finds its last asset ACTIVE', async () => {
   const upstream = await withAssets('Processing')
   const slow = { ASSET_POLL_MIN_MS: '60000', ASSET_POLL_MAX_MS: '60000' }
   const app = await startApp({ UPSTREAM_URL: upstream.url, ...slow })
@@ -76,7 +76,7 @@ test('it is sent as soon as anybody sees that its last asset is ACTIVE', async (
   expect((await sent).path).toBe('/v1/video/tasks')
 })
 
-test('once sent it is found by either id, as the same task', async () => {
+test('a sent task is found by its own id and by the id of 0-0', async () => {
   const upstream = await withAssets('Active')
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   const { id } = await accept(app, 'Asset-1')
@@ -103,13 +103,13 @@ test('once sent it is found by either id, as the same task', async () => {
   expect(data?.videoTasks.totalCount).toBe(1)
 })
 
-test('when an asset fails the task fails, naming it, and nothing is sent', async () => {
+test('a waiting task fails with the name of its failed asset, and nothing is sent', async () => {
   const upstream = await withAssets('Processing')
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   const { id } = await accept(app, 'Asset-1')
 
   upstream.assets.set('Asset-1', { status: 'Failed', error: { Code: 'DownloadFailed' } })
-  const events = await app.subscribe(WATCH, { id }).rest()
+  const events = await app.subscribe(SUBSCRIBE, { id }).rest()
 
   const last = events.at(-1)?.data?.videoTaskStatusChanged
   expect(last.current).toBe('FAILED')
@@ -117,12 +117,12 @@ test('when an asset fails the task fails, naming it, and nothing is sent', async
   expect(upstream.callsTo('POST')).toEqual([])
 })
 
-test('when the deadline passes the task fails, naming the asset, and nothing is sent', async () => {
+test('a waiting task fails at its deadline with the name of the asset, and nothing is sent', async () => {
   const upstream = await withAssets('Processing')
   const app = await startApp({ UPSTREAM_URL: upstream.url, WATCH_DEADLINE_MINUTES: '0.005' })
   const { id } = await accept(app, 'Asset-1')
 
-  const events = await app.subscribe(WATCH, { id }).rest()
+  const events = await app.subscribe(SUBSCRIBE, { id }).rest()
 
   const last = events.at(-1)?.data?.videoTaskStatusChanged
   expect(last.current).toBe('FAILED')
@@ -130,7 +130,7 @@ test('when the deadline passes the task fails, naming the asset, and nothing is 
   expect(upstream.callsTo('POST')).toEqual([])
 })
 
-test('an asset that has failed, or that nobody knows, is refused at once', async () => {
+test('a create with a failed or unknown asset is refused at once', async () => {
   const upstream = await withAssets('Failed')
   const app = await startApp({ UPSTREAM_URL: upstream.url })
 
@@ -138,7 +138,7 @@ test('an asset that has failed, or that nobody knows, is refused at once', async
   expect(await accept(app, 'Asset-9')).toMatchObject({ code: 'NOT_FOUND' })
 })
 
-test('each asset that is not registered yet is read once, all of them together', async () => {
+test('unregistered assets are read once each and in parallel', async () => {
   const upstream = await withAssets('Processing', 'Processing', 'Active')
   const reads: string[] = []
   const all = Promise.withResolvers<undefined>()
@@ -165,14 +165,14 @@ test('each asset that is not registered yet is read once, all of them together',
   )
 })
 
-test('it waits on across a restart', async () => {
+test('a waiting task continues to wait after a restart', async () => {
   const upstream = await withAssets('Processing')
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   const { id } = await accept(app, 'Asset-1')
 
   await app.stop()
   const again = await startApp({ UPSTREAM_URL: upstream.url, DATA_DIR: app.dataDir })
-  const subscriber = again.subscribe(WATCH, { id })
+  const subscriber = again.subscribe(SUBSCRIBE, { id })
   const waiting = await subscriber.next()
   upstream.assets.set('Asset-1', { status: 'Active' })
   const queued = await subscriber.next()
@@ -185,13 +185,13 @@ test('it waits on across a restart', async () => {
 test.for([
   ['a refusal', { status: 402, body: { detail: 'insufficient balance' } }, /balance/],
   ['a reset', 'reset', /not known whether/],
-] as const)('%s when it is sent makes it FAILED with the reason', async ([, answer, reason]) => {
+] as const)('%s during the send fails the task with the reason', async ([, answer, reason]) => {
   const upstream = await withAssets('Active')
   upstream.intercept = ({ method }) => (method === 'POST' ? answer : undefined)
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   const { id } = await accept(app, 'Asset-1')
 
-  const events = await app.subscribe(WATCH, { id }).rest()
+  const events = await app.subscribe(SUBSCRIBE, { id }).rest()
 
   const last = events.at(-1)?.data?.videoTaskStatusChanged
   expect(last.current).toBe('FAILED')
@@ -199,7 +199,7 @@ test.for([
   expect(upstream.callsTo('POST')).toHaveLength(1)
 })
 
-test('asked for with a key it is accepted once', async () => {
+test('two creates with one idempotency key accept one waiting task', async () => {
   const upstream = await withAssets('Processing')
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   const create = () =>

@@ -17,9 +17,9 @@ import {
   startEndpoint,
 } from './support/websocket.ts'
 
-const NOWHERE = { UPSTREAM_URL: 'http://127.0.0.1:1' }
+const NO_UPSTREAM = { UPSTREAM_URL: 'http://127.0.0.1:1' }
 
-const watch = (ids: string[], id: string, fields = 'current') => ({
+const subscribeTo = (ids: string[], id: string, fields = 'current') => ({
   type: 'subscribe',
   id,
   payload: {
@@ -36,7 +36,7 @@ const TYPENAME = { query: '{ __typename }' }
 const CREATE =
   'mutation { createAsset(input: { groupId: "group-1", url: "https://example.com/a.png" }) { __typename } }'
 
-/** None of them says anything of what was sent. */
+/** No reason contains data of the client. */
 const REASONS: Record<number, string> = {
   1009: '',
   4400: 'Invalid message received',
@@ -45,17 +45,17 @@ const REASONS: Record<number, string> = {
 }
 
 test.for<[what: string, messages: unknown[], code: number]>([
-  ['no JSON', ['{'], 4400],
-  ['an empty text', [''], 4400],
+  ['invalid JSON', ['{'], 4400],
+  ['an empty message', [''], 4400],
   ['null', ['null'], 4400],
   ['a list', ['[]'], 4400],
   ['a string', ['"ping"'], 4400],
   ['a message without a type', [{}], 4400],
   ['an empty type', [{ type: '' }], 4400],
-  ['a type that is no string', [{ type: 1 }], 4400],
+  ['a type that is not a string', [{ type: 1 }], 4400],
   ['an unknown type', [{ type: 'start' }], 4400],
-  ['the name of a property of every object as type', [{ type: '__proto__' }], 4400],
-  ['connection_init with a text as payload', [{ ...INIT, payload: KEY }], 4400],
+  ['the type __proto__', [{ type: '__proto__' }], 4400],
+  ['connection_init with a string as payload', [{ ...INIT, payload: KEY }], 4400],
   ['connection_init with a list as payload', [{ ...INIT, payload: [KEY] }], 4400],
   ['ping with a number as payload', [{ type: 'ping', payload: 1 }], 4400],
   ['pong with a list as payload', [{ type: 'pong', payload: [] }], 4400],
@@ -74,13 +74,13 @@ test.for<[what: string, messages: unknown[], code: number]>([
   ['subscribe without payload', [INIT, { type: 'subscribe', id: '1' }], 4400],
   ['subscribe with null as payload', [INIT, { type: 'subscribe', id: '1', payload: null }], 4400],
   [
-    'subscribe with a text as payload',
+    'subscribe with a string as payload',
     [INIT, { type: 'subscribe', id: '1', payload: '{ a }' }],
     4400,
   ],
   ['subscribe without query', [INIT, { type: 'subscribe', id: '1', payload: {} }], 4400],
   [
-    'subscribe with a document as query',
+    'subscribe with an object as query',
     [INIT, { type: 'subscribe', id: '1', payload: { query: {} } }],
     4400,
   ],
@@ -95,7 +95,7 @@ test.for<[what: string, messages: unknown[], code: number]>([
     4400,
   ],
   [
-    'subscribe with a text as extensions',
+    'subscribe with a string as extensions',
     [INIT, { type: 'subscribe', id: '1', payload: { ...TYPENAME, extensions: '' } }],
     4400,
   ],
@@ -105,8 +105,8 @@ test.for<[what: string, messages: unknown[], code: number]>([
   ['subscribe before connection_init', [{ type: 'subscribe', id: '1', payload: TYPENAME }], 4401],
   ['a second connection_init', [INIT, INIT], 4429],
   ['a message of more than 64 KiB', [{ type: 'ping', payload: { x: 'x'.repeat(65_536) } }], 1009],
-])('%s closes the socket with its code', async ([, messages, code]) => {
-  const app = await startApp(NOWHERE)
+])('%s closes the socket with the code of the protocol', async ([, messages, code]) => {
+  const app = await startApp(NO_UPSTREAM)
   const peer = await open(app.url)
 
   for (const message of messages) {
@@ -119,7 +119,7 @@ test.for<[what: string, messages: unknown[], code: number]>([
   expect(app.log.filter(({ level }) => level >= 50)).toEqual([])
 })
 
-test('a subscribe that comes while the credential is still looked at closes with 4401', async () => {
+test('a subscribe during authentication closes the socket with 4401', async () => {
   const endpoint = await startEndpoint({ authenticate: () => new Promise(() => {}) })
   const peer = await open(endpoint.url)
 
@@ -136,20 +136,20 @@ test.for([
   [`${'é'.repeat(46)}1`, `Subscriber for ${'é'.repeat(46)}1 already exists`],
   ['é'.repeat(47), 'Subscriber already exists'],
   ['é'.repeat(100), 'Subscriber already exists'],
-])('an id that is taken, %s, closes with 4409 and ends what ran', async ([id = '', reason]) => {
+])('a duplicate id %s closes with 4409 and ends all operations', async ([id = '', reason]) => {
   const endpoint = await startEndpoint()
   endpoint.upstream.assets.set('Asset-1', { status: 'Processing' })
   const peer = await initiate(endpoint.url)
-  peer.send(watch(['Asset-1'], id))
+  peer.send(subscribeTo(['Asset-1'], id))
   await peer.next({ type: 'next' })
 
-  peer.send(watch(['Asset-1'], id))
+  peer.send(subscribeTo(['Asset-1'], id))
 
   expect(await peer.closed).toEqual({ code: 4409, reason })
   expect(endpoint.listeners()).toBe(0)
 })
 
-test('what comes after the message that closed the socket is not run', async () => {
+test('a message after the one that closed the socket is not executed', async () => {
   const endpoint = await startEndpoint()
   const peer = await initiate(endpoint.url)
 
@@ -160,8 +160,8 @@ test('what comes after the message that closed the socket is not run', async () 
   expect(endpoint.upstream.calls).toEqual([])
 })
 
-test('an id is taken from its subscribe on, also before anything is known of the operation', async () => {
-  const app = await startApp(NOWHERE)
+test('an id is in use from its subscribe message, before its operation begins', async () => {
+  const app = await startApp(NO_UPSTREAM)
   const peer = await initiate(app.url)
 
   peer.send({ type: 'subscribe', id: '__proto__', payload: TYPENAME })
@@ -170,20 +170,20 @@ test('an id is taken from its subscribe on, also before anything is known of the
   expect((await peer.closed).code).toBe(4409)
 })
 
-test('silence after the upgrade closes with 4408; whoever began stays', async () => {
+test('a socket without connection_init closes with 4408, and other sockets stay open', async () => {
   const endpoint = await startEndpoint({ initTimeoutMs: 50 })
-  const begun = await initiate(endpoint.url)
+  const initiated = await initiate(endpoint.url)
   const silent = await open(endpoint.url)
 
   expect(await silent.closed).toEqual({ code: 4408, reason: 'Connection initialisation timeout' })
-  await begun.sendAndWait()
+  await initiated.sendAndWait()
   expect(endpoint.sockets()).toBe(1)
 })
 
 test.for([[null], ['graphql-ws'], ['graphql-transport-ws2, soap']] as const)(
-  'the subprotocol %s closes with 4406',
+  'the subprotocol %s closes the socket with 4406',
   async ([protocol]) => {
-    const app = await startApp(NOWHERE)
+    const app = await startApp(NO_UPSTREAM)
 
     const wire = await dial(app.url, protocol)
     const reason = 'Subprotocol not acceptable'
@@ -194,7 +194,7 @@ test.for([[null], ['graphql-ws'], ['graphql-transport-ws2, soap']] as const)(
   },
 )
 
-test('the answer to an upgrade has a request id: the one that came with it, or a new one', async () => {
+test('the response to an upgrade has the given or a new request id', async () => {
   const endpoint = await startEndpoint()
   const requestIdOf = async (headers: Record<string, string>) => {
     const socket = new WebSocket(`${endpoint.url.replace('http', 'ws')}/graphql`, PROTOCOL, {
@@ -210,7 +210,7 @@ test('the answer to an upgrade has a request id: the one that came with it, or a
 })
 
 test.for(['documentId', 'doc_id', 'id', 'extensions'])(
-  'a document may be named by %s without a text, and a text beside it is kept',
+  'subscribe accepts %s instead of a query, and a query takes precedence',
   async (name) => {
     const endpoint = await startEndpoint()
     const peer = await initiate(endpoint.url)
@@ -232,8 +232,8 @@ test.for(['documentId', 'doc_id', 'id', 'extensions'])(
   },
 )
 
-test('the subprotocol is found among others, and compression is never agreed to', async () => {
-  const app = await startApp(NOWHERE)
+test('the subprotocol is selected from several, and compression is not negotiated', async () => {
+  const app = await startApp(NO_UPSTREAM)
 
   const wire = await dial(app.url, 'graphql-ws, graphql-transport-ws')
   wire.send(INIT)
@@ -243,8 +243,8 @@ test('the subprotocol is found among others, and compression is never agreed to'
   expect(peer.socket.extensions).toBe('')
 })
 
-test('a ping is answered with its payload, also before connection_init; a pong is not', async () => {
-  const app = await startApp(NOWHERE)
+test('a ping is answered with its payload, even before connection_init, and a pong is not answered', async () => {
+  const app = await startApp(NO_UPSTREAM)
   const peer = await open(app.url)
 
   peer.send({ type: 'pong' })
@@ -264,11 +264,11 @@ test('a ping is answered with its payload, also before connection_init; a pong i
   ])
 })
 
-test('what is wrong with one operation ends that one alone', async () => {
+test('an invalid operation ends only itself', async () => {
   const endpoint = await startEndpoint()
   endpoint.upstream.assets.set('Asset-1', { status: 'Processing' })
   const peer = await initiate(endpoint.url)
-  peer.send(watch(['Asset-1'], 'stands'))
+  peer.send(subscribeTo(['Asset-1'], 'stands'))
   await peer.next({ id: 'stands' })
 
   const syntax = await peer.run('{ asset(')
@@ -289,7 +289,7 @@ test('what is wrong with one operation ends that one alone', async () => {
   expect(await peer.next({ id: 'stands' })).toEqual({ id: 'stands', type: 'complete' })
 })
 
-test('a field that fails in mid-stream is null in its event, and the stream goes on', async () => {
+test('a field that fails during a stream is null in its event, and the stream continues', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })
   const app = await startApp({ UPSTREAM_URL: upstream.url })
@@ -297,7 +297,7 @@ test('a field that fails in mid-stream is null in its event, and the stream goes
   upstream.intercept = ({ path }) =>
     path.includes('asset-groups') ? { status: 403, body: 'secret' } : undefined
 
-  peer.send(watch(['Asset-1'], '1', 'current asset { group { name } }'))
+  peer.send(subscribeTo(['Asset-1'], '1', 'current asset { group { name } }'))
   const first = await peer.next({ id: '1' })
   upstream.intercept = () => undefined
   upstream.assets.set('Asset-1', { status: 'Active' })
@@ -313,7 +313,7 @@ test('a field that fails in mid-stream is null in its event, and the stream goes
   expect(await peer.next({ id: '1' })).toEqual({ id: '1', type: 'complete' })
 })
 
-test('a source that throws in mid-stream ends that operation with a masked error, and nothing else', async () => {
+test('a source that throws ends only its own operation with a masked error', async () => {
   let broken = false
   const services = ({ reads }: Services) => ({
     reads: {
@@ -328,7 +328,7 @@ test('a source that throws in mid-stream ends that operation with a masked error
   for (const id of ['Asset-1', 'Asset-2'])
     endpoint.upstream.assets.set(id, { status: 'Processing' })
   const peer = await initiate(endpoint.url)
-  for (const id of ['1', '2']) peer.send(watch([`Asset-${id}`], id))
+  for (const id of ['1', '2']) peer.send(subscribeTo([`Asset-${id}`], id))
   await peer.next({ id: '1' })
   await peer.next({ id: '2' })
 
@@ -347,7 +347,7 @@ test('a source that throws in mid-stream ends that operation with a masked error
   ])
 })
 
-test('an operation is named by operationName, and takes variables', async () => {
+test('operationName selects the operation, and variables are passed', async () => {
   const endpoint = await startEndpoint()
   const peer = await initiate(endpoint.url)
   const query = `query A { __typename } query B($ids: [ID!]!) { nodes(ids: $ids) { id } }`
@@ -361,7 +361,7 @@ test('an operation is named by operationName, and takes variables', async () => 
   expect((await peer.next({ id: '1' })).payload).toEqual({ data: { nodes: [] } })
 })
 
-test('a document with two operations and no operationName is refused in the same words as over HTTP', async () => {
+test('two operations without operationName are refused with the same message as over HTTP', async () => {
   const endpoint = await startEndpoint()
   const peer = await initiate(endpoint.url)
 
@@ -372,7 +372,7 @@ test('a document with two operations and no operationName is refused in the same
   ])
 })
 
-test('each operation of a socket has its own request id, in its errors and its log line', async () => {
+test('each operation of a socket has its own request id in errors and logs', async () => {
   const endpoint = await startEndpoint()
   const peer = await open(endpoint.url, { headers: { 'x-request-id': 'mine' } })
   peer.send(INIT)
@@ -392,7 +392,7 @@ test.for([
   ['authorization', 'sk-a', ['UNAUTHENTICATED']],
   ['token', 'Bearer sk-a', ['UNAUTHENTICATED']],
 ] as const)(
-  'the payload of connection_init may name a key as Bearer token: %s, %j',
+  'connection_init with %s: %j authenticates only with a Bearer key',
   async ([name, value, codes]) => {
     const endpoint = await startEndpoint()
     endpoint.upstream.assets.set('Asset-1', { status: 'Active' })
@@ -410,8 +410,8 @@ test.for([
   },
 )
 
-test('an id may be used again once its operation has ended, however it ended', async () => {
-  const app = await startApp(NOWHERE)
+test('an id may be reused after its operation completed or failed', async () => {
+  const app = await startApp(NO_UPSTREAM)
   const peer = await initiate(app.url)
 
   const answers = [
@@ -427,7 +427,7 @@ test('an id may be used again once its operation has ended, however it ended', a
   ])
 })
 
-test('a completed operation takes its upstream read with it and says nothing in the name of the next', async () => {
+test('complete aborts the upstream read, and its result is not sent to the next operation with the id', async () => {
   const upstream = await scriptUpstream()
   for (const id of ['Asset-1', 'Asset-2']) upstream.assets.set(id, { status: 'Active' })
   const gate = Promise.withResolvers<undefined>()
@@ -452,7 +452,7 @@ test('a completed operation takes its upstream read with it and says nothing in 
   expect(peer.messages.filter(({ id }) => id)).toEqual(answers)
 })
 
-test('after a complete nothing more comes for its id, however it races the last event', async () => {
+test('no message follows a complete, even when it races with the last event', async () => {
   const endpoint = await startEndpoint()
   const peer = await initiate(endpoint.url)
   const late: Message[] = []
@@ -461,7 +461,7 @@ test('after a complete nothing more comes for its id, however it races the last 
   for (let round = 0; round < 200; round += 1) {
     const asset = `Asset-${round}`
     endpoint.upstream.assets.set(asset, { status: 'Processing' })
-    peer.send(watch([asset], '1', 'current asset { assetId group { name } }'))
+    peer.send(subscribeTo([asset], '1', 'current asset { assetId group { name } }'))
     while (assetOf(await peer.next({ id: '1', type: 'next' })) !== asset);
 
     const observing = endpoint.observe(asset, 'ACTIVE')
@@ -477,8 +477,8 @@ test('after a complete nothing more comes for its id, however it races the last 
   expect(endpoint.listeners()).toBe(0)
 })
 
-test('a complete for an id that is not known is ignored', async () => {
-  const app = await startApp(NOWHERE)
+test('a complete for an unknown id is ignored', async () => {
+  const app = await startApp(NO_UPSTREAM)
   const peer = await initiate(app.url)
 
   peer.send({ type: 'complete', id: 'never' })
@@ -489,15 +489,15 @@ test('a complete for an id that is not known is ignored', async () => {
 })
 
 test.for([
-  ['says goodbye', ({ socket }: { socket: { close(): void } }) => socket.close()],
-  ['vanishes', ({ socket }: { socket: { terminate(): void } }) => socket.terminate()],
+  ['closes the socket', ({ socket }: { socket: { close(): void } }) => socket.close()],
+  ['disconnects', ({ socket }: { socket: { terminate(): void } }) => socket.terminate()],
   ['breaks the protocol', (peer: { send(text: string): void }) => peer.send('{')],
-] as const)('a client that %s ends all its operations', async ([, leave]) => {
+] as const)('all operations end when a client %s', async ([, leave]) => {
   const endpoint = await startEndpoint()
   const ids = Array.from({ length: 5 }, (_, index) => `Asset-${index}`)
   for (const id of ids) endpoint.upstream.assets.set(id, { status: 'Processing' })
   const peer = await initiate(endpoint.url)
-  for (const id of ids) peer.send(watch([id], id))
+  for (const id of ids) peer.send(subscribeTo([id], id))
   await Promise.all(ids.map((id) => peer.next({ id })))
   const present = endpoint.listeners()
 
@@ -508,7 +508,7 @@ test.for([
   expect(present).toBe(5)
 })
 
-test('a client that answers no ping is reaped within two keep-alives, with its work; others are not', async () => {
+test('only a client that answers no ping is disconnected, within two keep-alive intervals', async () => {
   const keepAliveMs = 150
   const endpoint = await startEndpoint({ keepAliveMs })
   endpoint.upstream.assets.set('Asset-1', { status: 'Processing' })
@@ -516,7 +516,7 @@ test('a client that answers no ping is reaped within two keep-alives, with its w
   const startedAt = performance.now()
   const dead = await dial(endpoint.url)
   dead.send(INIT)
-  dead.send(watch(['Asset-1'], '1'))
+  dead.send(subscribeTo(['Asset-1'], '1'))
   await until(() => endpoint.listeners() === 1)
   dead.socket.pause()
 
@@ -529,22 +529,22 @@ test('a client that answers no ping is reaped within two keep-alives, with its w
   expect(endpoint.sockets()).toBe(1)
 })
 
-test('a subscriber that stops reading costs one event, delays nobody, and misses nothing', async () => {
+test('a subscriber that stops reading delays no other, misses no change and buffers less than two events', async () => {
   const endpoint = await startEndpoint()
   const ids = Array.from({ length: 60 }, (_, index) => `Asset-${index}`)
   const name = 'n'.repeat(1_000)
   for (const id of ids) endpoint.upstream.assets.set(id, { status: 'Processing', name })
   const reader = await initiate(endpoint.url)
-  const sleeper = await initiate(endpoint.url)
+  const paused = await initiate(endpoint.url)
   const aliases = Array.from({ length: 30 }, (_, index) => `n${index}: name`).join(' ')
-  const big = watch(ids, '1', `current asset { assetId ${aliases} }`)
-  reader.send(watch(ids, '1', 'current asset { assetId }'))
+  const big = subscribeTo(ids, '1', `current asset { assetId ${aliases} }`)
+  reader.send(subscribeTo(ids, '1', 'current asset { assetId }'))
   await reader.next({ id: '1' })
-  sleeper.send(big)
-  await sleeper.next({ id: '1' })
+  paused.send(big)
+  await paused.next({ id: '1' })
   const end = endpoint.connections[1]
 
-  sleeper.socket.pause()
+  paused.socket.pause()
   let buffered = 0
   reader.socket.on('message', () => {
     buffered = Math.max(buffered, end?.writableLength ?? Number.NaN)
@@ -556,11 +556,11 @@ test('a subscriber that stops reading costs one event, delays nobody, and misses
   }
   await Promise.all(ids.map((id) => endpoint.observe(id, 'ACTIVE')))
   await reader.next({ id: '1', type: 'complete' })
-  const whileAsleep = sleeper.messages.length
-  sleeper.socket.resume()
-  await sleeper.next({ id: '1', type: 'complete' })
+  const whilePaused = paused.messages.length
+  paused.socket.resume()
+  await paused.next({ id: '1', type: 'complete' })
 
-  const eventBytes = JSON.stringify(sleeper.messages[1]).length
+  const eventBytes = JSON.stringify(paused.messages[1]).length
   const statuses = ({ messages }: { messages: Message[] }) =>
     Object.groupBy(
       messages
@@ -568,10 +568,10 @@ test('a subscriber that stops reading costs one event, delays nobody, and misses
         .map(({ payload }) => payload.data.assetStatusChanged),
       ({ asset }) => asset.assetId,
     )
-  expect(whileAsleep).toBeLessThan(200)
+  expect(whilePaused).toBeLessThan(200)
   expect(buffered).toBeGreaterThan(0)
   expect(buffered).toBeLessThan(2 * eventBytes)
-  for (const peer of [reader, sleeper]) {
+  for (const peer of [reader, paused]) {
     for (const changes of Object.values(statuses(peer))) {
       expect(changes?.map(({ current }) => current)).toEqual([
         'PROCESSING',
@@ -583,7 +583,7 @@ test('a subscriber that stops reading costs one event, delays nobody, and misses
   }
 })
 
-test('a client that sends without reading is not listened to, and then reaped', async () => {
+test('the service stops reading from a client that does not read, and disconnects it', async () => {
   const endpoint = await startEndpoint({ keepAliveMs: 500 })
   const wire = await dial(endpoint.url)
   wire.socket.pause()
@@ -592,10 +592,10 @@ test('a client that sends without reading is not listened to, and then reaped', 
   const ping = { type: 'ping', payload: { x: 'x'.repeat(60_000) } }
 
   for (let sent = 0; sent < 1_000; sent += 1) wire.send(ping)
-  const look = () => {
+  const measure = () => {
     buffered = Math.max(buffered, end?.writableLength ?? Number.NaN)
   }
-  end?.on('data', look)
+  end?.on('data', measure)
   await until(() => endpoint.sockets() === 0)
 
   expect(buffered).toBeGreaterThan(0)
@@ -603,7 +603,7 @@ test('a client that sends without reading is not listened to, and then reaped', 
   expect(end?.bytesRead).toBeLessThan(30_000_000)
 })
 
-test('a client that reads again is listened to again, and gets every answer', async () => {
+test('a client that resumes reading gets every response', async () => {
   const endpoint = await startEndpoint()
   const peer = await open(endpoint.url)
   const [end] = endpoint.connections
@@ -621,13 +621,13 @@ test('a client that reads again is listened to again, and gets every answer', as
   expect(await peer.next({ type: 'connection_ack' })).toEqual({ type: 'connection_ack' })
 })
 
-test('more operations at once than the bound are refused, by name and without a call; the socket stays', async () => {
+test('an operation over the limit of a socket is refused, and the socket stays open', async () => {
   const upstream = await scriptUpstream()
   for (const id of ['Asset-1', 'Asset-2']) upstream.assets.set(id, { status: 'Processing' })
   const app = await startApp({ UPSTREAM_URL: upstream.url, MAX_SOCKET_OPERATIONS: '2' })
   const peer = await initiate(app.url)
   for (const id of ['Asset-1', 'Asset-2']) {
-    peer.send(watch([id], id))
+    peer.send(subscribeTo([id], id))
     await peer.next({ id })
   }
 
@@ -657,7 +657,7 @@ test('more operations at once than the bound are refused, by name and without a 
   expect(admitted).toMatchObject([{ type: 'next' }, { type: 'complete' }])
 })
 
-test('a completed operation counts for as long as it goes on', async () => {
+test('an operation counts towards the limit until it ends, even after complete', async () => {
   const upstream = await scriptUpstream()
   const gate = Promise.withResolvers<undefined>()
   upstream.intercept = ({ method }) => (method === 'POST' ? gate.promise : undefined)
@@ -676,7 +676,7 @@ test('a completed operation counts for as long as it goes on', async () => {
   expect(peer.messages.filter(({ id }) => id === '1')).toEqual([])
 })
 
-test('an operation that is completed before it begins does not begin', async () => {
+test('an operation completed before it begins is not executed', async () => {
   const endpoint = await startEndpoint({ environment: { MAX_SOCKET_OPERATIONS: '5' } })
   const peer = await initiate(endpoint.url)
   const pairs = Array.from({ length: 300 }, (_, index) => [
@@ -692,7 +692,7 @@ test('an operation that is completed before it begins does not begin', async () 
   expect(peer.messages.filter(({ id }) => id && id !== 'run')).toEqual([])
 })
 
-test('an operation that is completed while it is prepared counts until that has ended, and is not executed', async () => {
+test('an operation completed during its preparation counts until then and is not executed', async () => {
   const contexts = Promise.withResolvers<void>()
   const endpoint = await startEndpoint({
     contexts: contexts.promise,
@@ -715,24 +715,24 @@ test('an operation that is completed while it is prepared counts until that has 
   expect(peer.messages.filter(({ id }) => id === '1' || id === '2')).toEqual([])
 })
 
-test('at the bound one subscription can be exchanged for another in one packet', async () => {
+test('at the limit complete and subscribe in one packet replace a subscription', async () => {
   const endpoint = await startEndpoint({ environment: { MAX_SOCKET_OPERATIONS: '1' } })
   for (const id of ['Asset-1', 'Asset-2'])
     endpoint.upstream.assets.set(id, { status: 'Processing' })
   const peer = await initiate(endpoint.url)
-  peer.send(watch(['Asset-1'], '1'))
+  peer.send(subscribeTo(['Asset-1'], '1'))
   await peer.next({ id: '1' })
 
-  await peer.sendAndWait({ type: 'complete', id: '1' }, watch(['Asset-2'], '2'))
+  await peer.sendAndWait({ type: 'complete', id: '1' }, subscribeTo(['Asset-2'], '2'))
 
   expect(await peer.next({ id: '2' })).toMatchObject({ type: 'next' })
 })
 
-test('an operation that is completed before it is refused is not refused', async () => {
+test('an operation over the limit that is completed first gets no error', async () => {
   const endpoint = await startEndpoint({ environment: { MAX_SOCKET_OPERATIONS: '1' } })
   endpoint.upstream.assets.set('Asset-1', { status: 'Processing' })
   const peer = await initiate(endpoint.url)
-  peer.send(watch(['Asset-1'], '1'))
+  peer.send(subscribeTo(['Asset-1'], '1'))
   await peer.next({ id: '1' })
 
   await peer.sendAndWait(read('Asset-2', '2'), { type: 'complete', id: '2' })
@@ -741,11 +741,11 @@ test('an operation that is completed before it is refused is not refused', async
   expect(peer.messages.filter(({ id }) => id === '2')).toEqual([])
 })
 
-test('an id that was refused may be used again', async () => {
+test('an id may be reused after its operation was refused', async () => {
   const endpoint = await startEndpoint({ environment: { MAX_SOCKET_OPERATIONS: '1' } })
   endpoint.upstream.assets.set('Asset-1', { status: 'Processing' })
   const peer = await initiate(endpoint.url)
-  peer.send(watch(['Asset-1'], '1'))
+  peer.send(subscribeTo(['Asset-1'], '1'))
   await peer.next({ id: '1' })
 
   const refused = [await peer.run('{ __typename }', '2'), await peer.run('{ __typename }', '2')]
@@ -753,7 +753,7 @@ test('an id that was refused may be used again', async () => {
   expect(refused).toMatchObject([[{ type: 'error' }], [{ type: 'error' }]])
 })
 
-test('a socket that leaves while its credential is checked does not count for the connection limit', async () => {
+test('a socket that closes during authentication does not count towards the connection limit', async () => {
   const credential = Promise.withResolvers<Identity>()
   const identity = { tenant: 't', credential: KEY, isShared: false, expiresAt: null }
   let asked = 0
@@ -773,8 +773,8 @@ test('a socket that leaves while its credential is checked does not count for th
   expect(next.messages).toEqual([{ type: 'connection_ack' }])
 })
 
-test('sockets beyond the limit of a tenant are closed with 1013 until one of the others ends', async () => {
-  const app = await startApp({ ...NOWHERE, MAX_TENANT_SOCKETS: '2' })
+test('a socket over the limit of its tenant is closed with 1013 until another one closes', async () => {
+  const app = await startApp({ ...NO_UPSTREAM, MAX_TENANT_SOCKETS: '2' })
   await open(app.url)
   const first = await initiate(app.url)
   await initiate(app.url)
@@ -804,8 +804,8 @@ test('sockets beyond the limit of a tenant are closed with 1013 until one of the
   expect(await isAdmitted()).toBe(false)
 })
 
-test('sockets without an identity count as one tenant for the connection limit', async () => {
-  const app = await startApp({ ...NOWHERE, MAX_TENANT_SOCKETS: '1' })
+test('sockets without an identity count as one tenant towards the connection limit', async () => {
+  const app = await startApp({ ...NO_UPSTREAM, MAX_TENANT_SOCKETS: '1' })
   await initiate(app.url, { type: 'connection_init' })
   const second = await open(app.url)
 
@@ -821,7 +821,7 @@ const expiring = (ms: number) => async (): Promise<Identity> => ({
   expiresAt: Date.now() + ms,
 })
 
-test('a credential that expires closes its socket with 4403 at once, without a complete, and ends its work', async () => {
+test('a credential that expires closes its socket with 4403 and ends its operations', async () => {
   let expiresAt = 0
   const endpoint = await startEndpoint({
     async authenticate() {
@@ -832,7 +832,7 @@ test('a credential that expires closes its socket with 4403 at once, without a c
   const ids = ['Asset-1', 'Asset-2']
   for (const id of ids) endpoint.upstream.assets.set(id, { status: 'Processing' })
   const peer = await initiate(endpoint.url)
-  for (const id of ids) peer.send(watch([id], id))
+  for (const id of ids) peer.send(subscribeTo([id], id))
   for (const id of ids) await peer.next({ id })
 
   const closed = await peer.closed
@@ -845,7 +845,7 @@ test('a credential that expires closes its socket with 4403 at once, without a c
   expect(endpoint.listeners()).toBe(0)
 })
 
-test('a credential that expires while the machine sleeps closes its socket at the next keep-alive', async () => {
+test('a credential that expired during a system sleep closes its socket at the next keep-alive', async () => {
   const endpoint = await startEndpoint({ authenticate: expiring(60_000), keepAliveMs: 50 })
   const peer = await initiate(endpoint.url)
   await once(peer.socket, 'ping')
@@ -856,7 +856,7 @@ test('a credential that expires while the machine sleeps closes its socket at th
   expect((await peer.closed).code).toBe(4403)
 })
 
-test('an operation that comes after the expiry is not executed, although no timer has noticed it', async () => {
+test('an operation after the expiry is not executed, even before a timer fires', async () => {
   const endpoint = await startEndpoint({ authenticate: expiring(60_000) })
   const peer = await initiate(endpoint.url)
 
@@ -869,11 +869,11 @@ test('an operation that comes after the expiry is not executed, although no time
   expect(endpoint.log).toEqual([])
 })
 
-test('a result that is ready when its credential has expired closes the socket instead of being sent', async () => {
+test('a result after the expiry is not sent and closes the socket', async () => {
   const endpoint = await startEndpoint({ authenticate: expiring(60_000) })
   endpoint.upstream.assets.set('Asset-1', { status: 'Processing' })
   const peer = await initiate(endpoint.url)
-  peer.send(watch(['Asset-1'], '1'))
+  peer.send(subscribeTo(['Asset-1'], '1'))
   await peer.next({ id: '1' })
 
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 60_000 })
@@ -884,7 +884,7 @@ test('a result that is ready when its credential has expired closes the socket i
   expect(peer.messages.map(({ type }) => type)).toEqual(['connection_ack', 'next'])
 })
 
-test('an expired credential starts nothing more, also before the next keep-alive', async () => {
+test('an already expired credential executes nothing', async () => {
   const endpoint = await startEndpoint({ authenticate: expiring(0) })
   const peer = await initiate(endpoint.url)
 
@@ -894,7 +894,7 @@ test('an expired credential starts nothing more, also before the next keep-alive
   expect(endpoint.upstream.calls).toEqual([])
 })
 
-test('a credential that is no good leaves the socket open, with UNAUTHENTICATED for every operation', async () => {
+test('an invalid credential keeps the socket open and makes every operation UNAUTHENTICATED', async () => {
   const failure = { code: 'UNAUTHENTICATED', message: 'No good.', retryable: false } as const
   const endpoint = await startEndpoint({
     authenticate: async () => {
@@ -911,7 +911,7 @@ test('a credential that is no good leaves the socket open, with UNAUTHENTICATED 
   }
 })
 
-test('a credential that cannot be looked at now closes with 1013, a fault of ours with 4500, neither with a reason to tell', async () => {
+test('unavailable authentication closes with 1013 and an internal error with 4500, without details', async () => {
   const unavailable = new RequestError({
     code: 'SERVICE_UNAVAILABLE',
     message: 'secret',
@@ -932,7 +932,7 @@ test('a credential that cannot be looked at now closes with 1013, a fault of our
   expect(logged()).toMatchObject([{ err: { message: 'secret' } }])
 })
 
-test('draining sends the answers that are under way before it closes, and waits for no client that is gone', async () => {
+test('draining sends pending results before it closes and does not wait for unresponsive clients', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
   const gate = Promise.withResolvers<undefined>()
@@ -961,7 +961,7 @@ test('draining sends the answers that are under way before it closes, and waits 
   expect(closed).toEqual({ code: 1001, reason: 'Going away' })
 })
 
-test('draining waits for operations that are still being prepared', async () => {
+test('draining waits for operations in preparation', async () => {
   const contexts = Promise.withResolvers<void>()
   const endpoint = await startEndpoint({ contexts: contexts.promise })
   const peer = await initiate(endpoint.url)
@@ -980,9 +980,9 @@ test('draining waits for operations that are still being prepared', async () => 
 })
 
 test.for([
-  ['while it waits', 50],
-  ['before it begins', 0],
-] as const)('draining ends when its time is over %s', async ([, ms]) => {
+  ['during the wait', 50],
+  ['before the wait', 0],
+] as const)('draining ends when its time limit passes %s', async ([, ms]) => {
   const endpoint = await startEndpoint({ contexts: new Promise(() => {}) })
   const peer = await initiate(endpoint.url)
   await peer.sendAndWait({ type: 'subscribe', id: '1', payload: TYPENAME })
@@ -993,12 +993,12 @@ test.for([
   expect(peer.messages.filter(({ id }) => id)).toEqual([])
 })
 
-test('draining does not wait for a subscription, also while it begins', async () => {
+test('draining does not wait for a subscription that is starting', async () => {
   const endpoint = await startEndpoint()
   endpoint.upstream.intercept = () => new Promise(() => {})
   const peer = await initiate(endpoint.url)
   const asked = endpoint.upstream.nextCall('GET /v1/assets/Asset-1')
-  peer.send(watch(['Asset-1'], '1'))
+  peer.send(subscribeTo(['Asset-1'], '1'))
   await asked
 
   await endpoint.drain(AbortSignal.timeout(15_000))
@@ -1007,7 +1007,7 @@ test('draining does not wait for a subscription, also while it begins', async ()
   expect(endpoint.listeners()).toBe(0)
 }, 10_000)
 
-test('a subscriber that leaves while an asset is looked up takes nobody with it', async () => {
+test('a subscriber that leaves during a lookup does not end another subscription to the asset', async () => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
   const gate = Promise.withResolvers<undefined>()
@@ -1015,7 +1015,7 @@ test('a subscriber that leaves while an asset is looked up takes nobody with it'
   const app = await startApp({ UPSTREAM_URL: upstream.url })
   const peer = await initiate(app.url)
   const asked = upstream.nextCall('GET /v1/assets/Asset-1')
-  for (const id of ['leaves', 'stays']) peer.send(watch(['Asset-1'], id))
+  for (const id of ['leaves', 'stays']) peer.send(subscribeTo(['Asset-1'], id))
   await asked
   await until(() => app.listeners() === 2)
 

@@ -10,30 +10,30 @@ import { startApp as start } from '../../src/app.ts'
 import { readConfig } from '../../src/config.ts'
 import { engineSettings } from './engine.ts'
 
-// biome-ignore lint/suspicious/noExplicitAny: tests say what they expect of an answer, and fail when it is otherwise.
+// biome-ignore lint/suspicious/noExplicitAny: tests assert on the shape of each result.
 export type Data = Record<string, any>
 type Result = ExecutionResult<Data>
 
 export interface TestApp {
   url: string
-  /** Null when an upstream was named. */
+  /** Null when UPSTREAM_URL is set. */
   sandboxUrl: string | null
   dataDir: string
-  /** The lines it has logged. */
+  /** The log entries. */
   log: Data[]
-  /** Asks over HTTP; `key` is the bearer key, null for none. */
+  /** Sends an operation over HTTP. `key` is the bearer key; null sends none. */
   query(query: string, variables?: Data, key?: string | null): Promise<Result>
-  /** Subscribes over a WebSocket of its own. */
+  /** Subscribes over a new WebSocket. */
   subscribe(query: string, variables?: Data, key?: string | null): Subscriber
-  /** How many resources are being listened to, once for each subscription. */
+  /** The number of change listeners, one per subscription and entity. */
   listeners(): number
   stop(): Promise<void>
 }
 
 export interface Subscriber {
-  /** The next result; fails when the subscription ends instead. */
+  /** The next result. Throws when the subscription has ended. */
   next(): Promise<Result>
-  /** Everything still to come, once the subscription has ended. */
+  /** Waits until the subscription ends. Returns the remaining results. */
   rest(): Promise<Result[]>
   leave(): void
   client: Client
@@ -41,7 +41,7 @@ export interface Subscriber {
 
 export const KEY = 'sk-test'
 
-/** The service as `npm start` runs it, on a free port, with polls made quick; ends with the test. */
+/** Starts the service as `npm start` does, on a free port, with short poll intervals. It stops with the test. */
 export async function startApp(
   environment: Record<string, string> = {},
   options: Parameters<typeof start>[2] = {},
@@ -86,7 +86,7 @@ export function temporaryFolder(): string {
   return folder
 }
 
-/** Resolves once `condition` holds; fails after `timeoutMs`. */
+/** Resolves when `condition` is true. Throws after `timeoutMs`. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
   timeoutMs = 5_000,
@@ -98,7 +98,7 @@ export async function until(
   }
 }
 
-/** Asks the service at `url` over HTTP. */
+/** Sends an operation to the service at `url` over HTTP. */
 export async function ask(
   url: string,
   query: string,
@@ -116,7 +116,7 @@ export async function ask(
   return (await response.json()) as Result
 }
 
-/** Subscribes at the service at `url` over a WebSocket of its own. */
+/** Subscribes to the service at `url` over a new WebSocket. */
 export function subscribe(
   url: string,
   query: string,

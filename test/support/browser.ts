@@ -6,16 +6,16 @@ import { afterAll, onTestFinished } from 'vitest'
 
 export interface TestBrowser {
   context: BrowserContext
-  /** What its pages wanted from other machines; none of it was let through. */
+  /** The URLs of blocked requests to other machines. */
   refused: string[]
 }
 
-/** A browser that reaches nothing but this machine; it closes with the test. */
+/** Starts a browser that can reach only this machine. It closes with the test. */
 export async function openBrowser(): Promise<TestBrowser> {
   const browser = await playwright.launch({
-    ...(await whichBrowser()),
+    ...(await browserOptions()),
     args: [
-      // Chromium as root, as in many containers, starts without its sandbox only.
+      // Chromium started as root, as in many containers, runs only without its sandbox.
       '--no-sandbox',
       '--disable-background-networking',
       '--disable-component-update',
@@ -23,7 +23,7 @@ export async function openBrowser(): Promise<TestBrowser> {
     ],
   })
   onTestFinished(() => browser.close())
-  // Wide and high enough for the editors to show every line whole.
+  // Large enough for the editors to show every line completely.
   const context = await browser.newContext({
     viewport: { width: 1920, height: 1200 },
   })
@@ -35,8 +35,8 @@ export async function openBrowser(): Promise<TestBrowser> {
   return { context, refused }
 }
 
-/** Chromium from npm on Linux x64, an installed Chrome elsewhere. */
-async function whichBrowser() {
+/** Chromium from npm on Linux x64, an installed Chrome on other systems. */
+async function browserOptions() {
   if (process.platform !== 'linux' || process.arch !== 'x64') return { channel: 'chrome' }
   unpacked ??= unpackChromium()
   return { executablePath: await unpacked }
@@ -45,15 +45,15 @@ async function whichBrowser() {
 let unpacked: Promise<string> | undefined
 
 /**
- * Unpacks Chromium into a new folder, which is deleted after the last test of the file, and returns the path of its binary.
- * The package takes whatever lies at `chromium` in the temporary folder, also what another user unpacked and only they may run.
+ * Unpacks Chromium into a new folder and returns the path of its binary. The folder is deleted after the last test of the file.
+ * Without it the package uses an existing `chromium` in the temporary folder, even one that only another user may execute.
  */
 async function unpackChromium(): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'zerograph-chromium-'))
   folders.push(folder)
   const before = process.env.TMPDIR
   process.env.TMPDIR = folder
-  // The package unpacks the system libraries that Chromium needs only when it finds itself in a Lambda.
+  // The package unpacks the system libraries of Chromium only when it detects AWS Lambda.
   process.env.AWS_EXECUTION_ENV ??= 'AWS_Lambda_nodejs22.x'
   try {
     const { default: chromium } = await import('@sparticuz/chromium')

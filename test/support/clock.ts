@@ -1,13 +1,13 @@
 import { onTestFinished, vi } from 'vitest'
 
 export interface TestClock {
-  /** When it was stopped, in milliseconds since the epoch. */
+  /** The time at which the clock was stopped, in milliseconds since the epoch. */
   readonly start: number
-  /** Lets it show `ms` milliseconds after its start. */
+  /** Sets the clock to `ms` milliseconds after its start. */
   set(ms: number): void
 }
 
-/** Stops the clock of this test, so that times are exact. Timers and sockets go on. */
+/** Stops `Date` for this test, so that times are exact. Timers and sockets keep running. */
 export function stopClock(): TestClock {
   const start = Date.now()
   vi.useFakeTimers({ toFake: ['Date'], now: start })

@@ -2,22 +2,22 @@ import { createHash } from 'node:crypto'
 import { Client } from 'pg'
 import { inject } from 'vitest'
 
-/** The engine this run of the tests is for. */
+/** True when this test run uses PostgreSQL, false when it uses SQLite. */
 export const isPostgres = process.env.TEST_ENGINE === 'postgres'
 
-/** Every process that shares a database needs the same. */
+/** Processes that share a database need the same SECRET_KEY. */
 export const SECRET_KEY = Buffer.alloc(32, 7).toString('base64')
 
 /**
- * What makes the service keep its ledger in the engine under test: nothing for SQLite, whose file is in `dataDir`; for
- * PostgreSQL a database of its own, the same again for the same folder.
+ * Settings that put the ledger into the engine under test. SQLite needs none, because its file is in `dataDir`.
+ * PostgreSQL gets one database per `dataDir`.
  */
 export async function engineSettings(dataDir: string): Promise<Record<string, string>> {
   if (!isPostgres) return {}
   return { DATABASE_URL: await databaseFor(dataDir), SECRET_KEY }
 }
 
-/** The URL of the database with this name on the server of the run, created when it is not there. */
+/** The URL of the database for `name` on the server of the test run. Creates the database if it does not exist. */
 export async function databaseFor(name: string): Promise<string> {
   const server = inject('postgresUrl')
   const database = `test_${createHash('sha256').update(name).digest('hex').slice(0, 16)}`

@@ -1,6 +1,6 @@
 import type { Data } from './app.ts'
 
-/** The events of a whole event stream; `data` is null when there is none. */
+/** Parses a complete event stream. `data` is null when an event has none. */
 export function eventsOf(text: string): { event: string; data: Data | null }[] {
   return text
     .split('\n\n')

@@ -5,15 +5,15 @@ import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { temporaryFolder } from './app.ts'
 
-/** A place for a SQLite file whose room a test takes away and gives back. */
+/** A folder for a SQLite file whose free space a test can remove and restore. */
 export interface Disk {
   dataDir: string
-  /** From now on nothing can be appended to a file there; `pid` is the process that writes. */
+  /** Makes appends to files in the folder fail. `pid` is the process that writes. */
   fill(pid: number): void
   free(pid: number): void
 }
 
-/** A file system of its own in memory, filled with one file. Needs the right to mount, which root usually has. */
+/** A new file system in memory, filled with one file. Needs the permission to mount, which root usually has. */
 export function smallFileSystem(): Disk {
   const dataDir = mkdtempSync(join(tmpdir(), 'zerograph-disk-'))
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=6m', 'tmpfs', dataDir])
@@ -46,7 +46,7 @@ export function canMount(): boolean {
   return status === 0
 }
 
-/** Whether there is a command that limits another process (util-linux). */
+/** Whether the command `prlimit` (util-linux) is installed, which sets limits of another process. */
 export function canLimitFileSize(): boolean {
   return spawnSync('prlimit', ['--version']).status === 0
 }

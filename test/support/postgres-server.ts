@@ -3,12 +3,12 @@ import { startPostgres } from './postgres.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** A server on which tests may create databases of their own. */
+    /** A server on which tests may create databases. */
     postgresUrl: string
   }
 }
 
-/** A PostgreSQL for the whole run: the one at TEST_DATABASE_URL, or one of our own that ends with the run. */
+/** Provides PostgreSQL for the whole test run: the server at TEST_DATABASE_URL, or a new one that stops after the run. */
 export default async function setup(
   project: TestProject,
 ): Promise<(() => Promise<void>) | undefined> {

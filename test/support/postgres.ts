@@ -10,22 +10,22 @@ import { fileURLToPath } from 'node:url'
 const KEEPER = fileURLToPath(new URL('./postgres-keeper.ts', import.meta.url))
 
 /**
- * A PostgreSQL server of our own on a free port, with its files in a temporary folder. `halt` stops it and `start` starts it again
- * with what it had; `stop` ends it for good, as does the end of this process.
+ * Starts a PostgreSQL server on a free port with its files in a temporary folder. `halt` stops it, and `start` starts it again
+ * with the same data. `stop` stops it and deletes its files. The exit of this process also stops it.
  */
 export async function startPostgres() {
   const port = await freePort()
   const databaseDir = join(tmpdir(), `zerograph-postgres-${randomBytes(6).toString('hex')}`)
   const keeper = fork(KEEPER, [databaseDir, String(port)], { execArgv: [] })
-  const tell = async (what: 'start' | 'halt') => {
+  const request = async (what: 'start' | 'halt') => {
     keeper.send(what)
     await once(keeper, 'message')
   }
-  await tell('start')
+  await request('start')
   return {
     url: `postgres://postgres:postgres@127.0.0.1:${port}/postgres`,
-    start: () => tell('start'),
-    halt: () => tell('halt'),
+    start: () => request('start'),
+    halt: () => request('halt'),
     async stop() {
       const exited = once(keeper, 'exit')
       keeper.disconnect()

@@ -7,17 +7,17 @@ import type { Data } from './app.ts'
 export interface ServiceProcess {
   url: string
   pid: number
-  /** The lines it has logged. */
+  /** The log entries. */
   log: Data[]
-  /** What it has written to standard error. */
+  /** The text on standard error so far. */
   stderr(): string
-  /** Sends a signal that ends it, and resolves when it has ended. */
+  /** Sends a signal that ends the process. Resolves when it has exited. */
   kill(signal: NodeJS.Signals): Promise<{ code: number | null; signal: string | null }>
-  /** Sends a signal that does not. */
+  /** Sends a signal that does not end the process. */
   signal(signal: NodeJS.Signals): void
 }
 
-/** Starts `src/main.ts` as `npm start` does and waits until it is ready; it ends with the test at the latest. */
+/** Starts `src/main.ts` as `npm start` does and waits until it is ready. It is killed when the test ends. */
 export async function startProcess(environment: Record<string, string>): Promise<ServiceProcess> {
   const child = spawn(process.execPath, ['src/main.ts'], {
     env: { PATH: process.env.PATH, PORT: '0', SANDBOX_PORT: '0', ...environment },

@@ -17,16 +17,16 @@ export interface RandomDocument {
   variables: Data
 }
 
-/** Numbers that decide what is generated; zeros when they are used up. */
+/** The next number that decides what is generated, less than `below`. Zero when the numbers are used up. */
 type Choices = (below: number) => number
 
 const MAX_LEVELS = 9
-/** Values of variables that no type of an argument takes. */
+/** Values that are invalid for every argument type. */
 const WRONG = [{ a: 1 }, [[1]], true]
 
 /**
- * A query made from the schema by the numbers given: fields under aliases and in fragments, with and without @skip and
- * @include, and arguments as literals and as variables, whose values are right, null, missing or wrong.
+ * Generates a query from the schema with the given numbers. It has aliases, fragments, @skip and @include, and
+ * arguments as literals and as variables, whose values are valid, null, missing or invalid.
  */
 export function randomDocument(numbers: readonly number[], ids: readonly string[]): RandomDocument {
   let used = 0
@@ -35,7 +35,7 @@ export function randomDocument(numbers: readonly number[], ids: readonly string[
   const fragments: string[] = []
   const variables: Data = {}
 
-  /** A variable of this type with one of the values, or null, or none, or a wrong one. */
+  /** Defines a variable of this type. Its value is `value`, null, missing or invalid. */
   function variable(type: string, literal: string, value: unknown): string {
     const name = `v${definitions.length}`
     const isOptional = choose(2) === 0
@@ -99,7 +99,7 @@ export function randomDocument(numbers: readonly number[], ids: readonly string[
     if (!chosen) return '__typename'
     const inner = getNamedType(chosen.type)
     const args = chosen.args.filter(isTaken).map(argument)
-    // Two fields of one name can be merged only when they have the same arguments.
+    // Two fields with the same name can be merged only when they have the same arguments.
     const alias = args.length > 0 || choose(4) === 3 ? `a${used}: ` : ''
     const head = `${alias}${chosen.name}${args.length > 0 ? `(${args.join(', ')})` : ''}${directive()}`
     return isCompositeType(inner) ? `${head} ${selections(inner, level + 1)}` : head

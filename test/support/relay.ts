@@ -2,10 +2,10 @@ import { once } from 'node:events'
 import { type AddressInfo, connect as connectTo, createServer, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 
-/** Passes bytes on to a local port, until it is told to swallow what comes over the connections there are. */
+/** Forwards bytes to a local port. After `silence` it discards all bytes of the existing connections. */
 export async function startRelay(port: number) {
   const pairs: Socket[][] = []
-  // Half open, so that a connection that was silenced is not even closed when the other side closes it.
+  // Half-open, so that a silenced connection stays open when the other side closes it.
   const server = createServer({ allowHalfOpen: true }, (near) => {
     const far = connectTo({ port, host: '127.0.0.1', allowHalfOpen: true })
     near.pipe(far).pipe(near)

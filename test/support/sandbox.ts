@@ -6,26 +6,26 @@ import { onTestFinished } from 'vitest'
 import type { Pace } from '../../src/sandbox/lifecycle.ts'
 import { createSandbox } from '../../src/sandbox/server.ts'
 
-// biome-ignore lint/suspicious/noExplicitAny: tests say what they expect of an answer, and fail when it is otherwise.
+// biome-ignore lint/suspicious/noExplicitAny: tests assert on the shape of each response.
 export type Json = any
 
 export interface TestSandbox {
   url: string
   dataDir: string
-  /** Calls a route with a key and gives what came back. */
+  /** Calls a route with a key and returns the response. */
   call(request: string, body?: unknown, options?: CallOptions): Promise<Answer>
-  /** Puts these faults in place of all others. */
+  /** Replaces all faults with these. */
   fault(faults: unknown): Promise<void>
-  /** Asks until `done`; fails after ten seconds. */
+  /** Polls until `done` returns true. Throws after ten seconds. */
   poll(path: string, done: (body: Json) => boolean): Promise<Json>
   createGroup(): Promise<string>
-  /** Registers one of the samples, or any URL, and waits for its end. */
+  /** Registers a sample or any URL and waits until it is no longer Processing. */
   registerAsset(source: string, type?: string): Promise<Json>
   close(): Promise<void>
 }
 
 export interface CallOptions {
-  /** Null for none. */
+  /** Null sends no key. */
   key?: string | null
   headers?: Record<string, string>
 }
@@ -38,7 +38,7 @@ export interface Answer {
 
 const QUICK: Pace = { assetMinMs: 10, assetMaxMs: 20, taskQueuedMs: 10, taskRunningMs: 10 }
 
-/** A sandbox of its own on a free port; it ends, and its folder goes, when the test does. */
+/** Starts a sandbox on a free port. It stops, and its folder is deleted, when the test ends. */
 export async function startSandbox(
   pace: Partial<Pace> = {},
   dataDir = temporaryFolder(),
@@ -119,7 +119,7 @@ export function temporaryFolder(): string {
   return folder
 }
 
-/** How many rows a table of the sandbox in `dataDir` has: what it made, whatever it answered. */
+/** The number of rows in a table of the sandbox in `dataDir`. It shows what was created, independent of the responses. */
 export function countRows(dataDir: string, table: 'asset_group' | 'task'): number {
   const database = new DatabaseSync(join(dataDir, 'sandbox', 'sandbox.db'), { readOnly: true })
   try {

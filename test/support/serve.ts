@@ -3,7 +3,7 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { onTestFinished } from 'vitest'
 
-/** Starts an HTTP server for one test and gives its base URL; it ends, with all its connections, when the test does. */
+/** Starts an HTTP server and returns its base URL. It closes with all its connections when the test ends. */
 export async function serve(handler: RequestListener): Promise<string> {
   const server = createServer(handler)
   onTestFinished(() => {

@@ -6,10 +6,10 @@ import { openTestDatabase, openTestLedger } from './ledger.ts'
 import type { ScriptedUpstream } from './upstream.ts'
 import { startClient } from './upstream-client.ts'
 
-/** Longer than any test: what happens within a test does not happen because of it. */
+/** Longer than any test, so that a timer of this length never fires during one. */
 export const LONG_MS = 60_000
 
-/** A tracker of this ledger that polls at a quick pace; stopped with the test. `errors` is what its `onError` was told. */
+/** Starts a tracker with short poll intervals. It stops with the test. `errors` are the errors given to `onError`. */
 export function startTestTracker(
   ledger: Ledger,
   upstream: ScriptedUpstream,
@@ -18,7 +18,7 @@ export function startTestTracker(
   const errors: unknown[] = []
   const tracker = startTracker({
     ledger,
-    // Failures are told at once: none is repeated by the client.
+    // The client reports failures at once, because the retry delay exceeds the deadline.
     upstream: startClient(upstream.url, { getTimeoutMs: 500, retryBaseDelayMs: LONG_MS }),
     heldKey: null,
     pace: { asset: { minMs: 10, maxMs: 20 }, videoTask: { minMs: 10, maxMs: 20 } },
@@ -36,7 +36,7 @@ export function startTestTracker(
   return { stop: tracker.stop, errors }
 }
 
-/** A ledger and its database, to look at rows. */
+/** Opens a ledger and its database to read its rows. */
 export async function openTestLedgerWithDatabase(more: Parameters<typeof openTestLedger>[1] = {}) {
   const dataDir = temporaryFolder()
   const ledger = await openTestLedger(dataDir, more)

@@ -3,7 +3,7 @@ import type { UpstreamOptions } from '../../src/upstream/call.ts'
 import { createUpstreamClient, type UpstreamClient } from '../../src/upstream/client.ts'
 import { UpstreamError } from '../../src/upstream/upstream-error.ts'
 
-/** A client of the upstream at `url` for one test, twenty reads and twenty creates at once unless told; it is closed when the test ends. */
+/** A client of the upstream at `url`, by default with twenty concurrent reads and twenty concurrent creates. It closes with the test. */
 export function startClient(url: string, options: Partial<UpstreamOptions> = {}): UpstreamClient {
   const client = createUpstreamClient({
     url,
@@ -18,7 +18,7 @@ export function startClient(url: string, options: Partial<UpstreamOptions> = {})
   return client
 }
 
-/** What a call failed with; throws when it succeeded, and whatever else it failed with. */
+/** The UpstreamError of a failed call. Throws when the call succeeded or failed with another error. */
 export async function failureOf(result: Promise<unknown>): Promise<UpstreamError> {
   const error = await result.then(
     () => new Error('the call succeeded'),

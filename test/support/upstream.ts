@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { onTestFinished } from 'vitest'
 
-/** One request as it arrived. */
+/** A received request. */
 export interface Call {
   method: string
   path: string
@@ -13,26 +13,26 @@ export interface Call {
   at: number
 }
 
-/** What the stand-in answers: a status and a body, sent as JSON unless it is text. */
+/** A response. A string body is sent unchanged, any other as JSON. */
 export interface Answer {
   status?: number
   headers?: Record<string, string>
   body: unknown
 }
 
-/** A 0-0 that says what the test tells it to, and remembers what it was asked. */
+/** A fake 0-0 that is controlled by the test and records its requests. */
 export interface ScriptedUpstream {
   url: string
   calls: Call[]
-  /** Those to paths that begin with `prefix`, e.g. `GET /v1/assets/`. */
+  /** The calls whose method and path begin with `prefix`, for example `GET /v1/assets/`. */
   callsTo(prefix: string): Call[]
-  /** Words of 0-0 by asset id; an id that is not there is unknown. */
+  /** Response fields by asset id. Other ids are unknown to 0-0. */
   assets: Map<string, { status: string; group?: string; [field: string]: unknown }>
   groups: Set<string>
   tasks: Map<string, { status: string; [field: string]: unknown }>
-  /** Answers in place of the above when it gives something; may take its time. */
+  /** Overrides the response when it returns one. May be asynchronous. */
   intercept: (call: Call) => Answer | 'reset' | undefined | Promise<Answer | 'reset' | undefined>
-  /** Resolves when the next call that fits has arrived. */
+  /** Resolves when the next call that begins with `prefix` arrives. */
   nextCall(prefix: string): Promise<Call>
   close(): Promise<void>
 }
@@ -62,7 +62,7 @@ export async function scriptUpstream(): Promise<ScriptedUpstream> {
       waiting.splice(waiting.indexOf(waiter), 1)
       waiter.resolve(call)
     }
-    const answer = (await upstream.intercept(call)) ?? usual(upstream, call)
+    const answer = (await upstream.intercept(call)) ?? defaultAnswer(upstream, call)
     if (answer === 'reset') response.destroy()
     else send(response, answer)
   })
@@ -77,7 +77,7 @@ export function envelope(data: unknown): Answer {
   return { body: { code: 200, msg: 'OK', data } }
 }
 
-function usual(upstream: ScriptedUpstream, { method, path, body }: Call): Answer {
+function defaultAnswer(upstream: ScriptedUpstream, { method, path, body }: Call): Answer {
   const [, , kind, last, id = last] = path.split('/')
   const sent = (body ?? {}) as Record<string, unknown>
   if (method === 'POST') {

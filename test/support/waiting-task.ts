@@ -4,7 +4,7 @@ import type { CreateVideoTaskRequest } from '../../src/model/requests.ts'
 import { KEY } from './app.ts'
 import { registerAsset, taskAddress, taskSeen } from './ledger.ts'
 
-/** A request that names the assets with these ids. */
+/** A request that uses the assets with these ids. */
 export function requestNaming(...assetIds: string[]): CreateVideoTaskRequest {
   const resources = assetIds.map(
     (assetId) => ({ type: 'IMAGE', role: 'REFERENCE', platform: 'JIMENG', assetId }) as const,
@@ -12,7 +12,7 @@ export function requestNaming(...assetIds: string[]): CreateVideoTaskRequest {
   return { model: 'seedance-2-0', prompt: 'A cat', audio: false, resources }
 }
 
-/** Registers a task that waits to be sent, by default for nothing at all. */
+/** Registers a waiting task, by default without assets. */
 export async function registerWaitingTask(
   ledger: Ledger,
   id: string,
@@ -24,7 +24,7 @@ export async function registerWaitingTask(
   return address
 }
 
-/** Registers a task that waits for the assets with these ids, which are registered as PROCESSING. */
+/** Registers the assets with these ids as PROCESSING and a task that waits for them. */
 export async function registerWaiting(
   ledger: Ledger,
   id: string,

@@ -25,44 +25,44 @@ export const INIT = { type: 'connection_init', payload: { authorization: `Bearer
 export interface Message {
   type: string
   id?: string
-  // biome-ignore lint/suspicious/noExplicitAny: tests say what they expect of it, and fail when it is otherwise.
+  // biome-ignore lint/suspicious/noExplicitAny: tests assert on the shape of each payload.
   payload?: any
 }
 
-/** One end of a socket that says what the test tells it to and understands nothing. */
+/** A WebSocket client that sends exactly the messages of the test and does not handle the protocol. */
 export interface Peer {
   socket: WebSocket
-  /** All that has come. */
+  /** All received messages. */
   messages: Message[]
-  /** A text is sent as it is. */
+  /** Sends a string unchanged and any other value as JSON. */
   send(message: unknown): void
-  /** The next message, of those not given yet, whose fields are these; fails when the socket closes first. */
+  /** Takes the next message that has these fields. Throws when the socket closes first. */
   next(fields?: Partial<Message>): Promise<Message>
   /**
-   * Sends these and a ping in one packet. Resolves after the pong: the service has then read them, and its immediate
-   * answers have come.
+   * Sends these messages and a ping in one packet. Resolves after the pong. The service has then read the messages,
+   * and its immediate responses have arrived.
    */
   sendAndWait(...messages: unknown[]): Promise<void>
-  /** Runs one operation to its end and gives its messages. */
+  /** Runs one operation to its end and returns its messages. */
   run(query: string, id?: string): Promise<Message[]>
   closed: Promise<{ code: number; reason: string }>
 }
 
-/** A socket that has sent nothing yet. */
+/** Opens a socket that has not sent connection_init. */
 export async function open(url: string, options: ClientOptions = {}): Promise<Peer> {
   const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, PROTOCOL, options)
   onTestFinished(() => socket.terminate())
   const messages: Message[] = []
-  const untaken: Message[] = []
+  const unread: Message[] = []
   const waiting = new Set<() => void>()
   let pings = 0
   const wake = () => {
-    for (const look of [...waiting]) look()
+    for (const take of [...waiting]) take()
   }
   socket.on('message', (data) => {
     const message = JSON.parse(String(data))
     messages.push(message)
-    untaken.push(message)
+    unread.push(message)
     wake()
   })
   const closed = once(socket, 'close').then(([code, reason]) => ({ code, reason: String(reason) }))
@@ -74,15 +74,15 @@ export async function open(url: string, options: ClientOptions = {}): Promise<Pe
     send: (message) => socket.send(typeof message === 'string' ? message : JSON.stringify(message)),
     next: (fields = {}) =>
       new Promise((resolve, reject) => {
-        const look = () => {
-          const index = untaken.findIndex((message) => fits(message, fields))
-          const [message] = index < 0 ? [] : untaken.splice(index, 1)
+        const take = () => {
+          const index = unread.findIndex((message) => fits(message, fields))
+          const [message] = index < 0 ? [] : unread.splice(index, 1)
           if (message) resolve(message)
           else if (socket.readyState === socket.CLOSED) reject(new Error('The socket has closed.'))
-          else return waiting.add(look)
-          return waiting.delete(look)
+          else return waiting.add(take)
+          return waiting.delete(take)
         }
-        look()
+        take()
       }),
     async sendAndWait(...last) {
       const ping = ++pings
@@ -104,7 +104,7 @@ export async function open(url: string, options: ClientOptions = {}): Promise<Pe
   return peer
 }
 
-/** A socket that may subscribe. */
+/** Opens a socket and waits for connection_ack. */
 export async function initiate(url: string, init: Message = INIT): Promise<Peer> {
   const peer = await open(url)
   peer.send(init)
@@ -116,10 +116,10 @@ function fits(message: Message, fields: Partial<Message>): boolean {
   return Object.entries(fields).every(([name, value]) => message[name as 'id'] === value)
 }
 
-/** A connection of which the test sends every byte; it answers no ping. */
+/** A TCP connection that sends only the bytes of the test and answers no ping. */
 export interface Wire {
   socket: Socket
-  /** What has come after the head of the answer to the upgrade. */
+  /** The bytes received after the headers of the upgrade response. */
   received(): Buffer
   send(message: unknown): void
 }
@@ -155,7 +155,7 @@ export async function dial(url: string, protocol: string | null = PROTOCOL): Pro
   }
 }
 
-/** A text frame (RFC 6455, 5.2), masked with zeros, which leaves the text as it is. */
+/** A text frame (RFC 6455, 5.2). It is masked with zeros, which leave the text unchanged. */
 function frame(text: string): Buffer {
   const payload = Buffer.from(text)
   const size = payload.length
@@ -163,25 +163,25 @@ function frame(text: string): Buffer {
   return Buffer.concat([Buffer.from([0x81, ...length, 0, 0, 0, 0]), payload])
 }
 
-/** The endpoint with everything below it, except that nothing is polled: the test says what is observed. */
+/** The WebSocket endpoint with all its services but without polling. The test records observations itself. */
 export interface TestEndpoint {
   url: string
   upstream: ScriptedUpstream
   ledger: Ledger
-  /** Has the status of an asset observed; `tenant` is the usual caller's unless given. */
+  /** Records a status of an asset. The default `tenant` is the tenant of `KEY`. */
   observe(
     assetId: string,
     status: 'PROCESSING' | 'UNKNOWN' | 'ACTIVE',
     tenant?: string,
   ): Promise<void>
-  /** How many resources are being listened to. */
+  /** The number of change listeners. */
   listeners(): number
   sockets(): number
-  drain(patience: AbortSignal): Promise<void>
+  drain(timeout: AbortSignal): Promise<void>
   graphql: GraphQLHandler
-  /** The service's ends of the connections, oldest first. */
+  /** The server sockets of the connections, oldest first. */
   connections: Socket[]
-  /** The lines it has logged. */
+  /** The log entries. */
   log: Data[]
 }
 
@@ -189,11 +189,11 @@ export interface EndpointOptions {
   authenticate?: Authenticate
   initTimeoutMs?: number
   keepAliveMs?: number
-  /** Settings, of which only the limits count. */
+  /** Environment settings. Only the limits and the identity settings are used. */
   environment?: Record<string, string>
-  /** Replaces some of what is below. */
-  services?: (usual: Services) => Partial<Services>
-  /** When it resolves, the contexts of operations are created; by default there is nothing to wait for. */
+  /** Replaces some of the services. */
+  services?: (defaults: Services) => Partial<Services>
+  /** No operation context is created before this resolves. */
   contexts?: Promise<void>
 }
 
@@ -214,7 +214,7 @@ export async function startEndpoint(options: EndpointOptions = {}): Promise<Test
     getTimeoutMs: 10_000,
     postTimeoutMs: 10_000,
   })
-  const usual: Services = {
+  const defaults: Services = {
     ledger,
     limits,
     upstream: client,
@@ -227,7 +227,7 @@ export async function startEndpoint(options: EndpointOptions = {}): Promise<Test
   const log: Data[] = []
   const logger = pino({}, { write: (line) => log.push(JSON.parse(line)) })
   const graphql = createGraphQLHandler({
-    services: { ...usual, ...replace?.(usual) },
+    services: { ...defaults, ...replace?.(defaults) },
     authenticate:
       authenticate ?? createAuthenticate({ config: identity, tenantOf: ledger.tenantOf }),
     log: logger,
@@ -276,7 +276,7 @@ export async function startEndpoint(options: EndpointOptions = {}): Promise<Test
   }
 }
 
-/** The same handler, which creates no context before `opened` resolves. */
+/** The same handler, but it creates no operation context before `opened` resolves. */
 function waitForContexts(graphql: GraphQLHandler, opened: Promise<void>): GraphQLHandler {
   const { yoga } = graphql
   const getEnveloped = (received: Parameters<typeof yoga.getEnveloped>[0]) => {
