@@ -2,12 +2,11 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import type { GraphQLEnumType } from 'graphql'
 import type { Logger } from 'pino'
-import { createAuthenticate } from './auth/identity.ts'
+import { createAuthenticate } from './auth/authenticate.ts'
 import type { Config } from './config.ts'
 import { createGraphQLHandler } from './execution/graphql-handler.ts'
 import { type PersistedDocuments, readPersistedDocuments } from './execution/persisted-documents.ts'
 import { createGraphiQLPage } from './http/graphiql.ts'
-import { exampleHeaders, tabs } from './http/graphiql-tabs.ts'
 import { createHttpPlugins } from './http/http-plugins.ts'
 import { createServer, type Server, type ServerOptions } from './http/server.ts'
 import { type Ledger, openLedger } from './ledger/ledger.ts'
@@ -225,7 +224,7 @@ async function createServerOf(parts: ServerParts): Promise<Server> {
     : null
   return createServer({
     ...createGraphQLHandlerOf(parts, persisted),
-    page: config.publicSchema && persisted === null ? createPage(sandboxUrl) : null,
+    page: config.publicSchema && persisted === null ? createGraphiQLPage(sandboxUrl) : null,
     metrics,
     limits: config.limits,
     corsOrigins: config.corsOrigins,
@@ -277,16 +276,6 @@ function createServices({ config, ledger, guard, waitUntil, onError }: ServerPar
     waitUntil,
     onError,
   }
-}
-
-function createPage(sandboxUrl: string | null) {
-  return createGraphiQLPage({
-    title: 'ZeroGraph',
-    subscriptionsProtocol: 'WS',
-    defaultTabs: tabs(sandboxUrl),
-    headers: exampleHeaders(sandboxUrl),
-    defaultEditorToolsVisibility: 'variables',
-  })
 }
 
 /** Starts the sandbox, which is loaded only when it is used. Returns its URL. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { IdentityConfig } from './auth/identity.ts'
+import type { IdentityConfig } from './auth/authenticate.ts'
 import { type Host, parseHost } from './http/allowed-hosts.ts'
 import { UPSTREAM_CALL } from './schema/cost.ts'
 

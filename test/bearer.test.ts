@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createAuthenticate } from '../src/auth/identity.ts'
+import { createAuthenticate } from '../src/auth/authenticate.ts'
 
 const tenantOf = (name: string) => `tenant of ${name}`
 const passThrough = createAuthenticate({ config: { mode: 'PASS_THROUGH' }, tenantOf })

@@ -4,11 +4,12 @@ import type { Ledger } from '../src/ledger/ledger.ts'
 import { LedgerUnavailable } from '../src/ledger/unavailable.ts'
 import { RequestError } from '../src/model/failure.ts'
 import type { Context } from '../src/resolvers/context.ts'
-import { type Create, createOnce } from '../src/resolvers/create-once.ts'
+import { createOnce } from '../src/resolvers/create-once.ts'
+import type { Create } from '../src/resolvers/send-and-record.ts'
 import { UpstreamError } from '../src/upstream/upstream-error.ts'
 import { KEY, until } from './support/app.ts'
 import { stopClock } from './support/clock.ts'
-import { openTestLedger, taskAddress, taskSeen } from './support/ledger.ts'
+import { openTestLedger, taskEntityRef, taskSeen } from './support/ledger.ts'
 
 type TaskCreate = Create<'videoTask'>
 
@@ -79,9 +80,9 @@ test('while the ledger is unavailable, a create returns immediately and is recor
   const persisted: unknown[] = []
   const back = Promise.withResolvers<void>()
   let attempts = 0
-  const register: Ledger['register'] = (address, registration) => {
+  const register: Ledger['register'] = (ref, registration) => {
     attempts += 1
-    return attempts === 1 ? rejectUnavailable() : ledger.register(address, registration)
+    return attempts === 1 ? rejectUnavailable() : ledger.register(ref, registration)
   }
   const { context, errors, background } = contextOf(ledger, {
     register,
@@ -93,7 +94,7 @@ test('while the ledger is unavailable, a create returns immediately and is recor
   })
 
   const created = await createOnce(taskCreate(succeed), context)
-  const before = await ledger.find(taskAddress(ledger))
+  const before = await ledger.find(taskEntityRef(ledger))
   back.resolve()
   await Promise.all(background)
 
@@ -107,7 +108,7 @@ test('while the ledger is unavailable, a create returns immediately and is recor
   })
   expect(before).toBeNull()
   expect(persisted).toEqual([{ kind: 'videoTask', key: 'cgt-1' }])
-  expect(await ledger.find(taskAddress(ledger))).toMatchObject({
+  expect(await ledger.find(taskEntityRef(ledger))).toMatchObject({
     key: 'cgt-1',
     pollingEnded: false,
   })
@@ -120,7 +121,7 @@ test('a create returns the entity as the ledger recorded it', async () => {
 
   const created = await createOnce(taskCreate(succeed), contextOf(ledger).context)
 
-  expect(created).toEqual(await ledger.find(taskAddress(ledger)))
+  expect(created).toEqual(await ledger.find(taskEntityRef(ledger)))
 })
 
 test('a create waits at most 2 seconds for a ledger that does not respond', async () => {

@@ -322,7 +322,7 @@ function scene() {
   /** The key of each read, and the `seq` after which transitions were read. */
   const reads: [key: string, seq: number][] = []
   const last = (key: string) => history.findLast(({ entity }) => entity.key === key)
-  const addressOf = (key: string): EntityRef<'asset'> => ({ tenant: 't', kind: 'asset', key })
+  const entityRefOf = (key: string): EntityRef<'asset'> => ({ tenant: 't', kind: 'asset', key })
 
   async function transitionsAfter(key: string, seq: number) {
     reads.push([key, seq])
@@ -342,13 +342,13 @@ function scene() {
         snapshot: { status: current },
       } as Entity<'asset'>
       history.push({ previous: last(key)?.current ?? null, current, entity })
-      if (notification) notifier.send({ ...addressOf(key), parent: 'g' })
+      if (notification) notifier.send({ ...entityRefOf(key), parent: 'g' })
     },
     open(keys: string[], options: Partial<FeedOptions<'asset'>> = {}) {
       const group = { tenant: 't', kind: 'assetGroup', key: 'g' } as const
       return openFeed<'asset'>({
         notifier,
-        targets: options.finite === false ? [group] : keys.map(addressOf),
+        targets: options.finite === false ? [group] : keys.map(entityRefOf),
         present: async () => keys.flatMap((key) => last(key)?.entity ?? []),
         keys: async () => keys,
         transitionsAfter,

@@ -7,11 +7,11 @@ const SOON = { timeout: 10_000 }
 const AFTER_A_RENDERING = { timeout: 40_000 }
 const TAB_NAMES = [
   'CreateGroup',
-  'RegisterAsset',
-  'WatchAsset',
+  'CreateAsset',
+  'AssetStatus',
   'CreateVideo',
-  'WatchVideo',
-  'Everything',
+  'VideoStatus',
+  'Lists',
 ]
 
 test('GraphiQL opens with six example tabs, and requests nothing from another host', async () => {
@@ -33,10 +33,10 @@ test('the tabs work in order, from the creation of a group to a video that plays
   await graphiql.run('CreateGroup')
   const groupId = await graphiql.shows(/"__typename": "AssetGroup",\s+"id": "(.+?)"/)
 
-  await graphiql.run('RegisterAsset', { groupId })
+  await graphiql.run('CreateAsset', { groupId })
   const assetId = await graphiql.shows(/"__typename": "Asset",\s+"id": "(.+?)"/)
 
-  await graphiql.run('WatchAsset', { ids: [assetId] })
+  await graphiql.run('AssetStatus', { ids: [assetId] })
   await graphiql.shows(/"current": "(ACTIVE)"/)
   expect(graphiql.received.at(-1)).toMatchObject({
     assetStatusChanged: { current: 'ACTIVE', asset: { name: 'Front' } },
@@ -45,7 +45,7 @@ test('the tabs work in order, from the creation of a group to a video that plays
   await graphiql.run('CreateVideo', { assetId })
   const taskId = await graphiql.shows(/"__typename": "VideoTask",\s+"id": "(.+?)"/)
 
-  await graphiql.run('WatchVideo', { ids: [taskId] })
+  await graphiql.run('VideoStatus', { ids: [taskId] })
   const videoUrl = await graphiql.shows(/"current": "SUCCEEDED",.+"url": "(.+?)"/s)
   expect(graphiql.received.at(-1)).toMatchObject({
     videoTaskStatusChanged: {
@@ -54,7 +54,7 @@ test('the tabs work in order, from the creation of a group to a video that plays
     },
   })
 
-  await graphiql.run('Everything')
+  await graphiql.run('Lists')
   await graphiql.shows(new RegExp(`"assets": .+(${assetId}).+"videoTasks": .+${taskId}`, 's'))
 
   const clip = await play(await context.newPage(), videoUrl)
@@ -67,11 +67,11 @@ test('GraphiQL keeps the active tab after a reload', async () => {
   const { context } = await openBrowser()
   const page = await context.newPage()
   const graphiql = await openGraphiQL(page, app.url)
-  await graphiql.open('WatchAsset')
+  await graphiql.open('AssetStatus')
 
   await page.reload()
 
-  await expect.poll(() => activeTab(page).textContent(), SOON).toBe('WatchAsset')
+  await expect.poll(() => activeTab(page).textContent(), SOON).toBe('AssetStatus')
 })
 
 test('the GraphiQL page is compressed, and a matching ETag gives 304', async () => {

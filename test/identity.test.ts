@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { exportJWK, exportSPKI } from 'jose'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { createAuthenticate } from '../src/auth/identity.ts'
+import { createAuthenticate } from '../src/auth/authenticate.ts'
 import { type Data, startApp, type TestApp, temporaryFolder, until } from './support/app.ts'
 import { eventsOf } from './support/event-stream.ts'
 import {
@@ -32,7 +32,7 @@ const EXPIRED = 'The token has expired.'
 const EARLY = 'The token is not valid yet.'
 const FOREIGN = 'The token is not valid for this service.'
 const UNOWNED = 'The token does not name a tenant.'
-const MISSING = expect.stringMatching(/^No credential came/)
+const MISSING = expect.stringMatching(/^Missing credentials/)
 
 /** Creates an invalid token for each defect. */
 const BAD_TOKENS: Record<string, (issuer: Issuer) => Promise<string | null>> = {
@@ -363,12 +363,14 @@ test('a key set above 1 MiB is not read to its end', async () => {
   const authenticate = authenticator(issuer, { onError: (error) => reported.push(error) })
   const startedAt = performance.now()
 
-  await expect(authenticate(`Bearer ${await issuer.token('ann')}`)).rejects.toThrow(/cannot be had/)
+  await expect(authenticate(`Bearer ${await issuer.token('ann')}`)).rejects.toThrow(
+    /cannot be loaded/,
+  )
 
   expect(await closed.promise).toBeLessThan(10 * MAX_JWKS_BYTES)
   expect(performance.now() - startedAt).toBeLessThan(2_000)
   expect(reported).toEqual([
-    expect.objectContaining({ message: 'The answer is longer than 1048576 bytes.' }),
+    expect.objectContaining({ message: 'The response is longer than 1048576 bytes.' }),
   ])
 })
 
@@ -388,7 +390,7 @@ test.for(Object.entries(BAD_JWKS))(
 
     expect(away.errors).toMatchObject([
       {
-        message: expect.stringMatching(/^The keys .* cannot be had now/),
+        message: expect.stringMatching(/^Tokens cannot be verified now, .* cannot be loaded/),
         extensions: { code: 'SERVICE_UNAVAILABLE', retryable: true },
       },
     ])
@@ -404,7 +406,9 @@ test('a failed fetch of the keys is reported to onError with its reason', async 
   const reported: unknown[] = []
   const authenticate = authenticator(issuer, { onError: (error) => reported.push(error) })
 
-  await expect(authenticate(`Bearer ${await issuer.token('ann')}`)).rejects.toThrow(/cannot be had/)
+  await expect(authenticate(`Bearer ${await issuer.token('ann')}`)).rejects.toThrow(
+    /cannot be loaded/,
+  )
   await expect(authenticate('Bearer a.b.c')).rejects.toThrow(FOREIGN)
 
   expect(reported).toEqual([

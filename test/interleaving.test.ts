@@ -55,8 +55,8 @@ test('each subscriber gets each change once and in order, in any order of polls,
 const clock = { now: Date.now() + 1_000 }
 
 async function createScenario(ledger: Ledger, key: string) {
-  const address = { tenant: ledger.tenantOf('sk-test'), kind: 'videoTask', key } as const
-  const first = await ledger.register(address, {
+  const ref = { tenant: ledger.tenantOf('sk-test'), kind: 'videoTask', key } as const
+  const first = await ledger.register(ref, {
     snapshot: seen(key, 'QUEUED'),
     origin: null,
     credential: 'sk-test',
@@ -75,7 +75,7 @@ async function createScenario(ledger: Ledger, key: string) {
   async function take(one: Step): Promise<void> {
     switch (one.do) {
       case 'observe':
-        await ledger.recordObservation(address, seen(key, one.status))
+        await ledger.recordObservation(ref, seen(key, one.status))
         return record(one.status)
       case 'claim': {
         // Far enough ahead that every lease has expired.
@@ -107,10 +107,10 @@ async function createScenario(ledger: Ledger, key: string) {
       case 'subscribe': {
         const feed = await openFeed<'videoTask'>({
           notifier: ledger.notifier,
-          targets: [address],
-          present: async () => [(await ledger.find(address)) ?? first],
+          targets: [ref],
+          present: async () => [(await ledger.find(ref)) ?? first],
           keys: async () => [key],
-          transitionsAfter: (_key, seq) => ledger.transitionsAfter(address, seq),
+          transitionsAfter: (_key, seq) => ledger.transitionsAfter(ref, seq),
           finite: true,
         })
         subscribers.push({ feed, from: history.length - 1, given: [] })

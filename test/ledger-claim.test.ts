@@ -5,7 +5,7 @@ import type { ClaimedPollJob } from '../src/ledger/poll-job.ts'
 import { KEY, temporaryFolder } from './support/app.ts'
 import { stopClock } from './support/clock.ts'
 import {
-  assetAddress,
+  assetEntityRef,
   assetSeen,
   claim,
   claimOne,
@@ -25,7 +25,7 @@ async function claimNeighbours(ledger: Ledger, options: Parameters<typeof claim>
   await registerTask(ledger, 'another', 'WAITING_FOR_ASSETS')
   await registerTask(ledger, 'same', 'WAITING_FOR_ASSETS', 'sk-other')
   const snapshot = assetSeen('PROCESSING')
-  const asset = { ...assetAddress(ledger), key: 'same' }
+  const asset = { ...assetEntityRef(ledger), key: 'same' }
   await ledger.register(asset, { snapshot, origin: null, credential: KEY })
   const claimed = await claim(ledger, options)
   const { tenant } = asset
@@ -37,7 +37,7 @@ async function claimNeighbours(ledger: Ledger, options: Parameters<typeof claim>
 }
 
 const named = ({ tenant, kind, key }: EntityRef) => `${tenant} ${kind} ${key}`
-const names = (addresses: EntityRef[]) => addresses.map(named).sort()
+const names = (refs: EntityRef[]) => refs.map(named).sort()
 
 test('each claim has the snapshot of its own entity and the key of its own tenant', async () => {
   const ledger = await openTestLedger()
@@ -120,13 +120,13 @@ test('concluding one claim does not change the others', async () => {
 
 test('a poll job cannot be concluded if its entity became terminal during the poll', async () => {
   const ledger = await openTestLedger()
-  const address = await registerAsset(ledger)
+  const ref = await registerAsset(ledger)
   const polled = await claimOne(ledger)
-  const active = await ledger.recordObservation(address, assetSeen('ACTIVE'))
+  const active = await ledger.recordObservation(ref, assetSeen('ACTIVE'))
 
   expect(await ledger.pollJobs.conclude(polled, assetSeen('FAILED'), nextPoll())).toBe(false)
   expect(await ledger.pollJobs.conclude(polled, null, { pollingEndedReason: 'late' })).toBe(false)
-  expect(await ledger.find(address)).toEqual(active)
+  expect(await ledger.find(ref)).toEqual(active)
 })
 
 test('a poll job without an entity is not claimed, and concluding it records nothing', async () => {
@@ -158,14 +158,14 @@ test('a waiting task that was not woken is due at the time its last poll set', a
 
 test('a task that 0-0 accepted is no longer waiting', async () => {
   const ledger = await openTestLedger()
-  const address = await registerTask(ledger, 'zg-1', 'WAITING_FOR_ASSETS')
+  const ref = await registerTask(ledger, 'zg-1', 'WAITING_FOR_ASSETS')
   const sending = await claimOne(ledger)
   await ledger.pollJobs.markSent(sending)
 
   await ledger.pollJobs.conclude(sending, taskSeen('QUEUED'), nextPoll(0))
 
   expect(await claimOne(ledger)).toMatchObject({ key: 'zg-1', submission: null })
-  expect(await ledger.find({ ...address, key: 'cgt-1' })).toMatchObject({ key: 'zg-1' })
+  expect(await ledger.find({ ...ref, key: 'cgt-1' })).toMatchObject({ key: 'zg-1' })
 })
 
 test('a claim has no credential if its credential is missing', async () => {

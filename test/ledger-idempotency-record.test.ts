@@ -4,7 +4,7 @@ import type { Ledger } from '../src/ledger/ledger.ts'
 import { KEY, temporaryFolder } from './support/app.ts'
 import { stopClock } from './support/clock.ts'
 import { isPostgres } from './support/engine.ts'
-import { assetAddress, assetSeen, openTestLedger } from './support/ledger.ts'
+import { assetEntityRef, assetSeen, openTestLedger } from './support/ledger.ts'
 
 const KEY_OF_CREATE = { tenant: 'tenant', idempotencyKey: 'k' }
 
@@ -148,7 +148,7 @@ test('registering an entity finishes its idempotency record with the key of the 
   const idempotencyRecord = { tenant: ledger.tenantOf(KEY), idempotencyKey: 'k' }
   await ledger.idempotencyRecords.begin(idempotencyRecord, 'print')
 
-  await ledger.register(assetAddress(ledger), {
+  await ledger.register(assetEntityRef(ledger), {
     snapshot: assetSeen('PROCESSING'),
     origin: null,
     credential: KEY,

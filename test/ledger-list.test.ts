@@ -3,13 +3,13 @@ import type { EntityFilter } from '../src/ledger/list-entities.ts'
 import type { PageRequest } from '../src/model/page.ts'
 import { KEY, temporaryFolder } from './support/app.ts'
 import {
-  assetAddress,
+  assetEntityRef,
   assetSeen,
   claimOne,
   openTestLedger,
   registerAsset,
   registerTask,
-  taskAddress,
+  taskEntityRef,
   taskSeen,
 } from './support/ledger.ts'
 
@@ -18,16 +18,16 @@ const updatedAt = new Date('2024-04-30T02:41:00Z')
 
 test('every method of the ledger returns the times of 0-0 as dates', async () => {
   const ledger = await openTestLedger()
-  const address = taskAddress(ledger)
+  const ref = taskEntityRef(ledger)
   const snapshot = taskSeen('QUEUED', { createdAt, updatedAt })
-  const registered = await ledger.register(address, { snapshot, origin: null, credential: KEY })
+  const registered = await ledger.register(ref, { snapshot, origin: null, credential: KEY })
   await registerAsset(ledger, 'Asset-1', { createdAt })
 
-  const found = await ledger.find(address)
-  const page = await ledger.list(address.tenant, 'videoTask', {}, {}, 10)
-  const [transition] = await ledger.transitionsAfter(address, 0)
+  const found = await ledger.find(ref)
+  const page = await ledger.list(ref.tenant, 'videoTask', {}, {}, 10)
+  const [transition] = await ledger.transitionsAfter(ref, 0)
   const claimed = await claimOne(ledger, { limit: 1 })
-  const [child] = await ledger.children(address.tenant, 'asset', 'JIMENG:group-1')
+  const [child] = await ledger.children(ref.tenant, 'asset', 'JIMENG:group-1')
 
   const times = { createdAt, updatedAt }
   expect(registered.snapshot).toEqual(snapshot)
@@ -40,7 +40,7 @@ test('every method of the ledger returns the times of 0-0 as dates', async () =>
 
 test('providerOptions are stored and returned unchanged', async () => {
   const ledger = await openTestLedger()
-  const address = taskAddress(ledger)
+  const ref = taskEntityRef(ledger)
   const providerOptions = {
     createdAt: '2024-04-30',
     updatedAt: 'yesterday',
@@ -54,11 +54,11 @@ test('providerOptions are stored and returned unchanged', async () => {
     providerOptions,
   }
   const origin = { model: 'seedance-2-0', request }
-  await ledger.register(address, { snapshot: taskSeen('QUEUED'), origin, credential: KEY })
+  await ledger.register(ref, { snapshot: taskSeen('QUEUED'), origin, credential: KEY })
 
   const claimed = await claimOne(ledger)
 
-  expect((await ledger.find(address))?.origin).toEqual(origin)
+  expect((await ledger.find(ref))?.origin).toEqual(origin)
   expect(claimed.origin).toEqual(origin)
 })
 
@@ -182,7 +182,7 @@ test('a list and its totalCount have only the matching entities of one tenant an
   await registerAsset(ledger, 'alone', { groupId: null })
   await registerAsset(ledger, 'theirs', { key: 'sk-other' })
   const active = assetSeen('ACTIVE', { type: null, groupId: null })
-  await ledger.recordObservation(assetAddress(ledger, 'audio'), active)
+  await ledger.recordObservation(assetEntityRef(ledger, 'audio'), active)
   await registerTask(ledger, 'cgt-1')
   const list = async (filter: EntityFilter, owner = tenant) => {
     const page = await ledger.list(owner, 'asset', filter, {}, 10)

@@ -4,7 +4,7 @@ import { KEY, temporaryFolder } from './support/app.ts'
 import { stopClock } from './support/clock.ts'
 import { isPostgres } from './support/engine.ts'
 import {
-  assetAddress,
+  assetEntityRef,
   assetSeen,
   claim,
   claimOne,
@@ -20,18 +20,15 @@ test('an unchanged entity is observed without a write, while another writer hold
   const dataDir = temporaryFolder()
   const ledger = await openTestLedger(dataDir)
   const database = await openTestDatabase(dataDir)
-  const address = await registerAsset(ledger, 'Asset-1', { url: 'https://example.com/a.png' })
-  const before = await ledger.find(address)
+  const ref = await registerAsset(ledger, 'Asset-1', { url: 'https://example.com/a.png' })
+  const before = await ledger.find(ref)
 
   const observed = await database.transaction().execute(async (trx) => {
     await trx.updateTable('entity').set({ polling_ended_reason: null }).execute()
     // The same snapshot, the same with a missing field, and an unregistered entity.
-    const same = await ledger.recordObservation(address, assetSeen('PROCESSING'))
-    const less = await ledger.recordObservation(address, assetSeen('PROCESSING', { type: null }))
-    const unknown = await ledger.recordObservation(
-      { ...address, key: 'JIMENG:x' },
-      assetSeen('ACTIVE'),
-    )
+    const same = await ledger.recordObservation(ref, assetSeen('PROCESSING'))
+    const less = await ledger.recordObservation(ref, assetSeen('PROCESSING', { type: null }))
+    const unknown = await ledger.recordObservation({ ...ref, key: 'JIMENG:x' }, assetSeen('ACTIVE'))
     return [same, less, unknown]
   })
 
@@ -42,12 +39,12 @@ test('a stale observation needs no write', async () => {
   const dataDir = temporaryFolder()
   const ledger = await openTestLedger(dataDir)
   const database = await openTestDatabase(dataDir)
-  const address = await registerAsset(ledger)
-  const active = await ledger.recordObservation(address, assetSeen('ACTIVE'))
+  const ref = await registerAsset(ledger)
+  const active = await ledger.recordObservation(ref, assetSeen('ACTIVE'))
 
   const observed = await database.transaction().execute(async (trx) => {
     await trx.updateTable('entity').set({ polling_ended_reason: null }).execute()
-    return ledger.recordObservation(address, assetSeen('PROCESSING', { name: 'Old' }))
+    return ledger.recordObservation(ref, assetSeen('PROCESSING', { name: 'Old' }))
   })
 
   expect(observed).toEqual(active)
@@ -57,19 +54,16 @@ test('observedAt stays the same for equal observations, and changes with any oth
   const dataDir = temporaryFolder()
   const ledger = await openTestLedger(dataDir)
   const database = await openTestDatabase(dataDir)
-  const address = await registerAsset(ledger)
+  const ref = await registerAsset(ledger)
   const anHourAgo = new Date(Date.now() - 3_600_000)
   const observed_at = anHourAgo.getTime()
   await database.updateTable('entity').set({ observed_at }).execute()
 
-  const same = await ledger.recordObservation(address, assetSeen('PROCESSING'))
+  const same = await ledger.recordObservation(ref, assetSeen('PROCESSING'))
   const job = await claimOne(ledger)
   await ledger.pollJobs.conclude(job, assetSeen('PROCESSING'), nextPoll())
-  const polled = await ledger.find(address)
-  const renamed = await ledger.recordObservation(
-    address,
-    assetSeen('PROCESSING', { name: 'Front' }),
-  )
+  const polled = await ledger.find(ref)
+  const renamed = await ledger.recordObservation(ref, assetSeen('PROCESSING', { name: 'Front' }))
 
   expect(same?.observedAt).toEqual(anHourAgo)
   expect(polled?.observedAt).toEqual(anHourAgo)
@@ -80,12 +74,12 @@ test('observedAt stays the same for equal observations, and changes with any oth
 
 test('an entity is also found by the id that 0-0 gave it later, within its tenant and kind', async () => {
   const ledger = await openTestLedger()
-  const address = await registerTask(ledger, 'zg-1', 'WAITING_FOR_ASSETS')
+  const ref = await registerTask(ledger, 'zg-1', 'WAITING_FOR_ASSETS')
   await registerTask(ledger, 'zg-2', 'WAITING_FOR_ASSETS')
   const theirs = await registerTask(ledger, 'zg-1', 'WAITING_FOR_ASSETS', 'sk-other')
-  await ledger.recordObservation(address, taskSeen('QUEUED', { taskId: 'cgt-1' }))
+  await ledger.recordObservation(ref, taskSeen('QUEUED', { taskId: 'cgt-1' }))
   await ledger.recordObservation(theirs, taskSeen('QUEUED', { taskId: 'cgt-2' }))
-  const key = async (more: Partial<EntityRef>) => (await ledger.find({ ...address, ...more }))?.key
+  const key = async (more: Partial<EntityRef>) => (await ledger.find({ ...ref, ...more }))?.key
 
   expect(await key({})).toBe('zg-1')
   expect(await key({ key: 'cgt-1' })).toBe('zg-1')
@@ -93,22 +87,22 @@ test('an entity is also found by the id that 0-0 gave it later, within its tenan
   expect(await key({ key: 'zg-1', kind: 'asset' })).toBeUndefined()
   expect(await key({ key: 'cgt-1', tenant: theirs.tenant })).toBeUndefined()
   // An observation under that id is recorded for the same task.
-  const running = await ledger.recordObservation({ ...address, key: 'cgt-1' }, taskSeen('RUNNING'))
+  const running = await ledger.recordObservation({ ...ref, key: 'cgt-1' }, taskSeen('RUNNING'))
   expect(running).toMatchObject({ key: 'zg-1', snapshot: { status: 'RUNNING' } })
 })
 
 test('transitionsAfter returns the later transitions of one entity, in order', async () => {
   const ledger = await openTestLedger()
-  const address = await registerTask(ledger, 'same')
+  const ref = await registerTask(ledger, 'same')
   const theirs = await registerTask(ledger, 'same', 'QUEUED', 'sk-other')
-  const asset = { ...address, kind: 'asset' } as const
+  const asset = { ...ref, kind: 'asset' } as const
   await ledger.register(asset, { snapshot: assetSeen('PROCESSING'), origin: null, credential: KEY })
   await registerTask(ledger, 'another')
   await ledger.recordObservation(theirs, taskSeen('FAILED', { taskId: 'same' }))
-  const running = await ledger.recordObservation(address, taskSeen('RUNNING', { taskId: 'same' }))
-  const done = await ledger.recordObservation(address, taskSeen('SUCCEEDED', { taskId: 'same' }))
+  const running = await ledger.recordObservation(ref, taskSeen('RUNNING', { taskId: 'same' }))
+  const done = await ledger.recordObservation(ref, taskSeen('SUCCEEDED', { taskId: 'same' }))
   const after = async (seq: number) => {
-    const transitions = await ledger.transitionsAfter(address, seq)
+    const transitions = await ledger.transitionsAfter(ref, seq)
     return transitions.map(({ previous, current }) => [previous, current])
   }
 
@@ -120,7 +114,7 @@ test('transitionsAfter returns the later transitions of one entity, in order', a
   expect(await after(0)).toEqual(all)
   expect(await after(running?.seq ?? 0)).toEqual(all.slice(2))
   expect(await after(done?.seq ?? 0)).toEqual([])
-  const [, second] = await ledger.transitionsAfter(address, 0)
+  const [, second] = await ledger.transitionsAfter(ref, 0)
   expect(second?.entity).toEqual(running)
   expect(await ledger.transitionsAfter(asset, 0)).toHaveLength(1)
 })
@@ -128,51 +122,51 @@ test('transitionsAfter returns the later transitions of one entity, in order', a
 test('concurrent registrations of one entity register it once', async () => {
   const ledger = await openTestLedger()
 
-  const addresses = await Promise.all(Array.from({ length: 10 }, () => registerAsset(ledger)))
+  const refs = await Promise.all(Array.from({ length: 10 }, () => registerAsset(ledger)))
 
-  const [address] = addresses
-  if (!address) throw new Error('unreachable')
-  expect(await ledger.transitionsAfter(address, 0)).toHaveLength(1)
+  const [ref] = refs
+  if (!ref) throw new Error('unreachable')
+  expect(await ledger.transitionsAfter(ref, 0)).toHaveLength(1)
   expect(await ledger.countPollJobs()).toBe(1)
 })
 
 test('a terminal entity is registered without a poll job, and does not change when registered again', async () => {
   const ledger = await openTestLedger()
-  const address = await registerAsset(ledger, 'Asset-1', { status: 'ACTIVE' })
-  const settled = await ledger.find(address)
+  const ref = await registerAsset(ledger, 'Asset-1', { status: 'ACTIVE' })
+  const settled = await ledger.find(ref)
 
   await registerAsset(ledger, 'Asset-1')
 
   expect(settled).toMatchObject({ pollingEnded: true, pollingEndedReason: null })
-  expect(await ledger.find(address)).toEqual(settled)
+  expect(await ledger.find(ref)).toEqual(settled)
   expect(await ledger.countPollJobs()).toBe(0)
 })
 
 test('registering again records an observation, with a transition if the status changed', async () => {
   const ledger = await openTestLedger()
-  const address = await registerTask(ledger)
+  const ref = await registerTask(ledger)
 
-  const again = await ledger.register(address, {
+  const again = await ledger.register(ref, {
     snapshot: taskSeen('SUCCEEDED'),
     origin: null,
     credential: KEY,
   })
 
   expect(again).toMatchObject({ pollingEnded: true, snapshot: { status: 'SUCCEEDED' } })
-  expect(await ledger.transitionsAfter(address, 0)).toHaveLength(2)
+  expect(await ledger.transitionsAfter(ref, 0)).toHaveLength(2)
   expect(await ledger.countPollJobs()).toBe(0)
 })
 
 test('a registration and a status change notify listeners', async () => {
   const ledger = await openTestLedger()
-  const group = { ...assetAddress(ledger), kind: 'assetGroup', key: 'JIMENG:group-1' } as const
+  const group = { ...assetEntityRef(ledger), kind: 'assetGroup', key: 'JIMENG:group-1' } as const
   const heard: (string | null)[] = []
   onTestFinished(ledger.notifier.listen(group, (key) => void heard.push(key)))
 
-  const address = await registerAsset(ledger)
-  const registered = heard.includes(address.key)
-  await ledger.recordObservation(address, assetSeen('ACTIVE'))
-  const changes = heard.filter((key) => key === address.key).length
+  const ref = await registerAsset(ledger)
+  const registered = heard.includes(ref.key)
+  await ledger.recordObservation(ref, assetSeen('ACTIVE'))
+  const changes = heard.filter((key) => key === ref.key).length
 
   expect(registered).toBe(true)
   expect(changes).toBeGreaterThanOrEqual(2)
@@ -182,11 +176,11 @@ test.skipIf(isPostgres)(
   'an observation without a status change does not notify listeners',
   async () => {
     const ledger = await openTestLedger()
-    const address = await registerAsset(ledger)
+    const ref = await registerAsset(ledger)
     const before = ledger.notifier.count
 
-    await ledger.recordObservation(address, assetSeen('PROCESSING'))
-    await ledger.recordObservation(address, assetSeen('PROCESSING', { name: 'Front' }))
+    await ledger.recordObservation(ref, assetSeen('PROCESSING'))
+    await ledger.recordObservation(ref, assetSeen('PROCESSING', { name: 'Front' }))
 
     expect(ledger.notifier.count).toBe(before)
   },
@@ -228,12 +222,12 @@ test('pruning deletes old transitions, budgets and idempotency records, and noth
 
 test('progress is kept while the status stays the same, and removed when it changes', async () => {
   const ledger = await openTestLedger()
-  const address = await registerTask(ledger)
+  const ref = await registerTask(ledger)
   const usage = { videoTokens: 1, completionTokens: null, totalTokens: 1 }
-  await ledger.recordObservation(address, taskSeen('RUNNING', { progress: 40, usage }))
+  await ledger.recordObservation(ref, taskSeen('RUNNING', { progress: 40, usage }))
 
-  const running = await ledger.recordObservation(address, taskSeen('RUNNING'))
-  const done = await ledger.recordObservation(address, taskSeen('SUCCEEDED'))
+  const running = await ledger.recordObservation(ref, taskSeen('RUNNING'))
+  const done = await ledger.recordObservation(ref, taskSeen('SUCCEEDED'))
 
   expect(running?.snapshot).toMatchObject({ progress: 40, usage })
   expect(done?.snapshot).toMatchObject({ progress: null, usage })

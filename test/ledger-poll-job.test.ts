@@ -3,7 +3,7 @@ import { KEY, temporaryFolder } from './support/app.ts'
 import { stopClock } from './support/clock.ts'
 import { isPostgres } from './support/engine.ts'
 import {
-  assetAddress,
+  assetEntityRef,
   assetSeen,
   claim,
   claimOne,
@@ -116,11 +116,11 @@ test('concluding a poll can set a new deadline', async () => {
 test('registering again changes the credential, but neither the due time nor the deadline', async () => {
   const clock = stopClock()
   const ledger = await openTestLedger(temporaryFolder(), { polling })
-  const address = await registerAsset(ledger)
+  const ref = await registerAsset(ledger)
 
   clock.set(500)
   const snapshot = assetSeen('PROCESSING')
-  await ledger.register(address, { snapshot, origin: null, credential: 'sk-newer' })
+  await ledger.register(ref, { snapshot, origin: null, credential: 'sk-newer' })
 
   expect(await claimOne(ledger, { inMs: 500 })).toMatchObject({
     credential: 'sk-newer',
@@ -150,10 +150,10 @@ test('the longest overdue poll job is claimed first, across tenants and within o
 test('ending a poll job early keeps the status, records the reason and notifies listeners', async () => {
   const clock = stopClock()
   const ledger = await openTestLedger()
-  const address = await registerAsset(ledger)
-  const { seq } = (await ledger.find(address)) ?? {}
+  const ref = await registerAsset(ledger)
+  const { seq } = (await ledger.find(ref)) ?? {}
   const heard: (string | null)[] = []
-  const group = { ...address, kind: 'assetGroup', key: 'JIMENG:group-1' } as const
+  const group = { ...ref, kind: 'assetGroup', key: 'JIMENG:group-1' } as const
   onTestFinished(ledger.notifier.listen(group, (key) => void heard.push(key)))
   const polled = await claimOne(ledger)
 
@@ -162,53 +162,53 @@ test('ending a poll job early keeps the status, records the reason and notifies 
     true,
   )
 
-  const known = await ledger.find(address)
+  const known = await ledger.find(ref)
   expect(known).toMatchObject({
     pollingEnded: true,
     pollingEndedReason: 'too late',
     observedAt: new Date(clock.start + 500),
     snapshot: { status: 'PROCESSING' },
   })
-  expect(await ledger.transitionsAfter(address, seq ?? 0)).toEqual([
+  expect(await ledger.transitionsAfter(ref, seq ?? 0)).toEqual([
     { previous: 'PROCESSING', current: 'PROCESSING', entity: known },
   ])
-  expect(heard).toContain(address.key)
+  expect(heard).toContain(ref.key)
   expect(await ledger.countPollJobs()).toBe(0)
 })
 
 test('a later terminal status removes the reason why polling ended', async () => {
   const ledger = await openTestLedger()
-  const address = await registerAsset(ledger)
+  const ref = await registerAsset(ledger)
   await ledger.pollJobs.conclude(await claimOne(ledger), null, { pollingEndedReason: 'too late' })
 
-  const active = await ledger.recordObservation(address, assetSeen('ACTIVE'))
+  const active = await ledger.recordObservation(ref, assetSeen('ACTIVE'))
 
   expect(active).toMatchObject({
     pollingEndedReason: null,
     pollingEnded: true,
     snapshot: { status: 'ACTIVE' },
   })
-  expect(await ledger.find(address)).toEqual(active)
-  expect((await ledger.transitionsAfter(address, 0)).at(-1)?.entity).toEqual(active)
+  expect(await ledger.find(ref)).toEqual(active)
+  expect((await ledger.transitionsAfter(ref, 0)).at(-1)?.entity).toEqual(active)
 })
 
 test('an entity whose polling ended is polled again when it is registered again', async () => {
   const ledger = await openTestLedger()
-  const address = await registerAsset(ledger)
+  const ref = await registerAsset(ledger)
   await ledger.pollJobs.conclude(await claimOne(ledger), null, { pollingEndedReason: 'too late' })
 
   await registerAsset(ledger)
 
-  expect(await ledger.find(address)).toMatchObject({
+  expect(await ledger.find(ref)).toMatchObject({
     pollingEndedReason: null,
     pollingEnded: false,
   })
-  expect(await claimOne(ledger)).toMatchObject({ key: address.key, fence: 1 })
+  expect(await claimOne(ledger)).toMatchObject({ key: ref.key, fence: 1 })
 })
 
 test('a terminal status ends the poll job without a reason, and notifies listeners', async () => {
   const ledger = await openTestLedger()
-  const address = await registerAsset(ledger)
+  const ref = await registerAsset(ledger)
   const before = ledger.notifier.count
 
   const ended = ledger.pollJobs.conclude(await claimOne(ledger), assetSeen('ACTIVE'), {
@@ -217,7 +217,7 @@ test('a terminal status ends the poll job without a reason, and notifies listene
 
   expect(await ended).toBe(true)
   expect(ledger.notifier.count).toBeGreaterThan(before)
-  expect(await ledger.find(address)).toMatchObject({ pollingEndedReason: null, pollingEnded: true })
+  expect(await ledger.find(ref)).toMatchObject({ pollingEndedReason: null, pollingEnded: true })
   expect(await ledger.countPollJobs()).toBe(0)
 })
 
@@ -226,9 +226,9 @@ test.skipIf(isPostgres)(
   'a poll notifies listeners only if it observes a change of status',
   async () => {
     const ledger = await openTestLedger()
-    const address = await registerTask(ledger)
+    const ref = await registerTask(ledger)
     const heard: (string | null)[] = []
-    onTestFinished(ledger.notifier.listen(address, (key) => void heard.push(key)))
+    onTestFinished(ledger.notifier.listen(ref, (key) => void heard.push(key)))
 
     await ledger.pollJobs.conclude(await claimOne(ledger), taskSeen('QUEUED'), nextPoll(0))
     await ledger.pollJobs.conclude(await claimOne(ledger), null, nextPoll(0))
@@ -244,23 +244,23 @@ test('a terminal status ends only its own poll job, and other poll jobs keep the
   const dataDir = temporaryFolder()
   const ledger = await openTestLedger(dataDir)
   const database = await openTestDatabase(dataDir)
-  const address = { ...(await registerAsset(ledger)), key: 'same' }
+  const ref = { ...(await registerAsset(ledger)), key: 'same' }
   const asset = { snapshot: assetSeen('PROCESSING'), origin: null, credential: KEY }
-  await ledger.recordObservation(assetAddress(ledger), assetSeen('ACTIVE'))
-  await ledger.register(address, asset)
+  await ledger.recordObservation(assetEntityRef(ledger), assetSeen('ACTIVE'))
+  await ledger.register(ref, asset)
   await registerTask(ledger, 'same')
   await registerAsset(ledger, 'Asset-2')
-  const other = { ...address, tenant: ledger.tenantOf('sk-other') }
+  const other = { ...ref, tenant: ledger.tenantOf('sk-other') }
   await ledger.register(other, { ...asset, credential: 'sk-other' })
 
-  await ledger.recordObservation(address, assetSeen('FAILED'))
+  await ledger.recordObservation(ref, assetSeen('FAILED'))
   const left = await database.selectFrom('poll_job').select(['tenant', 'kind', 'key']).execute()
   await ledger.recordObservation(other, assetSeen('FAILED'))
   const credentials = await database.selectFrom('credential').select('tenant').execute()
 
   expect(left).toHaveLength(3)
-  expect(left).not.toContainEqual(expect.objectContaining(address))
-  expect(credentials).toEqual([{ tenant: address.tenant }])
+  expect(left).not.toContainEqual(expect.objectContaining(ref))
+  expect(credentials).toEqual([{ tenant: ref.tenant }])
 })
 
 test('onAdded calls its listener for each added or woken poll job, until the listener is removed', async () => {
@@ -272,7 +272,7 @@ test('onAdded calls its listener for each added or woken poll job, until the lis
 
   await registerAsset(ledger)
   const afterAsset = calls
-  const group = { ...assetAddress(ledger), kind: 'assetGroup', key: 'JIMENG:group-1' } as const
+  const group = { ...assetEntityRef(ledger), kind: 'assetGroup', key: 'JIMENG:group-1' } as const
   await ledger.register(group, {
     snapshot: {
       platform: 'JIMENG',
@@ -289,7 +289,7 @@ test('onAdded calls its listener for each added or woken poll job, until the lis
   })
   const afterGroup = calls
   // A terminal asset can wake a task that waits for it.
-  await ledger.recordObservation(assetAddress(ledger), assetSeen('ACTIVE'))
+  await ledger.recordObservation(assetEntityRef(ledger), assetSeen('ACTIVE'))
   const afterSettled = calls
   leave()
   await registerAsset(ledger, 'Asset-2')

@@ -79,48 +79,46 @@ const later = { nextPollAt: new Date(Date.now() + 60_000), gapMs: 60_000 }
 
 test('an entity that is not registered is ignored', async () => {
   const ledger = await open()
-  const address = assetIn(ledger)
+  const ref = assetIn(ledger)
 
-  expect(await ledger.recordObservation(address, seen('ACTIVE'))).toBeNull()
-  expect(await ledger.find(address)).toBeNull()
-  expect(await ledger.transitionsAfter(address, 0)).toEqual([])
+  expect(await ledger.recordObservation(ref, seen('ACTIVE'))).toBeNull()
+  expect(await ledger.find(ref)).toBeNull()
+  expect(await ledger.transitionsAfter(ref, 0)).toEqual([])
 })
 
 test('a status change records one transition, and the same status records none', async () => {
   const ledger = await open()
-  const address = assetIn(ledger)
-  const { seq } = await ledger.register(address, registration(seen('PROCESSING')))
+  const ref = assetIn(ledger)
+  const { seq } = await ledger.register(ref, registration(seen('PROCESSING')))
 
-  await ledger.recordObservation(address, seen('PROCESSING'))
-  await ledger.recordObservation(address, seen('ACTIVE'))
-  await ledger.recordObservation(address, seen('ACTIVE'))
+  await ledger.recordObservation(ref, seen('PROCESSING'))
+  await ledger.recordObservation(ref, seen('ACTIVE'))
+  await ledger.recordObservation(ref, seen('ACTIVE'))
 
-  const transitions = await ledger.transitionsAfter(address, seq)
+  const transitions = await ledger.transitionsAfter(ref, seq)
   expect(transitions).toMatchObject([{ previous: 'PROCESSING', current: 'ACTIVE' }])
-  expect((await ledger.find(address))?.seq).toBe(transitions[0]?.entity.seq)
+  expect((await ledger.find(ref))?.seq).toBe(transitions[0]?.entity.seq)
 })
 
 test('concurrent observations of one change record one transition', async () => {
   const ledger = await open()
-  const address = assetIn(ledger)
-  const { seq } = await ledger.register(address, registration(seen('PROCESSING')))
+  const ref = assetIn(ledger)
+  const { seq } = await ledger.register(ref, registration(seen('PROCESSING')))
 
-  await Promise.all(
-    Array.from({ length: 20 }, () => ledger.recordObservation(address, seen('ACTIVE'))),
-  )
+  await Promise.all(Array.from({ length: 20 }, () => ledger.recordObservation(ref, seen('ACTIVE'))))
 
-  expect(await ledger.transitionsAfter(address, seq)).toHaveLength(1)
+  expect(await ledger.transitionsAfter(ref, seq)).toHaveLength(1)
 })
 
 test('fields missing from an observation keep their previous values', async () => {
   const ledger = await open()
-  const address = assetIn(ledger)
+  const ref = assetIn(ledger)
   const createdAt = new Date('2024-04-30T02:40:00Z')
-  await ledger.register(address, registration(seen('PROCESSING', { name: 'Front', createdAt })))
+  await ledger.register(ref, registration(seen('PROCESSING', { name: 'Front', createdAt })))
 
-  await ledger.recordObservation(address, seen('ACTIVE', { url: 'https://cdn.example.com/a.png' }))
+  await ledger.recordObservation(ref, seen('ACTIVE', { url: 'https://cdn.example.com/a.png' }))
 
-  const known = await ledger.find(address)
+  const known = await ledger.find(ref)
   expect(known?.snapshot).toMatchObject({
     name: 'Front',
     createdAt,
@@ -131,16 +129,16 @@ test('fields missing from an observation keep their previous values', async () =
 
 test('a failure reason is kept while the status stays the same, and removed when it changes', async () => {
   const ledger = await open()
-  const address = assetIn(ledger)
+  const ref = assetIn(ledger)
   const failureReason = 'slow, retrying'
-  await ledger.register(address, registration(seen('PROCESSING', { failureReason })))
+  await ledger.register(ref, registration(seen('PROCESSING', { failureReason })))
 
-  await ledger.recordObservation(address, seen('PROCESSING'))
-  const still = await ledger.find(address)
-  await ledger.recordObservation(address, seen('ACTIVE'))
+  await ledger.recordObservation(ref, seen('PROCESSING'))
+  const still = await ledger.find(ref)
+  await ledger.recordObservation(ref, seen('ACTIVE'))
 
   expect(still?.snapshot.failureReason).toBe(failureReason)
-  expect((await ledger.find(address))?.snapshot.failureReason).toBeNull()
+  expect((await ledger.find(ref))?.snapshot.failureReason).toBeNull()
 })
 
 test('a tenant with ten thousand poll jobs does not delay another tenant', async () => {
@@ -282,16 +280,16 @@ test('a claimed poll job can be claimed again only after its lease expires', asy
 
 test('a holder that lost its claim cannot record an observation', async () => {
   const ledger = await open()
-  const address = assetIn(ledger)
-  await ledger.register(address, registration(seen('PROCESSING')))
+  const ref = assetIn(ledger)
+  await ledger.register(ref, registration(seen('PROCESSING')))
   const [stopped] = await ledger.pollJobs.claim({ ...claimAll, now: new Date() })
   const [holder] = await ledger.pollJobs.claim({ ...claimAll, now: new Date(Date.now() + 2_000) })
   if (!stopped || !holder) throw new Error('nothing was claimed')
 
   expect(await ledger.pollJobs.conclude(stopped, seen('FAILED'), later)).toBe(false)
-  expect((await ledger.find(address))?.snapshot.status).toBe('PROCESSING')
+  expect((await ledger.find(ref))?.snapshot.status).toBe('PROCESSING')
   expect(await ledger.pollJobs.conclude(holder, seen('ACTIVE'), later)).toBe(true)
-  expect((await ledger.find(address))?.snapshot.status).toBe('ACTIVE')
+  expect((await ledger.find(ref))?.snapshot.status).toBe('ACTIVE')
 })
 
 test('a waiting task is due again at once if an asset became terminal during its poll', async () => {
@@ -396,30 +394,30 @@ test('the secret is created once with mode 600, and a ledger with another secret
 
 test('pruning deletes old transitions, but not the current status', async () => {
   const ledger = await open()
-  const address = assetIn(ledger)
-  await ledger.register(address, registration(seen('PROCESSING')))
+  const ref = assetIn(ledger)
+  await ledger.register(ref, registration(seen('PROCESSING')))
 
   await ledger.prune(new Date(Date.now() + 1_000))
 
-  expect(await ledger.transitionsAfter(address, 0)).toEqual([])
-  expect((await ledger.find(address))?.snapshot.status).toBe('PROCESSING')
+  expect(await ledger.transitionsAfter(ref, 0)).toEqual([])
+  expect((await ledger.find(ref))?.snapshot.status).toBe('PROCESSING')
 })
 
 test('every ledger call is reported with its name, even if it fails', async () => {
   const reported: { name: string; durationMs: number }[] = []
   const onCall = (name: string, durationMs: number) => void reported.push({ name, durationMs })
   const ledger = await open(temporaryFolder(), undefined, { onCall })
-  const address = assetIn(ledger)
-  const record = { tenant: address.tenant, idempotencyKey: 'k' }
+  const ref = assetIn(ledger)
+  const record = { tenant: ref.tenant, idempotencyKey: 'k' }
 
-  await ledger.register(address, registration(seen('PROCESSING')))
+  await ledger.register(ref, registration(seen('PROCESSING')))
   await ledger.idempotencyRecords.begin(record, 'print')
   await ledger.idempotencyRecords.extend(record)
-  await ledger.tenantLocks.take(address.tenant, 'holder')
-  await ledger.tenantLocks.extend(address.tenant, 'holder')
+  await ledger.tenantLocks.take(ref.tenant, 'holder')
+  await ledger.tenantLocks.extend(ref.tenant, 'holder')
   await ledger.pollJobs.extend([], 1_000)
   ledger.pollJobs.added()
-  const wrong = ledger.list(address.tenant, 'asset', {}, { first: -1 }, 10)
+  const wrong = ledger.list(ref.tenant, 'asset', {}, { first: -1 }, 10)
   await expect(wrong).rejects.toThrow('first')
 
   expect(reported.map(({ name }) => name)).toEqual([

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { Tables } from '../src/ledger/tables.ts'
 import { KEY, temporaryFolder, until } from './support/app.ts'
 import {
-  assetAddress,
+  assetEntityRef,
   assetSeen,
   claim,
   claimOne,
@@ -74,7 +74,7 @@ test('a tenant whose poll budget is locked by another process is skipped', async
 
 test('a claim that another process takes over during conclude records nothing', async () => {
   const { ledger, database } = await openBoth()
-  const address = await registerAsset(ledger)
+  const ref = await registerAsset(ledger)
   const held = await claimOne(ledger)
 
   const concluded = await committedWhileWaiting(
@@ -88,7 +88,7 @@ test('a claim that another process takes over during conclude records nothing', 
   )
 
   expect(concluded).toBe(false)
-  expect(await ledger.find(address)).toMatchObject({ snapshot: { status: 'PROCESSING' } })
+  expect(await ledger.find(ref)).toMatchObject({ snapshot: { status: 'PROCESSING' } })
 })
 
 test('a create stays SENDING when its sender renews the lease during a second begin', async () => {
@@ -109,7 +109,7 @@ test('a create stays SENDING when its sender renews the lease during a second be
 
 test('the credential is kept when an asset is registered while the last polled one becomes terminal', async () => {
   const { ledger, database } = await openBoth()
-  const address = await registerAsset(ledger)
+  const ref = await registerAsset(ledger)
   const { kind, key, ...job } = await database
     .selectFrom('poll_job')
     .selectAll()
@@ -124,29 +124,29 @@ test('the credential is kept when an asset is registered while the last polled o
     async (trx) => {
       await trx
         .insertInto('poll_job')
-        .values({ ...job, kind, key: assetAddress(ledger, 'Asset-2').key })
+        .values({ ...job, kind, key: assetEntityRef(ledger, 'Asset-2').key })
         .execute()
       await trx.updateTable('credential').set({ sealed }).where('tenant', '=', tenant).execute()
     },
-    () => ledger.recordObservation(address, assetSeen('ACTIVE')),
+    () => ledger.recordObservation(ref, assetSeen('ACTIVE')),
   )
 
   expect(await database.selectFrom('credential').select('tenant').execute()).toEqual([{ tenant }])
-  expect(key).toBe(address.key)
+  expect(key).toBe(ref.key)
 })
 
 test('a change notifies the listeners of every process on the same database', async () => {
   const dataDir = temporaryFolder()
   const [here, there] = [await openTestLedger(dataDir), await openTestLedger(dataDir)]
-  const address = await registerAsset(here)
-  const group = { ...address, kind: 'assetGroup', key: 'JIMENG:group-1' } as const
+  const ref = await registerAsset(here)
+  const group = { ...ref, kind: 'assetGroup', key: 'JIMENG:group-1' } as const
   const heard: (string | null)[] = []
   const leave = there.notifier.listen(group, (key) => void heard.push(key))
   // The first notification to all listeners means that the connection listens.
   await until(() => there.notifier.count > 0)
   heard.length = 0
 
-  await here.recordObservation(address, assetSeen('ACTIVE'))
-  await until(() => heard.includes(address.key))
+  await here.recordObservation(ref, assetSeen('ACTIVE'))
+  await until(() => heard.includes(ref.key))
   leave()
 })

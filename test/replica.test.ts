@@ -55,8 +55,8 @@ test('ten processes that start together migrate an empty database once', async (
 
   const reachable = await Promise.all(ledgers.map((ledger) => ledger.isReachable()))
   expect(reachable).toEqual(Array(10).fill(true))
-  const address = { tenant: 'tenant', kind: 'asset', key: 'JIMENG:Asset-1' } as const
-  expect(await ledgers[9]?.find(address)).toBeNull()
+  const ref = { tenant: 'tenant', kind: 'asset', key: 'JIMENG:Asset-1' } as const
+  expect(await ledgers[9]?.find(ref)).toBeNull()
 })
 
 test('polls of a killed process are taken over within three intervals', async () => {

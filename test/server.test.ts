@@ -349,9 +349,9 @@ test('an event stream whose source throws ends with a masked error event', async
   const services = ({ reads }: Services) => ({
     reads: {
       ...reads,
-      transitionsAfter: ((address, seq) => {
+      transitionsAfter: ((ref, seq) => {
         if (broken) throw new Error('secret of the database')
-        return reads.transitionsAfter(address, seq)
+        return reads.transitionsAfter(ref, seq)
       }) satisfies typeof reads.transitionsAfter,
     },
   })

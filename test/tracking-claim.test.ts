@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { until } from './support/app.ts'
-import { claim, openTestLedger, registerAsset, taskAddress, taskSeen } from './support/ledger.ts'
+import { claim, openTestLedger, registerAsset, taskEntityRef, taskSeen } from './support/ledger.ts'
 import { LONG_MS, openTestLedgerWithDatabase, startTestTracker } from './support/tracking.ts'
 import { type Answer, scriptUpstream } from './support/upstream.ts'
 
@@ -20,7 +20,7 @@ async function slowUpstream() {
 test('a second tracker does not poll an entity whose poll is still running', async () => {
   const { upstream, release } = await slowUpstream()
   const ledger = await openTestLedger()
-  const address = await registerAsset(ledger)
+  const ref = await registerAsset(ledger)
   const leaseMs = 150
   // It claims nothing while its one poll runs, so only the timer extends the lease.
   startTestTracker(ledger, upstream, { leaseMs, maxInFlight: 1 })
@@ -30,7 +30,7 @@ test('a second tracker does not poll an entity whose poll is still running', asy
   await pause(3 * leaseMs)
   const calls = upstream.callsTo(GET).length
   release()
-  await until(async () => (await ledger.find(address))?.snapshot.status === 'ACTIVE')
+  await until(async () => (await ledger.find(ref))?.snapshot.status === 'ACTIVE')
 
   expect(calls).toBe(1)
 })
@@ -39,12 +39,12 @@ test('a poll job of a dead tracker is taken over when its lease ends', async () 
   const { upstream, release } = await slowUpstream()
   release()
   const ledger = await openTestLedger()
-  const address = await registerAsset(ledger)
+  const ref = await registerAsset(ledger)
   await claim(ledger, { leaseMs: 200 })
   const claimedAt = Date.now()
   startTestTracker(ledger, upstream, { leaseMs: LONG_MS })
 
-  await until(async () => (await ledger.find(address))?.snapshot.status === 'ACTIVE')
+  await until(async () => (await ledger.find(ref))?.snapshot.status === 'ACTIVE')
 
   expect(upstream.callsTo(GET)[0]?.at).toBeGreaterThanOrEqual(claimedAt + 190)
 })
@@ -77,7 +77,7 @@ test('a stopped tracker claims no more poll jobs', async () => {
 test('a tracker that lost its lease reports it and records nothing', async () => {
   const { upstream, release } = await slowUpstream()
   const ledger = await openTestLedger()
-  const address = await registerAsset(ledger)
+  const ref = await registerAsset(ledger)
   const lost: string[] = []
   const onLeaseLost = ({ key }: { key: string }) => lost.push(key)
   startTestTracker(ledger, upstream, { leaseMs: LONG_MS, onLeaseLost })
@@ -88,7 +88,7 @@ test('a tracker that lost its lease reports it and records nothing', async () =>
   await until(() => lost.length === 1)
 
   expect(lost).toEqual(['JIMENG:Asset-1'])
-  expect((await ledger.find(address))?.snapshot.status).toBe('PROCESSING')
+  expect((await ledger.find(ref))?.snapshot.status).toBe('PROCESSING')
 })
 
 test('a new poll job is polled at once, independent of the pace', async () => {
@@ -174,9 +174,9 @@ test('a failure other than 429 does not change the poll rate', async () => {
 /** A ledger with one transition. `age` sets its time to 1970. */
 async function ledgerWithTransition() {
   const { ledger, database } = await openTestLedgerWithDatabase()
-  const address = taskAddress(ledger)
-  await ledger.register(address, { snapshot: taskSeen('FAILED'), origin: null, credential: 'k' })
-  const count = async () => (await ledger.transitionsAfter(address, 0)).length
+  const ref = taskEntityRef(ledger)
+  await ledger.register(ref, { snapshot: taskSeen('FAILED'), origin: null, credential: 'k' })
+  const count = async () => (await ledger.transitionsAfter(ref, 0)).length
   const age = () => database.updateTable('transition').set({ observed_at: 1 }).execute()
   return { ledger, count, age }
 }
@@ -206,14 +206,14 @@ test('a database failure is reported, and polling continues after it', async () 
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
   const { ledger, database } = await openTestLedgerWithDatabase()
-  const address = await registerAsset(ledger)
+  const ref = await registerAsset(ledger)
   await database.schema.alterTable('poll_job').renameTo('moved').execute()
   const tracker = startTestTracker(ledger, upstream)
   await until(() => tracker.errors.length > 0)
   const reported = tracker.errors.length
 
   await database.schema.alterTable('moved').renameTo('poll_job').execute()
-  await until(async () => (await ledger.find(address))?.snapshot.status === 'ACTIVE')
+  await until(async () => (await ledger.find(ref))?.snapshot.status === 'ACTIVE')
 
   // The pause after an error is one second, so few errors are reported.
   expect(reported).toBeLessThan(3)
@@ -239,7 +239,7 @@ test('a task is polled with its own model, and by its key while it has no task i
   const upstream = await scriptUpstream()
   const ledger = await openTestLedger()
   const register = (id: string, taskId: string | null, model: string | null) =>
-    ledger.register(taskAddress(ledger, id), {
+    ledger.register(taskEntityRef(ledger, id), {
       snapshot: taskSeen('QUEUED', { taskId, model: 'said-by-upstream' }),
       origin: model === null ? null : { model, request: null },
       credential: 'k',

@@ -15,10 +15,10 @@ const GET = 'GET /v1/assets/Asset-1'
 const SHORT_REFUSED_POLLS = { pauseMs: 60, maxPolls: 3 }
 
 /** Waits until polling the asset ends. Returns the reason. */
-async function pollingEndedReasonOf(ledger: Ledger, address: EntityRef<'asset'>): Promise<string> {
+async function pollingEndedReasonOf(ledger: Ledger, ref: EntityRef<'asset'>): Promise<string> {
   let note: string | null = null
   await until(async () => {
-    note = (await ledger.find(address))?.pollingEndedReason ?? null
+    note = (await ledger.find(ref))?.pollingEndedReason ?? null
     return note !== null
   })
   return note ?? ''
@@ -40,10 +40,10 @@ test.for([
   const upstream = await scriptUpstream()
   answerReads(upstream, answer)
   const ledger = await openTestLedger()
-  const address = await registerAsset(ledger)
+  const ref = await registerAsset(ledger)
   startTestTracker(ledger, upstream, { refusedPolls: SHORT_REFUSED_POLLS })
 
-  const note = await pollingEndedReasonOf(ledger, address)
+  const note = await pollingEndedReasonOf(ledger, ref)
 
   expect(note).toMatch(/^3 polls in a row failed: /)
   expect(note).toMatch(why)
@@ -62,19 +62,19 @@ test('an asset that is unknown for a moment after its create is polled until it 
   // Every second response, so that there are never two in a row.
   upstream.intercept = () => (upstream.callsTo(GET).length % 2 === 1 ? unknown : undefined)
   const ledger = await openTestLedger()
-  const address = await registerAsset(ledger)
+  const ref = await registerAsset(ledger)
   startTestTracker(ledger, upstream, { refusedPolls: { pauseMs: 10, maxPolls: 2 } })
 
   await until(() => upstream.callsTo(GET).length >= 6)
   upstream.assets.set('Asset-1', { status: 'Active' })
 
-  await until(async () => (await ledger.find(address))?.snapshot.status === 'ACTIVE')
+  await until(async () => (await ledger.find(ref))?.snapshot.status === 'ACTIVE')
 })
 
 test('the count of refused polls survives a restart', async () => {
   const upstream = await scriptUpstream()
   const { ledger, database } = await openTestLedgerWithDatabase()
-  const address = await registerAsset(ledger)
+  const ref = await registerAsset(ledger)
   const refusedPolls = { ...SHORT_REFUSED_POLLS, pauseMs: 500 }
   const first = startTestTracker(ledger, upstream, { refusedPolls })
   // Wait for the record, not only for the response: stopping a poll repeats it later.
@@ -85,7 +85,7 @@ test('the count of refused polls survives a restart', async () => {
   await first.stop()
 
   startTestTracker(ledger, upstream, { refusedPolls: SHORT_REFUSED_POLLS })
-  await pollingEndedReasonOf(ledger, address)
+  await pollingEndedReasonOf(ledger, ref)
 
   expect(upstream.callsTo(GET)).toHaveLength(3)
 })
@@ -99,13 +99,13 @@ test.for([
   answerReads(upstream, { status: 429, headers, body: { error: 'Too many requests' } })
   const polling = { firstPollMs: { asset: 0, videoTask: 0 }, deadlineMs: 400 }
   const ledger = await openTestLedger(temporaryFolder(), { polling })
-  const address = await registerAsset(ledger)
+  const ref = await registerAsset(ledger)
   const registeredAt = Date.now()
   const tracker = startTestTracker(ledger, upstream)
 
-  const note = await pollingEndedReasonOf(ledger, address)
+  const note = await pollingEndedReasonOf(ledger, ref)
 
-  const { observedAt } = (await ledger.find(address)) ?? {}
+  const { observedAt } = (await ledger.find(ref)) ?? {}
   expect(note).toMatch(/^Not settled by .*; 0-0 is not asked again before /)
   expect((observedAt?.getTime() ?? 0) - registeredAt).toBeGreaterThanOrEqual(390)
   expect((observedAt?.getTime() ?? 0) - registeredAt).toBeLessThan(1_400)
@@ -140,7 +140,7 @@ test.for<[string, Answer]>([
   const upstream = await scriptUpstream()
   answerReads(upstream, answer)
   const ledger = await openTestLedger()
-  const address = await registerAsset(ledger)
+  const ref = await registerAsset(ledger)
   const pace = { minMs: 20, maxMs: 25 }
   startTestTracker(ledger, upstream, { pace: { asset: pace, videoTask: pace } })
 
@@ -151,7 +151,7 @@ test.for<[string, Answer]>([
 
   // Failures may stretch the interval to four times the longest usual interval.
   expect(Math.max(...gaps)).toBeGreaterThan(60)
-  await until(async () => (await ledger.find(address))?.snapshot.status === 'ACTIVE')
+  await until(async () => (await ledger.find(ref))?.snapshot.status === 'ACTIVE')
 })
 
 test('a poll job whose polls all fail ends at its deadline', async () => {
@@ -159,24 +159,24 @@ test('a poll job whose polls all fail ends at its deadline', async () => {
   answerReads(upstream, { status: 500, body: { error: 'Internal server error: x' } })
   const polling = { firstPollMs: { asset: 0, videoTask: 0 }, deadlineMs: 200 }
   const ledger = await openTestLedger(temporaryFolder(), { polling })
-  const address = await registerAsset(ledger)
+  const ref = await registerAsset(ledger)
   startTestTracker(ledger, upstream)
 
-  const note = await pollingEndedReasonOf(ledger, address)
+  const note = await pollingEndedReasonOf(ledger, ref)
 
   expect(note).toMatch(/^Not settled by .*; the last poll failed: 0-0 cannot be reached/)
-  expect((await ledger.find(address))?.snapshot.status).toBe('PROCESSING')
+  expect((await ledger.find(ref))?.snapshot.status).toBe('PROCESSING')
 })
 
 test('a poll job whose stored key cannot be decrypted ends without a poll', async () => {
   const upstream = await scriptUpstream()
   const dataDir = temporaryFolder()
   const first = await openTestLedger(dataDir, { secret: Buffer.alloc(32, 1) })
-  const address = await registerAsset(first)
+  const ref = await registerAsset(first)
   const second = await openTestLedger(dataDir, { secret: Buffer.alloc(32, 2) })
   startTestTracker(second, upstream)
 
-  expect(await pollingEndedReasonOf(second, address)).toMatch(/key .* can no longer be read/)
+  expect(await pollingEndedReasonOf(second, ref)).toMatch(/key .* can no longer be read/)
   expect(upstream.calls).toEqual([])
 })
 
@@ -185,11 +185,11 @@ test('a service with its own key polls without the stored key', async () => {
   upstream.assets.set('Asset-1', { status: 'Active' })
   const dataDir = temporaryFolder()
   const first = await openTestLedger(dataDir, { secret: Buffer.alloc(32, 1) })
-  const address = await registerAsset(first)
+  const ref = await registerAsset(first)
   const second = await openTestLedger(dataDir, { secret: Buffer.alloc(32, 2) })
   startTestTracker(second, upstream, { heldKey: 'sk-held' })
 
-  await until(async () => (await second.find(address))?.snapshot.status === 'ACTIVE')
+  await until(async () => (await second.find(ref))?.snapshot.status === 'ACTIVE')
 
   expect(upstream.callsTo(GET)[0]?.headers.authorization).toBe('Bearer sk-held')
 })
@@ -197,10 +197,10 @@ test('a service with its own key polls without the stored key', async () => {
 test('the first poll is not later than the deadline', async () => {
   const polling = { firstPollMs: { asset: LONG_MS, videoTask: LONG_MS }, deadlineMs: 50 }
   const { ledger, database } = await openTestLedgerWithDatabase({ polling })
-  const address = await registerAsset(ledger)
+  const ref = await registerAsset(ledger)
 
   const row = await database.selectFrom('poll_job').selectAll().executeTakeFirstOrThrow()
 
   expect(row.next_poll_at).toBe(row.deadline_at)
-  expect((await ledger.find(address))?.snapshot).toMatchObject(assetSeen('PROCESSING'))
+  expect((await ledger.find(ref))?.snapshot).toMatchObject(assetSeen('PROCESSING'))
 })

@@ -6,7 +6,7 @@ import type { Tracker } from '../src/tracking/tracker.ts'
 import { temporaryFolder, until } from './support/app.ts'
 import { isPostgres } from './support/engine.ts'
 import {
-  assetAddress,
+  assetEntityRef,
   assetSeen,
   claim,
   claimOne,
@@ -21,15 +21,15 @@ import { registerWaiting, registerWaitingTask, requestNaming } from './support/w
 const POST = 'POST /v1/video/tasks'
 const TOO_MANY: Answer = { status: 429, body: { error: 'Too many requests' } }
 
-async function stateOf(ledger: Ledger, address: EntityRef<'videoTask'>) {
-  const { status, failureReason, taskId } = (await ledger.find(address))?.snapshot ?? {}
+async function stateOf(ledger: Ledger, ref: EntityRef<'videoTask'>) {
+  const { status, failureReason, taskId } = (await ledger.find(ref))?.snapshot ?? {}
   return { status, failureReason, taskId }
 }
 
 /** Waits until the task is FAILED. Returns the reason. */
-async function failureOf(ledger: Ledger, address: EntityRef<'videoTask'>): Promise<string> {
-  await until(async () => (await stateOf(ledger, address)).status === 'FAILED')
-  return (await stateOf(ledger, address)).failureReason ?? ''
+async function failureOf(ledger: Ledger, ref: EntityRef<'videoTask'>): Promise<string> {
+  await until(async () => (await stateOf(ledger, ref)).status === 'FAILED')
+  return (await stateOf(ledger, ref)).failureReason ?? ''
 }
 
 /** Answers every create with `answer`. */
@@ -51,10 +51,10 @@ test.for<[string, Answer | 'reset', RegExp]>([
   const upstream = await scriptUpstream()
   answerCreates(upstream, answer)
   const ledger = await openTestLedger()
-  const address = await registerWaitingTask(ledger, 'zg-1')
+  const ref = await registerWaitingTask(ledger, 'zg-1')
   startTestTracker(ledger, upstream)
 
-  const failureReason = await failureOf(ledger, address)
+  const failureReason = await failureOf(ledger, ref)
   upstream.intercept = () => undefined
   await pause(100)
 
@@ -73,10 +73,10 @@ test.for<[string, Answer, RegExp]>([
   const upstream = await scriptUpstream()
   answerCreates(upstream, answer)
   const ledger = await openTestLedger()
-  const address = await registerWaitingTask(ledger, 'zg-1')
+  const ref = await registerWaitingTask(ledger, 'zg-1')
   const tracker = startTestTracker(ledger, upstream)
 
-  const failureReason = await failureOf(ledger, address)
+  const failureReason = await failureOf(ledger, ref)
 
   expect(failureReason).toMatch(/^0-0 did not take the task: .*\. Nothing was done\.$/)
   expect(failureReason).toMatch(reason)
@@ -88,10 +88,10 @@ test('a rejected key of the service is reported as an error and named in the rea
   const upstream = await scriptUpstream()
   answerCreates(upstream, { status: 401, body: { detail: 'invalid api key' } })
   const ledger = await openTestLedger()
-  const address = await registerWaitingTask(ledger, 'zg-1')
+  const ref = await registerWaitingTask(ledger, 'zg-1')
   const tracker = startTestTracker(ledger, upstream, { heldKey: 'sk-held' })
 
-  const failureReason = await failureOf(ledger, address)
+  const failureReason = await failureOf(ledger, ref)
 
   expect(failureReason).toMatch(/does not accept the API key of this service\. Nothing was done\.$/)
   expect(tracker.errors).toMatchObject([{ code: 'UNAUTHENTICATED' }])
@@ -102,10 +102,10 @@ test('an empty balance of the service key is not reported as an error of the ser
   const upstream = await scriptUpstream()
   answerCreates(upstream, { status: 402, body: { detail: 'insufficient balance' } })
   const ledger = await openTestLedger()
-  const address = await registerWaitingTask(ledger, 'zg-1')
+  const ref = await registerWaitingTask(ledger, 'zg-1')
   const tracker = startTestTracker(ledger, upstream, { heldKey: 'sk-held' })
 
-  expect(await failureOf(ledger, address)).toMatch(/balance/)
+  expect(await failureOf(ledger, ref)).toMatch(/balance/)
   expect(tracker.errors).toEqual([])
 })
 
@@ -117,10 +117,10 @@ test.for<[string, Answer]>([
   upstream.intercept = ({ method }) =>
     method === 'POST' && upstream.callsTo(POST).length < 3 ? answer : undefined
   const ledger = await openTestLedger()
-  const address = await registerWaitingTask(ledger, 'zg-1')
+  const ref = await registerWaitingTask(ledger, 'zg-1')
   startTestTracker(ledger, upstream)
 
-  await until(async () => (await stateOf(ledger, address)).status === 'QUEUED')
+  await until(async () => (await stateOf(ledger, ref)).status === 'QUEUED')
 
   expect(upstream.callsTo(POST)).toHaveLength(3)
 })
@@ -131,16 +131,16 @@ test('a change of an asset does not shorten the Retry-After of its waiting task'
   upstream.intercept = ({ method }) =>
     method === 'POST' && upstream.callsTo(POST).length === 1 ? { ...TOO_MANY, headers } : undefined
   const ledger = await openTestLedger()
-  const address = await registerWaiting(ledger, 'zg-1', 'Asset-1')
-  await ledger.recordObservation(assetAddress(ledger), assetSeen('ACTIVE'))
+  const ref = await registerWaiting(ledger, 'zg-1', 'Asset-1')
+  await ledger.recordObservation(assetEntityRef(ledger), assetSeen('ACTIVE'))
   startTestTracker(ledger, upstream, { random: () => 0.5 })
 
   await until(async () => {
     await ledger.recordObservation(
-      assetAddress(ledger),
+      assetEntityRef(ledger),
       assetSeen('ACTIVE', { url: `${Date.now()}` }),
     )
-    return (await stateOf(ledger, address)).status === 'QUEUED'
+    return (await stateOf(ledger, ref)).status === 'QUEUED'
   })
 
   const [first, second, ...more] = upstream.callsTo(POST)
@@ -175,10 +175,10 @@ test.for([
   const upstream = await scriptUpstream()
   answerCreates(upstream, { ...TOO_MANY, headers: { 'retry-after': pauseS ?? '' } })
   const ledger = await openTestLedger()
-  const address = await registerWaitingTask(ledger, 'zg-1')
+  const ref = await registerWaitingTask(ledger, 'zg-1')
   const tracker = startTestTracker(ledger, upstream)
 
-  expect(await failureOf(ledger, address)).toMatch(/asks for fewer requests\. Nothing was done\.$/)
+  expect(await failureOf(ledger, ref)).toMatch(/asks for fewer requests\. Nothing was done\.$/)
   expect(upstream.callsTo(POST)).toHaveLength(1)
   expect(tracker.errors).toEqual([])
 })
@@ -187,11 +187,11 @@ test('a task has a new deadline after it is sent', async () => {
   const upstream = await scriptUpstream()
   const polling = { firstPollMs: { asset: 0, videoTask: 0 }, deadlineMs: 1_500 }
   const { ledger, database } = await openTestLedgerWithDatabase({ polling })
-  const address = await registerWaitingTask(ledger, 'zg-1')
+  const ref = await registerWaitingTask(ledger, 'zg-1')
   const before = Date.now()
   startTestTracker(ledger, upstream, { deadlineMs: LONG_MS })
 
-  await until(async () => (await stateOf(ledger, address)).status === 'QUEUED')
+  await until(async () => (await stateOf(ledger, ref)).status === 'QUEUED')
 
   const row = await database.selectFrom('poll_job').selectAll().executeTakeFirstOrThrow()
   expect(row.deadline_at).toBeGreaterThanOrEqual(before + LONG_MS)
@@ -201,12 +201,12 @@ test('a task has a new deadline after it is sent', async () => {
 test('a sent task is first polled after the minimum interval of tasks', async () => {
   const upstream = await scriptUpstream()
   const { ledger, database } = await openTestLedgerWithDatabase()
-  const address = await registerWaitingTask(ledger, 'zg-1')
+  const ref = await registerWaitingTask(ledger, 'zg-1')
   const before = Date.now()
   const pace = { asset: { minMs: 10, maxMs: 20 }, videoTask: { minMs: 20_000, maxMs: 30_000 } }
   startTestTracker(ledger, upstream, { pace })
 
-  await until(async () => (await stateOf(ledger, address)).status === 'QUEUED')
+  await until(async () => (await stateOf(ledger, ref)).status === 'QUEUED')
 
   const row = await database.selectFrom('poll_job').selectAll().executeTakeFirstOrThrow()
   expect(row.gap_ms).toBe(20_000)
@@ -216,15 +216,15 @@ test('a sent task is first polled after the minimum interval of tasks', async ()
 test('an asset whose polling ended fails the task with the asset and the time in the reason', async () => {
   const upstream = await scriptUpstream()
   const ledger = await openTestLedger()
-  const address = await registerWaiting(ledger, 'zg-1', 'Asset-1', 'Asset-2')
+  const ref = await registerWaiting(ledger, 'zg-1', 'Asset-1', 'Asset-2')
   const asset = (await claim(ledger)).find(({ key }) => key === 'JIMENG:Asset-2')
   if (!asset) throw new Error('The asset was not claimed.')
   await ledger.pollJobs.conclude(asset, null, { pollingEndedReason: 'nobody knows it' })
-  const { observedAt } = (await ledger.find(assetAddress(ledger, 'Asset-2'))) ?? {}
+  const { observedAt } = (await ledger.find(assetEntityRef(ledger, 'Asset-2'))) ?? {}
   upstream.assets.set('Asset-1', { status: 'Processing' })
   startTestTracker(ledger, upstream)
 
-  expect(await failureOf(ledger, address)).toBe(
+  expect(await failureOf(ledger, ref)).toBe(
     `The asset Asset-2 was still PROCESSING at ${observedAt?.toISOString()}. Nothing was sent to 0-0.`,
   )
   expect(upstream.callsTo(POST)).toEqual([])
@@ -234,14 +234,14 @@ test('the reason names a failed asset before one that is still processing', asyn
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })
   const ledger = await openTestLedger()
-  const address = await registerWaiting(ledger, 'zg-1', 'Asset-1', 'Asset-2')
+  const ref = await registerWaiting(ledger, 'zg-1', 'Asset-1', 'Asset-2')
   await ledger.recordObservation(
-    assetAddress(ledger, 'Asset-2'),
+    assetEntityRef(ledger, 'Asset-2'),
     assetSeen('FAILED', { assetId: 'Asset-2' }),
   )
   startTestTracker(ledger, upstream)
 
-  expect(await failureOf(ledger, address)).toBe(
+  expect(await failureOf(ledger, ref)).toBe(
     'The asset Asset-2 failed: no reason given. Nothing was sent to 0-0.',
   )
 })
@@ -250,7 +250,7 @@ test('a task waits until its deadline for an asset that is still processing', as
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Processing' })
   const { ledger, database } = await openTestLedgerWithDatabase()
-  const address = await registerWaiting(ledger, 'zg-1', 'Asset-1')
+  const ref = await registerWaiting(ledger, 'zg-1', 'Asset-1')
   const deadline_at = Date.now() + 150
   await database
     .updateTable('poll_job')
@@ -259,7 +259,7 @@ test('a task waits until its deadline for an asset that is still processing', as
     .execute()
   startTestTracker(ledger, upstream)
 
-  expect(await failureOf(ledger, address)).toBe(
+  expect(await failureOf(ledger, ref)).toBe(
     `The asset Asset-1 was still PROCESSING at ${new Date(deadline_at).toISOString()}. Nothing was sent to 0-0.`,
   )
   expect(Date.now()).toBeGreaterThanOrEqual(deadline_at)
@@ -270,11 +270,11 @@ test('a task waits until its deadline for an asset that is not in the ledger', a
   const polling = { firstPollMs: { asset: 0, videoTask: 0 }, deadlineMs: 200 }
   const ledger = await openTestLedger(temporaryFolder(), { polling })
   const request = requestNaming('Asset-9')
-  const address = await registerWaitingTask(ledger, 'zg-1', { model: null, request })
+  const ref = await registerWaitingTask(ledger, 'zg-1', { model: null, request })
   const registeredAt = Date.now()
   const tracker = startTestTracker(ledger, upstream)
 
-  expect(await failureOf(ledger, address)).toMatch(
+  expect(await failureOf(ledger, ref)).toMatch(
     /^An asset it names was not known at .*Z\. Nothing was sent to 0-0\.$/,
   )
   expect(Date.now() - registeredAt).toBeGreaterThanOrEqual(190)
@@ -285,14 +285,14 @@ test('a task waits until its deadline for an asset that is not in the ledger', a
 test('a task whose assets are all ACTIVE is sent even at its deadline', async () => {
   const upstream = await scriptUpstream()
   const { ledger, database } = await openTestLedgerWithDatabase()
-  const address = await registerWaiting(ledger, 'zg-1', 'Asset-1')
-  await ledger.recordObservation(assetAddress(ledger), assetSeen('ACTIVE'))
+  const ref = await registerWaiting(ledger, 'zg-1', 'Asset-1')
+  await ledger.recordObservation(assetEntityRef(ledger), assetSeen('ACTIVE'))
   await database.updateTable('poll_job').set({ deadline_at: Date.now() }).execute()
   const unrecorded: unknown[] = []
   const onUnrecorded = (task: unknown) => unrecorded.push(task)
   const tracker = startTestTracker(ledger, upstream, { onUnrecorded })
 
-  await until(async () => (await stateOf(ledger, address)).status === 'QUEUED')
+  await until(async () => (await stateOf(ledger, ref)).status === 'QUEUED')
   await tracker.stop()
 
   expect(unrecorded).toEqual([])
@@ -303,10 +303,10 @@ test('a task does not wait for resources given by URL', async () => {
   const ledger = await openTestLedger()
   const request = requestNaming()
   request.resources.push({ type: 'IMAGE', role: 'REFERENCE', url: 'https://example.com/a.png' })
-  const address = await registerWaitingTask(ledger, 'zg-1', { model: null, request })
+  const ref = await registerWaitingTask(ledger, 'zg-1', { model: null, request })
   startTestTracker(ledger, upstream)
 
-  await until(async () => (await stateOf(ledger, address)).status === 'QUEUED')
+  await until(async () => (await stateOf(ledger, ref)).status === 'QUEUED')
 
   expect(upstream.callsTo(POST)).toHaveLength(1)
 })
@@ -355,7 +355,7 @@ test('a stopping tracker sends nothing and releases the waiting task, due at onc
 test('a stopping tracker finishes a send that is running', async () => {
   const upstream = await scriptUpstream()
   const ledger = await openTestLedger()
-  const address = await registerWaitingTask(ledger, 'zg-1')
+  const ref = await registerWaitingTask(ledger, 'zg-1')
   const held = Promise.withResolvers<undefined>()
   upstream.intercept = () => held.promise
   const tracker = startTestTracker(ledger, upstream)
@@ -365,17 +365,17 @@ test('a stopping tracker finishes a send that is running', async () => {
   held.resolve(undefined)
   await stopping
 
-  expect(await stateOf(ledger, address)).toMatchObject({ status: 'QUEUED', taskId: 'cgt-1' })
+  expect(await stateOf(ledger, ref)).toMatchObject({ status: 'QUEUED', taskId: 'cgt-1' })
 })
 
 test('a sent task without a recorded response is FAILED with an unknown outcome', async () => {
   const upstream = await scriptUpstream()
   const ledger = await openTestLedger()
-  const address = await registerWaitingTask(ledger, 'zg-1')
+  const ref = await registerWaitingTask(ledger, 'zg-1')
   await ledger.pollJobs.markSent(await claimOne(ledger, { leaseMs: 1 }))
   startTestTracker(ledger, upstream, { senderGraceMs: 50 })
 
-  expect(await failureOf(ledger, address)).toBe(
+  expect(await failureOf(ledger, ref)).toBe(
     'It was sent to 0-0 and no answer was recorded, so its outcome is unknown. It is not sent again.',
   )
   expect(upstream.calls).toEqual([])
@@ -384,7 +384,7 @@ test('a sent task without a recorded response is FAILED with an unknown outcome'
 test('a sent task without a recorded response is left to its sender for senderGraceMs', async () => {
   const upstream = await scriptUpstream()
   const ledger = await openTestLedger()
-  const address = await registerWaitingTask(ledger, 'zg-1')
+  const ref = await registerWaitingTask(ledger, 'zg-1')
   const sender = await claimOne(ledger, { leaseMs: 1 })
   await ledger.pollJobs.markSent(sender)
   const { stop } = startTestTracker(ledger, upstream, { senderGraceMs: LONG_MS })
@@ -392,17 +392,17 @@ test('a sent task without a recorded response is left to its sender for senderGr
     async () => ((await ledger.pollJobs.nextDueAt())?.getTime() ?? 0) > Date.now() + 20_000,
   )
   await stop()
-  const whileLeft = await stateOf(ledger, address)
+  const whileLeft = await stateOf(ledger, ref)
 
   const created = taskSeen('QUEUED', { taskId: 'cgt-9' })
   expect(whileLeft.status).toBe('WAITING_FOR_ASSETS')
   expect(await ledger.pollJobs.concludeSent(sender, created, nextPoll())).toBe(true)
-  expect(await stateOf(ledger, address)).toMatchObject({ status: 'QUEUED', taskId: 'cgt-9' })
+  expect(await stateOf(ledger, ref)).toMatchObject({ status: 'QUEUED', taskId: 'cgt-9' })
 })
 
 test('a sender records its result despite a claim of another process, which then records nothing', async () => {
   const ledger = await openTestLedger()
-  const address = await registerWaitingTask(ledger, 'zg-1')
+  const ref = await registerWaitingTask(ledger, 'zg-1')
   const sender = await claimOne(ledger, { leaseMs: 1 })
   await ledger.pollJobs.markSent(sender)
   await until(async () => ((await ledger.pollJobs.nextDueAt())?.getTime() ?? 0) < Date.now())
@@ -415,14 +415,14 @@ test('a sender records its result despite a claim of another process, which then
   expect(await ledger.pollJobs.conclude(other, failed, { pollingEndedReason: 'unknown' })).toBe(
     false,
   )
-  expect(await stateOf(ledger, address)).toMatchObject({ status: 'QUEUED', taskId: 'cgt-9' })
+  expect(await stateOf(ledger, ref)).toMatchObject({ status: 'QUEUED', taskId: 'cgt-9' })
   // A task that is no longer being sent has no sender.
   expect(await ledger.pollJobs.concludeSent(sender, created, nextPoll())).toBe(false)
 })
 
 test('a sender records nothing after another process has failed its task', async () => {
   const ledger = await openTestLedger()
-  const address = await registerWaitingTask(ledger, 'zg-1')
+  const ref = await registerWaitingTask(ledger, 'zg-1')
   const sender = await claimOne(ledger, { leaseMs: 1 })
   await ledger.pollJobs.markSent(sender)
   await until(async () => ((await ledger.pollJobs.nextDueAt())?.getTime() ?? 0) < Date.now())
@@ -431,36 +431,34 @@ test('a sender records nothing after another process has failed its task', async
 
   const created = taskSeen('QUEUED', { taskId: 'cgt-9' })
   expect(await ledger.pollJobs.concludeSent(sender, created, nextPoll())).toBe(false)
-  expect((await stateOf(ledger, address)).status).toBe('FAILED')
+  expect((await stateOf(ledger, ref)).status).toBe('FAILED')
 })
 
 test('a waiting task without a stored request is FAILED', async () => {
   const upstream = await scriptUpstream()
   const ledger = await openTestLedger()
-  const address = await registerWaitingTask(ledger, 'zg-1', null)
+  const ref = await registerWaitingTask(ledger, 'zg-1', null)
   startTestTracker(ledger, upstream)
 
-  expect(await failureOf(ledger, address)).toMatch(
-    /not known any more\. Nothing was sent to 0-0\.$/,
-  )
+  expect(await failureOf(ledger, ref)).toMatch(/not known any more\. Nothing was sent to 0-0\.$/)
 })
 
 test('a task whose stored key cannot be decrypted is FAILED', async () => {
   const upstream = await scriptUpstream()
   const dataDir = temporaryFolder()
   const first = await openTestLedger(dataDir, { secret: Buffer.alloc(32, 1) })
-  const address = await registerWaitingTask(first, 'zg-1')
+  const ref = await registerWaitingTask(first, 'zg-1')
   const second = await openTestLedger(dataDir, { secret: Buffer.alloc(32, 2) })
   startTestTracker(second, upstream)
 
-  expect(await failureOf(second, address)).toMatch(/can no longer be read\. Nothing was sent/)
+  expect(await failureOf(second, ref)).toMatch(/can no longer be read\. Nothing was sent/)
   expect(upstream.calls).toEqual([])
 })
 
 test('a task created after another process failed it is reported with both ids', async () => {
   const upstream = await scriptUpstream()
   const ledger = await openTestLedger()
-  const address = await registerWaitingTask(ledger, 'zg-1')
+  const ref = await registerWaitingTask(ledger, 'zg-1')
   const held = Promise.withResolvers<undefined>()
   upstream.intercept = () => held.promise
   const unrecorded: unknown[] = []
@@ -475,7 +473,7 @@ test('a task created after another process failed it is reported with both ids',
   await until(() => unrecorded.length === 1)
 
   expect(unrecorded).toEqual([{ key: 'zg-1', taskId: 'cgt-1' }])
-  expect((await stateOf(ledger, address)).status).toBe('FAILED')
+  expect((await stateOf(ledger, ref)).status).toBe('FAILED')
 })
 
 // On SQLite calls run in order, so the other claim runs before the send.

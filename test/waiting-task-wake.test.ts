@@ -5,7 +5,7 @@ import type { Ledger } from '../src/ledger/ledger.ts'
 import { temporaryFolder } from './support/app.ts'
 import { isPostgres } from './support/engine.ts'
 import {
-  assetAddress,
+  assetEntityRef,
   assetSeen,
   claim,
   nextPoll,
@@ -46,7 +46,7 @@ test('a change of an asset makes only the tasks that use it due', async () => {
   await registerWaiting(ledger, 'zg-3', 'Asset-1')
   await checkAll(ledger)
 
-  await ledger.recordObservation(assetAddress(ledger, 'Asset-1'), assetSeen('ACTIVE'))
+  await ledger.recordObservation(assetEntityRef(ledger, 'Asset-1'), assetSeen('ACTIVE'))
 
   expect((await dueTasks(ledger)).sort()).toEqual(['zg-1', 'zg-3'])
 })
@@ -65,11 +65,11 @@ test('a change of an asset does not wake the tasks of another tenant with the sa
 test('an observation without a change wakes no task', async () => {
   const ledger = await openTestLedger()
   await registerWaiting(ledger, 'zg-1', 'Asset-1', 'Asset-2')
-  await ledger.recordObservation(assetAddress(ledger, 'Asset-1'), assetSeen('ACTIVE'))
+  await ledger.recordObservation(assetEntityRef(ledger, 'Asset-1'), assetSeen('ACTIVE'))
   await checkAll(ledger)
 
-  await ledger.recordObservation(assetAddress(ledger, 'Asset-1'), assetSeen('ACTIVE'))
-  await ledger.recordObservation(assetAddress(ledger, 'Asset-2'), assetSeen('PROCESSING'))
+  await ledger.recordObservation(assetEntityRef(ledger, 'Asset-1'), assetSeen('ACTIVE'))
+  await ledger.recordObservation(assetEntityRef(ledger, 'Asset-2'), assetSeen('PROCESSING'))
 
   expect(await dueTasks(ledger)).toEqual([])
 })
@@ -79,7 +79,7 @@ test.for(['FAILED', 'ACTIVE'] as const)('a %s asset wakes its task', async (stat
   await registerWaiting(ledger, 'zg-1', 'Asset-1')
   await checkAll(ledger)
 
-  await ledger.recordObservation(assetAddress(ledger), assetSeen(status))
+  await ledger.recordObservation(assetEntityRef(ledger), assetSeen(status))
 
   expect(await dueTasks(ledger)).toEqual(['zg-1'])
 })
@@ -100,10 +100,10 @@ test('an asset whose polling ends wakes its task', async () => {
 
 test('a wake during a claim of the task is kept', async () => {
   const ledger = await openTestLedger()
-  const address = await registerWaiting(ledger, 'zg-1', 'Asset-1')
-  const claimed = await claimTask(ledger, address)
+  const ref = await registerWaiting(ledger, 'zg-1', 'Asset-1')
+  const claimed = await claimTask(ledger, ref)
 
-  await ledger.recordObservation(assetAddress(ledger), assetSeen('ACTIVE'))
+  await ledger.recordObservation(assetEntityRef(ledger), assetSeen('ACTIVE'))
   await ledger.pollJobs.conclude(claimed, null, { ...nextPoll(MINUTE_MS), submission: 'WAITING' })
 
   expect(await dueTasks(ledger)).toEqual(['zg-1'])
@@ -111,9 +111,9 @@ test('a wake during a claim of the task is kept', async () => {
 
 test('a wake while the task is sent does not shorten Retry-After', async () => {
   const ledger = await openTestLedger()
-  const address = await registerWaiting(ledger, 'zg-1', 'Asset-1')
-  const claimed = await claimTask(ledger, address)
-  await ledger.recordObservation(assetAddress(ledger), assetSeen('ACTIVE'))
+  const ref = await registerWaiting(ledger, 'zg-1', 'Asset-1')
+  const claimed = await claimTask(ledger, ref)
+  await ledger.recordObservation(assetEntityRef(ledger), assetSeen('ACTIVE'))
   await ledger.pollJobs.markSent(claimed)
 
   const notBefore = new Date(Date.now() + 30_000)
@@ -126,13 +126,13 @@ test('a wake while the task is sent does not shorten Retry-After', async () => {
 
 test('a wake after Retry-After was recorded does not shorten it', async () => {
   const ledger = await openTestLedger()
-  const address = await registerWaiting(ledger, 'zg-1', 'Asset-1')
-  const claimed = await claimTask(ledger, address)
+  const ref = await registerWaiting(ledger, 'zg-1', 'Asset-1')
+  const claimed = await claimTask(ledger, ref)
   const notBefore = new Date(Date.now() + 30_000)
   const then = { nextPollAt: new Date(Date.now() + 40_000), notBefore, gapMs: 100 }
   await ledger.pollJobs.conclude(claimed, null, { ...then, submission: 'WAITING' })
 
-  await ledger.recordObservation(assetAddress(ledger), assetSeen('ACTIVE'))
+  await ledger.recordObservation(assetEntityRef(ledger), assetSeen('ACTIVE'))
 
   expect(await dueTasks(ledger, 29_000)).toEqual([])
   expect(await dueTasks(ledger, 30_001)).toEqual(['zg-1'])
@@ -140,12 +140,12 @@ test('a wake after Retry-After was recorded does not shorten it', async () => {
 
 test('a change of an asset does not wake a sent task', async () => {
   const ledger = await openTestLedger()
-  const address = await registerWaiting(ledger, 'zg-1', 'Asset-1')
-  const claimed = await claimTask(ledger, address)
+  const ref = await registerWaiting(ledger, 'zg-1', 'Asset-1')
+  const claimed = await claimTask(ledger, ref)
   await ledger.pollJobs.markSent(claimed)
   await ledger.pollJobs.conclude(claimed, taskSeen('QUEUED'), nextPoll(MINUTE_MS))
 
-  await ledger.recordObservation(assetAddress(ledger), assetSeen('ACTIVE'))
+  await ledger.recordObservation(assetEntityRef(ledger), assetSeen('ACTIVE'))
 
   expect(await dueTasks(ledger)).toEqual([])
 })
@@ -153,12 +153,12 @@ test('a change of an asset does not wake a sent task', async () => {
 test('awaited assets are deleted when the task is terminal', async () => {
   const dataDir = temporaryFolder()
   const ledger = await openTestLedger(dataDir)
-  const address = await registerWaiting(ledger, 'zg-1', 'Asset-1', 'Asset-2')
+  const ref = await registerWaiting(ledger, 'zg-1', 'Asset-1', 'Asset-2')
   const database = await openTestDatabase(dataDir)
   const awaited = () => database.selectFrom('awaited_asset').select('asset_key').execute()
   const before = await awaited()
 
-  await ledger.recordObservation(address, taskSeen('FAILED', { taskId: null }))
+  await ledger.recordObservation(ref, taskSeen('FAILED', { taskId: null }))
 
   expect(before).toHaveLength(2)
   expect(await awaited()).toEqual([])
@@ -196,7 +196,7 @@ test('concurrent changes of several assets wake every task that uses them', asyn
   await checkAll(ledger)
 
   await Promise.all(
-    ids.map((id) => ledger.recordObservation(assetAddress(ledger, id), assetSeen('ACTIVE'))),
+    ids.map((id) => ledger.recordObservation(assetEntityRef(ledger, id), assetSeen('ACTIVE'))),
   )
 
   expect(await dueTasks(ledger)).toHaveLength(8)

@@ -318,9 +318,9 @@ test('a source that throws ends only its own operation with a masked error', asy
   const services = ({ reads }: Services) => ({
     reads: {
       ...reads,
-      transitionsAfter: ((address, seq) => {
-        if (broken && address.key.endsWith('-1')) throw new Error('secret of the database')
-        return reads.transitionsAfter(address, seq)
+      transitionsAfter: ((ref, seq) => {
+        if (broken && ref.key.endsWith('-1')) throw new Error('secret of the database')
+        return reads.transitionsAfter(ref, seq)
       }) satisfies typeof reads.transitionsAfter,
     },
   })

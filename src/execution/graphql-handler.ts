@@ -1,7 +1,7 @@
 import { GraphQLError } from 'graphql'
 import { createYoga, type GraphQLParams, type Plugin, type YogaInitialContext } from 'graphql-yoga'
 import type { Logger } from 'pino'
-import type { Authenticate } from '../auth/identity.ts'
+import type { Authenticate } from '../auth/authenticate.ts'
 import { RequestError } from '../model/failure.ts'
 import type { IdentityResult, RequestContext } from '../model/identity.ts'
 import type { Services } from '../resolvers/context.ts'

@@ -1,11 +1,11 @@
 import { gzipSync } from 'node:zlib'
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
 
-/** Writes the GraphiQL page for the options given as JSON to standard output, compressed. */
+/** Renders the GraphiQL page for the options in the first argument (JSON), and writes it to standard output with gzip. */
 const page = renderGraphiQL(JSON.parse(process.argv[2] ?? '{}'))
-process.stdout.write(gzipSync(mendTabs(sendHeadersInInit(page))))
+process.stdout.write(gzipSync(fixTabs(sendHeadersInInit(page))))
 
-/** The page hands the headers of a tab to each operation, but a WebSocket wants them in connection_init. */
+/** The page sends the headers of a tab with each operation, but a WebSocket needs them in connection_init. */
 function sendHeadersInInit(page: string): string {
   return replaced(
     page,
@@ -14,8 +14,8 @@ function sendHeadersInInit(page: string): string {
   )
 }
 
-/** A tab that moves when it gets the focus is gone from under the pointer before the click ends. */
-function mendTabs(page: string): string {
+/** Keeps tabs in place: a tab that moves when it gets the focus does not receive the click. */
+function fixTabs(page: string): string {
   return replaced(
     page,
     '</head>',
@@ -23,7 +23,7 @@ function mendTabs(page: string): string {
   )
 }
 
-/** Throws when there is nothing to replace: the page of a newer version has to be looked at again. */
+/** Throws when there is nothing to replace, which means that a newer version of the page needs another change. */
 function replaced(page: string, what: string | RegExp, by: string): string {
   const result = page.replace(what, by)
   if (result === page) throw new Error(`The GraphiQL page has no ${what}.`)

@@ -2,15 +2,15 @@ import type { GraphiQLOptions } from 'graphql-yoga'
 
 type Tabs = NonNullable<GraphiQLOptions['defaultTabs']>
 
-/** The header every tab needs: ready to use with a sandbox, to be filled in with 0-0 itself. */
+/** The headers of every tab: a working key for the sandbox, or a placeholder. */
 export function exampleHeaders(sandboxUrl: string | null): string {
   const key = sandboxUrl ? 'sk-sandbox' : 'YOUR-0-0-API-KEY'
   return JSON.stringify({ Authorization: `Bearer ${key}` }, null, 2)
 }
 
 /**
- * What GraphiQL opens with: the story from a group to a finished video, a step a tab. With a sandbox they run as they
- * are; with 0-0 itself a key and the URL of a picture have to be filled in. Lines are short, as the editor is.
+ * The tabs of GraphiQL: the steps from a group to a finished video. With the sandbox they run unchanged; with 0-0, the user
+ * fills in a key and the URL of a picture. Lines are short, because the editor is narrow.
  */
 export function tabs(sandboxUrl: string | null): Tabs {
   const picture = sandboxUrl
@@ -40,9 +40,9 @@ mutation CreateGroup {
     },
     {
       query: `# 2 of 6. Register a picture in it: paste
-# the group's id below, under Variables.
+# the id of the group under Variables.
 # It begins as PROCESSING. Copy its id.
-mutation RegisterAsset($groupId: ID!, $url: URL!) {
+mutation CreateAsset($groupId: ID!, $url: URL!) {
   createAsset(input: {
     groupId: $groupId
     url: $url
@@ -60,10 +60,10 @@ mutation RegisterAsset($groupId: ID!, $url: URL!) {
       variables: { groupId: 'AssetGroup:JIMENG:group-…', url: picture },
     },
     {
-      query: `# 3 of 6. Watch it become ACTIVE. This
-# runs over a WebSocket and ends by itself;
-# each event replaces the one before.
-subscription WatchAsset($ids: [ID!]!) {
+      query: `# 3 of 6. Follow its status until it is
+# ACTIVE. This runs over a WebSocket and
+# completes. Events replace each other.
+subscription AssetStatus($ids: [ID!]!) {
   assetStatusChanged(ids: $ids) {
     previous
     current
@@ -75,9 +75,9 @@ subscription WatchAsset($ids: [ID!]!) {
       variables: { ids: ['Asset:JIMENG:Asset-…'] },
     },
     {
-      query: `# 4 of 6. Have a video made that begins
-# with the picture. With 0-0 itself this
-# costs money.
+      query: `# 4 of 6. Create a video that begins with
+# the picture. With 0-0 itself this costs
+# money.
 mutation CreateVideo($assetId: ID!) {
   createVideoTask(input: {
     prompt: "She turns to the camera and smiles"
@@ -101,9 +101,9 @@ mutation CreateVideo($assetId: ID!) {
       variables: { assetId: 'Asset:JIMENG:Asset-…' },
     },
     {
-      query: `# 5 of 6. Watch it being made. When it has
+      query: `# 5 of 6. Follow its status. When it has
 # SUCCEEDED, open the URL of the video.
-subscription WatchVideo($ids: [ID!]!) {
+subscription VideoStatus($ids: [ID!]!) {
   videoTaskStatusChanged(ids: $ids) {
     previous
     current
@@ -118,9 +118,9 @@ subscription WatchVideo($ids: [ID!]!) {
       variables: { ids: ['VideoTask:…'] },
     },
     {
-      query: `# 6 of 6. All that was made with this key,
-# newest first. 0-0 itself lists nothing.
-query Everything {
+      query: `# 6 of 6. Everything created with this key,
+# newest first. 0-0 itself has no lists.
+query Lists {
   assetGroups(first: 10) {
     totalCount
     nodes {

@@ -7,11 +7,12 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { createGunzip } from 'node:zlib'
 import type { GraphiQLOptions } from 'graphql-yoga'
+import { exampleHeaders, tabs } from './graphiql-tabs.ts'
 import { acceptsGzip } from './response-compression.ts'
 
-/** Serves the GraphiQL page, which needs nothing from the internet. */
+/** Serves the GraphiQL page. The page loads nothing from the internet. */
 export interface GraphiQLPage {
-  /** Whether a request is a browser's for the page rather than a client's for data. */
+  /** Whether a request is for the page, as a browser sends it, and not for data. */
   wants(request: IncomingMessage): boolean
   serve(request: IncomingMessage, response: ServerResponse): Promise<void>
 }
@@ -20,10 +21,19 @@ const RENDERER = fileURLToPath(new URL('./graphiql-render.ts', import.meta.url))
 const MAX_PAGE_BYTES = 16 * 1024 * 1024
 
 /**
- * The page is 9 MB of text: made when first asked for, by a process that takes the memory for it along when it ends,
- * then kept compressed, and cached by browsers by its digest.
+ * Creates the page. Its tabs use the files of the sandbox, or need a key and a URL when `sandboxUrl` is null.
+ *
+ * The page has 9 MB of text. It is rendered at the first request, by a separate process whose memory is released when it
+ * ends. Then it is kept compressed, and browsers cache it by its digest.
  */
-export function createGraphiQLPage(options: GraphiQLOptions): GraphiQLPage {
+export function createGraphiQLPage(sandboxUrl: string | null): GraphiQLPage {
+  const options: GraphiQLOptions = {
+    title: 'ZeroGraph',
+    subscriptionsProtocol: 'WS',
+    defaultTabs: tabs(sandboxUrl),
+    headers: exampleHeaders(sandboxUrl),
+    defaultEditorToolsVisibility: 'variables',
+  }
   let page: Promise<{ body: Buffer; etag: string }> | undefined
 
   async function render() {
@@ -32,12 +42,12 @@ export function createGraphiQLPage(options: GraphiQLOptions): GraphiQLPage {
       [RENDERER, JSON.stringify(options)],
       { encoding: 'buffer', maxBuffer: MAX_PAGE_BYTES },
     )
-    // Weak, as it stands for the page with and without compression (RFC 9110, 8.8.3).
+    // Weak, because it is used with and without compression (RFC 9110, 8.8.3).
     return { body, etag: `W/"${createHash('sha256').update(body).digest('base64url')}"` }
   }
 
   return {
-    // Also with a query in the address, where GraphiQL itself puts it.
+    // Also with a query in the URL, where GraphiQL itself puts it.
     wants: ({ method, headers }) =>
       method === 'GET' && headers.accept?.includes('text/html') === true,
     async serve(request, response) {

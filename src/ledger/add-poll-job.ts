@@ -17,11 +17,11 @@ interface Pollable {
 export async function addPollJob(
   trx: Transaction<Tables>,
   secrets: Secrets,
-  address: EntityRef<PolledKind>,
+  ref: EntityRef<PolledKind>,
   { snapshot, origin, credential }: Pollable,
   timing: PollTiming,
 ): Promise<void> {
-  const { tenant, kind, key } = address
+  const { tenant, kind, key } = ref
   const now = Date.now()
   const waits = snapshot.status === 'WAITING_FOR_ASSETS'
   await trx
@@ -40,6 +40,6 @@ export async function addPollJob(
     .onConflict((conflict) => conflict.columns(['tenant', 'kind', 'key']).doNothing())
     .execute()
   // Locks assets, so before the credential, which everyone locks last.
-  if (waits) await rememberAwaitedAssets(trx, address, origin)
+  if (waits) await rememberAwaitedAssets(trx, ref, origin)
   await storeCredential(trx, secrets, tenant, credential)
 }

@@ -1,24 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Created, Registration } from '../ledger/entities.ts'
 import type { Entity, Kind } from '../ledger/entity.ts'
+import type { Created } from '../ledger/entity-store.ts'
 import type { IdempotencyRecord, IdempotencyRecordKey } from '../ledger/idempotency-records.ts'
 import { type Failure, RequestError } from '../model/failure.ts'
 import { requireIdentity } from '../model/identity.ts'
-import type { UpstreamCall } from '../upstream/call.ts'
 import type { Context } from './context.ts'
-import { OUTCOME_UNKNOWN, sendAndRecord } from './send-and-record.ts'
-
-/** A create that a caller requests. */
-export interface Create<K extends Kind> {
-  kind: K
-  /** The input in plain values. Another input under the same idempotency key is refused. */
-  request: object
-  idempotencyKey: string | undefined
-  /** Sends the create. Until it calls `onSent`, nothing has left this process; after that, 0-0 may have done it. */
-  send(call: UpstreamCall): Promise<{ key: string; snapshot: Registration<K>['snapshot'] }>
-  origin: Registration<K>['origin']
-}
+import { type Create, OUTCOME_UNKNOWN, sendAndRecord } from './send-and-record.ts'
 
 type Outcome = Created | { failure: Failure }
 type KnownRecord = Exclude<IdempotencyRecord<Outcome>, { state: 'SENDING' }>

@@ -1,14 +1,26 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Entity, Kind } from '../ledger/entity.ts'
+import type { Registration } from '../ledger/entity-store.ts'
 import { EXTEND_EVERY_MS, type IdempotencyRecordKey } from '../ledger/idempotency-records.ts'
 import type { Unrecorded } from '../ledger/ledger.ts'
 import { LedgerUnavailable } from '../ledger/unavailable.ts'
 import { type Failure, failureOf, RequestError } from '../model/failure.ts'
 import { requireIdentity } from '../model/identity.ts'
+import type { UpstreamCall } from '../upstream/call.ts'
 import { UpstreamError, type UpstreamErrorCode } from '../upstream/upstream-error.ts'
 import type { Context } from './context.ts'
-import type { Create } from './create-once.ts'
 import { nullIfUnavailable } from './null-if-not-found.ts'
+
+/** A create that a caller requests. */
+export interface Create<K extends Kind> {
+  kind: K
+  /** The input in plain values. Another input under the same idempotency key is refused. */
+  request: object
+  idempotencyKey: string | undefined
+  /** Sends the create. Until it calls `onSent`, nothing has left this process; after that, 0-0 may have done it. */
+  send(call: UpstreamCall): Promise<{ key: string; snapshot: Registration<K>['snapshot'] }>
+  origin: Registration<K>['origin']
+}
 
 /** An idempotency record that this call holds until its outcome is written. */
 export type HeldRecord = IdempotencyRecordKey & { holder: string }

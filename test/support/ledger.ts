@@ -32,11 +32,11 @@ export async function openTestDatabase(dataDir: string) {
   return database
 }
 
-export function assetAddress(ledger: Ledger, id = 'Asset-1', key = KEY): EntityRef<'asset'> {
+export function assetEntityRef(ledger: Ledger, id = 'Asset-1', key = KEY): EntityRef<'asset'> {
   return { tenant: ledger.tenantOf(key), kind: 'asset', key: `JIMENG:${id}` }
 }
 
-export function taskAddress(ledger: Ledger, id = 'cgt-1', key = KEY): EntityRef<'videoTask'> {
+export function taskEntityRef(ledger: Ledger, id = 'cgt-1', key = KEY): EntityRef<'videoTask'> {
   return { tenant: ledger.tenantOf(key), kind: 'videoTask', key: id }
 }
 
@@ -82,11 +82,11 @@ export async function registerAsset(
   id = 'Asset-1',
   { key = KEY, ...more }: Partial<AssetSnapshot> & { key?: string } = {},
 ): Promise<EntityRef<'asset'>> {
-  const address = assetAddress(ledger, id, key)
+  const ref = assetEntityRef(ledger, id, key)
   const snapshot = assetSeen('PROCESSING', { assetId: id, ...more })
   const origin = { sourceUrl: 'https://example.com/a.png' }
-  await ledger.register(address, { snapshot, origin, credential: key })
-  return address
+  await ledger.register(ref, { snapshot, origin, credential: key })
+  return ref
 }
 
 /** Registers a task for the tenant of `key`. A task that waits for its assets has no id from 0-0 yet. */
@@ -96,10 +96,10 @@ export async function registerTask(
   status: 'QUEUED' | 'WAITING_FOR_ASSETS' = 'QUEUED',
   key = KEY,
 ): Promise<EntityRef<'videoTask'>> {
-  const address = taskAddress(ledger, id, key)
+  const ref = taskEntityRef(ledger, id, key)
   const snapshot = taskSeen(status, { taskId: status === 'QUEUED' ? id : null })
-  await ledger.register(address, { snapshot, origin: null, credential: key })
-  return address
+  await ledger.register(ref, { snapshot, origin: null, credential: key })
+  return ref
 }
 
 /** Claims up to 100 poll jobs that are due in `inMs` milliseconds. */

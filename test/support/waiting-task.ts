@@ -2,7 +2,7 @@ import type { EntityRef, Origin } from '../../src/ledger/entity.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import type { CreateVideoTaskRequest } from '../../src/model/requests.ts'
 import { KEY } from './app.ts'
-import { registerAsset, taskAddress, taskSeen } from './ledger.ts'
+import { registerAsset, taskEntityRef, taskSeen } from './ledger.ts'
 
 /** A request that uses the assets with these ids. */
 export function requestNaming(...assetIds: string[]): CreateVideoTaskRequest {
@@ -18,10 +18,10 @@ export async function registerWaitingTask(
   id: string,
   origin: Origin<'videoTask'> = { model: 'seedance-2-0', request: requestNaming() },
 ): Promise<EntityRef<'videoTask'>> {
-  const address = taskAddress(ledger, id)
+  const ref = taskEntityRef(ledger, id)
   const snapshot = taskSeen('WAITING_FOR_ASSETS', { taskId: null, rawStatus: null })
-  await ledger.register(address, { snapshot, origin, credential: KEY })
-  return address
+  await ledger.register(ref, { snapshot, origin, credential: KEY })
+  return ref
 }
 
 /** Registers the assets with these ids as PROCESSING and a task that waits for them. */

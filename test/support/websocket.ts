@@ -4,7 +4,7 @@ import { type AddressInfo, connect as connectTcp, type Socket } from 'node:net'
 import { pino } from 'pino'
 import { onTestFinished } from 'vitest'
 import WebSocket, { type ClientOptions } from 'ws'
-import { type Authenticate, createAuthenticate } from '../../src/auth/identity.ts'
+import { type Authenticate, createAuthenticate } from '../../src/auth/authenticate.ts'
 import { readConfig } from '../../src/config.ts'
 import { createGraphQLHandler, type GraphQLHandler } from '../../src/execution/graphql-handler.ts'
 import { requestIdOf } from '../../src/http/request-id.ts'
@@ -259,10 +259,10 @@ export async function startEndpoint(options: EndpointOptions = {}): Promise<Test
     upstream,
     ledger,
     async observe(assetId, status, tenant = ledger.tenantOf(KEY)) {
-      const address = { tenant, kind: 'asset', key: `JIMENG:${assetId}` } as const
-      const known = await ledger.find(address)
+      const ref = { tenant, kind: 'asset', key: `JIMENG:${assetId}` } as const
+      const known = await ledger.find(ref)
       if (!known) throw new Error(`${assetId} is not registered.`)
-      await ledger.recordObservation(address, {
+      await ledger.recordObservation(ref, {
         ...known.snapshot,
         status,
       } as typeof known.snapshot)
