@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type BrowserContext, chromium as playwright } from 'playwright-core'
@@ -57,11 +57,20 @@ async function unpackChromium(): Promise<string> {
   process.env.AWS_EXECUTION_ENV ??= 'AWS_Lambda_nodejs22.x'
   try {
     const { default: chromium } = await import('@sparticuz/chromium')
-    return await chromium.executablePath()
+    const path = await chromium.executablePath()
+    useFontsOf(folder)
+    return path
   } finally {
     if (before === undefined) delete process.env.TMPDIR
     else process.env.TMPDIR = before
   }
+}
+
+/** The package's configuration names /tmp/fonts. Without a font, Chromium exits at the first text of a page. */
+function useFontsOf(folder: string): void {
+  const fonts = join(folder, 'fonts')
+  const config = `<fontconfig><dir>${fonts}</dir><cachedir>${fonts}/cache</cachedir></fontconfig>`
+  writeFileSync(join(fonts, 'fonts.conf'), config)
 }
 
 const folders: string[] = []
