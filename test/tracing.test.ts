@@ -308,7 +308,7 @@ async function startCollector() {
     url,
     /** The raw request bodies. */
     received,
-    resource: () => plain(resourceSpans()[0]?.entity.attributes),
+    resource: () => plain(resourceSpans()[0]?.resource.attributes),
     operations: () => spans().filter(({ kind }) => kind === SERVER),
     calls: () => spans().filter(({ kind }) => kind === CLIENT),
   }
