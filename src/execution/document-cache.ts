@@ -13,6 +13,14 @@ const BYTES_PER_TOKEN = 310
 /** V8 keeps a string that is not Latin-1 in two bytes a character. */
 const BYTES_PER_CHARACTER = 2
 
+/** Valid documents by their text. */
+export interface DocumentCache {
+  /** The document with this text, or undefined when it is not cached. */
+  get(text: string): DocumentNode | undefined
+  /** Adds valid documents to the cache, and takes them from it. */
+  plugin: Plugin
+}
+
 /**
  * Keeps the syntax trees of documents that were parsed and found valid, so that the next operation with the same text
  * needs neither step. It takes the place of Yoga's cache, which bounds the number of documents and not their memory.
@@ -20,23 +28,28 @@ const BYTES_PER_CHARACTER = 2
  * What is invalid is not kept: its errors are found again each time, and so reach the observers of operations.
  * One cache serves one handler, whose schema and validation rules do not change.
  */
-export function useDocumentCache(): Plugin {
+export function createDocumentCache(): DocumentCache {
   const documents = new LRUCache<string, DocumentNode>({
     max: MAX_ENTRIES,
     maxSize: MAX_BYTES,
     sizeCalculation: memoryOf,
   })
   return {
-    onParse({ params, setParsedDocument }) {
-      const known = documents.get(params.source.toString())
-      if (known) setParsedDocument(known)
-    },
-    onValidate({ params: { documentAST }, setResult }) {
-      const text = documentAST.loc?.source.body ?? ''
-      if (documents.peek(text) === documentAST) return setResult([])
-      return ({ valid }) => {
-        if (valid && Buffer.byteLength(text) <= MAX_DOCUMENT_BYTES) documents.set(text, documentAST)
-      }
+    get: (text) => documents.get(text),
+    plugin: {
+      onParse({ params, setParsedDocument }) {
+        const known = documents.get(params.source.toString())
+        if (known) setParsedDocument(known)
+      },
+      onValidate({ params: { documentAST }, setResult }) {
+        const text = documentAST.loc?.source.body ?? ''
+        if (documents.peek(text) === documentAST) return setResult([])
+        return ({ valid }) => {
+          if (valid && Buffer.byteLength(text) <= MAX_DOCUMENT_BYTES) {
+            documents.set(text, documentAST)
+          }
+        }
+      },
     },
   }
 }

@@ -10,9 +10,11 @@ import type { Operations } from '../telemetry/operation-observer.ts'
 import type { RefusedRequest } from '../telemetry/refused-request.ts'
 import { createConnectionLimit, useConnectionLimit } from './connection-limit.ts'
 import { createContext } from './create-context.ts'
-import { useDocumentCache } from './document-cache.ts'
+import { createDirectExecution } from './direct-execution.ts'
+import { createDocumentCache } from './document-cache.ts'
 import { createErrorMapper } from './error-mapping.ts'
 import { useErrorRequestId } from './error-request-id.ts'
+import { useGraphQLJs } from './graphql-js-executor.ts'
 import { useHiddenSchema } from './hide-schema.ts'
 import { type OperationLimits, useLimits } from './operation-limits.ts'
 import {
@@ -54,6 +56,7 @@ export function createGraphQLHandler(options: GraphQLHandlerOptions) {
   const maskError = createErrorMapper({
     onUnexpected: (err) => log.error({ err }, 'unexpected error'),
   })
+  const documents = createDocumentCache()
   const connectionLimit = createConnectionLimit(limits.tenantSockets)
   const identify = (authorization: string | null) => identityOf(authorization, authenticate)
 
@@ -76,11 +79,12 @@ export function createGraphQLHandler(options: GraphQLHandlerOptions) {
     },
     maskedErrors: { maskError },
     plugins: [
+      useGraphQLJs(),
       options.operations.plugin,
       useErrorRequestId(),
       usePersistedDocuments(persisted),
       ...(options.httpPlugins ?? []),
-      useDocumentCache(),
+      documents.plugin,
       useLimits(limits),
       useConnectionLimit(connectionLimit, limits.tenantSockets),
       ...(options.publicSchema ? [] : [useHiddenSchema()]),
@@ -96,7 +100,8 @@ export function createGraphQLHandler(options: GraphQLHandlerOptions) {
     landingPage: false,
     logging: false,
   })
-  return { yoga, maskError, identify, admit, connectionLimit, onRefused }
+  const executeDirectly = createDirectExecution({ ...options, documents, maskError })
+  return { yoga, executeDirectly, maskError, identify, admit, connectionLimit, onRefused }
 }
 
 /** Why a request was refused, as it is logged. */

@@ -1,4 +1,6 @@
 import {
+  type ArgumentNode,
+  BREAK,
   type FieldNode,
   type GraphQLCompositeType,
   GraphQLError,
@@ -16,8 +18,10 @@ import {
   type OperationDefinitionNode,
   SchemaMetaFieldDef,
   type SelectionSetNode,
+  TokenKind,
   TypeMetaFieldDef,
   TypeNameMetaFieldDef,
+  visit,
 } from 'graphql'
 import { FIELD } from '../schema/cost.ts'
 import {
@@ -46,6 +50,12 @@ export interface Cost {
   depth: number
 }
 
+/** The cost of an operation. */
+export interface OperationCost extends Cost {
+  /** Whether the cost is the same with other variables. */
+  isConstant: boolean
+}
+
 /**
  * Computes the maximum cost of the operation. Fields are merged, and @skip, @include and list sizes are evaluated, with
  * the coerced variables, as the executor does.
@@ -54,7 +64,7 @@ export interface Cost {
  * GraphQLError when an argument of a complexity function is invalid or the name of a variable is reserved, and
  * TooManySelections when the operation has too many selections to count.
  */
-export function measureOperation(options: MeasureOptions): Cost | null {
+export function measureOperation(options: MeasureOptions): OperationCost | null {
   const { schema, operation, variables } = options
   rejectReservedNames(operation)
   const { errors, variableValues } = getVariableValues(
@@ -67,8 +77,24 @@ export function measureOperation(options: MeasureOptions): Cost | null {
   if (errors || !root) return null
   const measurement = new Measurement(options, variableValues)
   const { complexity, depth } = measurement.measureType(root, [operation.selectionSet], 1)
+  const isConstant = !measurement.usesVariables && !usesDirectives(options)
   // Subtracts the rounding error of sums of 0.1.
-  return { complexity: Math.ceil(complexity - 1e-6), depth }
+  return { complexity: Math.ceil(complexity - 1e-6), depth, isConstant }
+}
+
+/** Whether @skip or @include may decide which fields are selected. */
+function usesDirectives({ operation, fragments }: MeasureOptions): boolean {
+  const tokens = [operation, ...fragments.values()].map(({ loc }) => loc)
+  return tokens.some((loc) => {
+    for (
+      let token = loc?.startToken ?? null;
+      token && token !== loc?.endToken;
+      token = token.next
+    ) {
+      if (token.kind === TokenKind.AT) return true
+    }
+    return loc === undefined
+  })
 }
 
 /** The executor drops a variable named `__proto__`, so it would use another value than the one measured here. */
@@ -82,6 +108,13 @@ function rejectReservedNames({ variableDefinitions = [] }: OperationDefinitionNo
 }
 
 type AnyField = GraphQLField<unknown, unknown>
+/** As @pothos/plugin-complexity declares it. */
+type ComplexityFunction = (
+  args: Record<string, unknown>,
+  context: object,
+  field: AnyField,
+) => Complexity
+type Complexity = number | { field?: number; multiplier?: number }
 
 /** The cost of one field: `points`, plus the cost of its selections times `size`. */
 interface Weight {
@@ -92,6 +125,8 @@ interface Weight {
 
 /** The measurement of one operation. */
 class Measurement {
+  /** Whether a variable was passed to a complexity function. */
+  usesVariables = false
   readonly #schema: GraphQLSchema
   readonly #context: object
   readonly #variables: VariableValues
@@ -159,14 +194,33 @@ class Measurement {
   #weightOf(type: GraphQLObjectType, field: AnyField, node: FieldNode): Weight {
     const listSize = this.#listSizes.get(`${type.name}.${field.name}`)
     const declared = field.extensions.complexity
-    const value =
+    const value = (
       typeof declared === 'function'
-        ? declared(getArgumentValues(field, node, this.#variables), this.#context, field)
+        ? this.#evaluate(declared as ComplexityFunction, field, node)
         : declared
+    ) as Complexity | undefined
     const { field: points = FIELD, multiplier: size = listSize } =
       typeof value === 'number' ? { field: value } : (value ?? {})
     return { points: Math.max(points, FIELD), size }
   }
+
+  #evaluate(complexity: ComplexityFunction, field: AnyField, node: FieldNode): Complexity {
+    this.usesVariables ||= hasVariables(node.arguments ?? [])
+    return complexity(getArgumentValues(field, node, this.#variables), this.#context, field)
+  }
+}
+
+function hasVariables(args: readonly ArgumentNode[]): boolean {
+  let found = false
+  for (const { value } of args) {
+    visit(value, {
+      Variable() {
+        found = true
+        return BREAK
+      },
+    })
+  }
+  return found
 }
 
 function fieldOf(type: GraphQLObjectType, name: string): AnyField | undefined {

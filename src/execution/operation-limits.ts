@@ -12,7 +12,7 @@ import {
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
 import { type Fragments, TooManySelections } from './collect-fields.ts'
 import { countAliases, countDirectives, countRootFields } from './document-counts.ts'
-import { type Cost, measureOperation } from './operation-cost.ts'
+import { type Cost, measureOperation, type OperationCost } from './operation-cost.ts'
 
 /** The limits of one operation. */
 export interface OperationLimits {
@@ -29,7 +29,7 @@ export interface OperationLimits {
 }
 
 /** The HTTP header, or key in the `extensions` of a request, that requests the cost in the response when it is 1. */
-const COST_REQUEST = 'x-zerograph-cost'
+export const COST_REQUEST = 'x-zerograph-cost'
 
 /** Rejects an operation that exceeds a limit before it is executed, over HTTP and WebSocket. */
 export function useLimits(limits: OperationLimits): Plugin {
@@ -83,6 +83,16 @@ interface LimitCheck {
   addCost<Result extends ExecutionResult>(result: Result): Result
 }
 
+/** The operations that are within the limits whatever their variables are, and the limits they were checked with. */
+const alwaysWithin = new WeakMap<OperationDefinitionNode, OperationLimits>()
+
+/** Whether an operation is within the limits. Measures it at most once when its variables do not change its cost. */
+export function isWithinLimits(limits: OperationLimits, args: ExecutionInput): boolean {
+  const operation = getOperationAST(args.document, args.operationName)
+  if (operation && alwaysWithin.get(operation) === limits) return true
+  return checkLimits(limits, args).errors.length === 0
+}
+
 /** Checks the limits only. The executor reports other errors, such as invalid variables. */
 function checkLimits(limits: OperationLimits, args: ExecutionInput): LimitCheck {
   const operation = getOperationAST(args.document, args.operationName)
@@ -99,6 +109,7 @@ function checkLimits(limits: OperationLimits, args: ExecutionInput): LimitCheck 
     const points = `${cost.complexity} points of complexity`
     errors.push(exceeded('complexity', points, limits.complexity))
   }
+  if (errors.length === 0 && cost?.isConstant) alwaysWithin.set(operation, limits)
   const addsCost = requestsCost(args.contextValue)
   return {
     errors,
@@ -128,7 +139,7 @@ function measure(
   { schema, variableValues, contextValue }: ExecutionInput,
   operation: OperationDefinitionNode,
   fragments: Fragments,
-): Cost | null | GraphQLError {
+): OperationCost | null | GraphQLError {
   try {
     const variables = variableValues ?? {}
     return measureOperation({ schema, operation, fragments, variables, context: contextValue })

@@ -11,6 +11,7 @@ import { createWebSocketEndpoint } from '../websocket/endpoint.ts'
 import { findForeignHost, type Host } from './allowed-hosts.ts'
 import { allowOrigins, answerOptions } from './cors.ts'
 import type { GraphiQLPage } from './graphiql.ts'
+import { createJsonRoute, type JsonRoute } from './json-route.ts'
 import { createOpenResponses } from './open-responses.ts'
 import { type Rejection, rejectUpgrade, sendRejection } from './rejection.ts'
 import { requestIdOf } from './request-id.ts'
@@ -24,7 +25,7 @@ export interface ServerOptions {
   /** The GraphiQL page; null: there is none. */
   page: GraphiQLPage | null
   metrics: Pick<Metrics, 'contentType' | 'text'>
-  limits: WebSocketLimits
+  limits: WebSocketLimits & { bodyBytes: number }
   /** Origins of other sites whose pages may call this service. */
   corsOrigins: string[]
   /** Host names under which the service may be called, besides loopback; null: any. */
@@ -77,12 +78,13 @@ export function createServer(options: ServerOptions): Server {
   const { graphql, limits, drainTimeoutMs } = options
   const webSockets = createWebSocketEndpoint({ graphql, limits, requestIdOf })
   const responses = createOpenResponses(options.isSubscription)
+  const routes = { ...options, jsonRoute: createJsonRoute(graphql, limits.bodyBytes) }
   const state = { draining: false }
 
   const http = createHttpServer({ shouldUpgradeCallback: isWebSocket }, (request, response) => {
     response.setHeader('x-request-id', requestIdOf(request))
     responses.add(response)
-    respond(options, state.draining, request, response).catch(() => response.destroy())
+    respond(routes, state.draining, request, response).catch(() => response.destroy())
   })
   http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const rejection = upgradeRejection(options, state.draining, request)
@@ -106,9 +108,11 @@ export function createServer(options: ServerOptions): Server {
   }
 }
 
+type Routes = ServerOptions & { jsonRoute: JsonRoute }
+
 /** Routes a request. Resolves when its response has been handed to the stream. */
 async function respond(
-  options: ServerOptions,
+  options: Routes,
   draining: boolean,
   request: IncomingMessage,
   response: ServerResponse,
@@ -138,7 +142,7 @@ async function respond(
 }
 
 async function respondToGraphQL(
-  { graphql, page, corsOrigins }: ServerOptions,
+  { graphql, page, corsOrigins, jsonRoute }: Routes,
   draining: boolean,
   request: IncomingMessage,
   response: ServerResponse,
@@ -147,7 +151,11 @@ async function respondToGraphQL(
   compressJson(request, response)
   if (request.method === 'OPTIONS') return answerOptions(response)
   if (page?.wants(request)) return page.serve(request, response)
-  if (!draining) return graphql.yoga(request, response, { requestId: requestIdOf(request) })
+  const requestId = requestIdOf(request)
+  if (!draining) {
+    const received = await jsonRoute(request, response, requestId)
+    return received && graphql.yoga(request, response, received)
+  }
   response.setHeader('connection', 'close')
   return reject(graphql, request, response, SHUTTING_DOWN)
 }

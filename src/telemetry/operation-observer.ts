@@ -10,11 +10,23 @@ import type { UpstreamAttempt } from './upstream-attempt.ts'
 export interface Operations {
   /** The Yoga plugin. It must be the first plugin, so that it also sees operations that a later plugin refuses. */
   plugin: Plugin<ObservedContext>
+  /**
+   * Starts to observe an operation that is executed without the plugin. The caller executes it with `run`, adds its errors,
+   * and ends it; an operation that is not ended is not reported.
+   */
+  start(
+    origin: OperationOrigin,
+    document: DocumentNode,
+    operationName: string | null | undefined,
+  ): RunningOperation & { run<T>(work: () => T): T }
   /** Reports an upstream attempt to the operation it was made for. Does nothing outside of an operation. */
   onCall(attempt: UpstreamAttempt): void
   /** Returns whether an operation of this HTTP request has begun. */
   hasBegun(request: Request): boolean
 }
+
+/** Where an operation comes from. */
+export type OperationOrigin = Pick<Operation, 'requestId' | 'tenant' | 'transport' | 'traceparent'>
 
 /** The part of an operation's context that telemetry reads. */
 type ObservedContext = RequestContext & Partial<YogaInitialContext>
@@ -35,10 +47,14 @@ export function createOperations(observers: OperationObserver[]): Operations {
   const observedRequests = new WeakSet<Request>()
   const begin: Begin = (source, document, operationName) => {
     if (source.request) observedRequests.add(source.request)
-    return startOperation(describe(source, document, operationName), observers)
+    return startOperation(describe(originOf(source), document, operationName), observers)
   }
   return {
     plugin: createPlugin(begin, scope),
+    start(origin, document, operationName) {
+      const running = startOperation(describe(origin, document, operationName), observers)
+      return { ...running, run: (work) => scope.run(running, work) }
+    },
     onCall: (attempt) => scope.current()?.addAttempt(attempt),
     hasBegun: (request) => observedRequests.has(request),
   }
@@ -84,19 +100,26 @@ function end(running: RunningOperation, errors: readonly unknown[], defaultCode?
 
 const MAX_NAME_LENGTH = 64
 
+/** The origin of an operation that Yoga executes. Parsing and validation happen before the identity is known. */
+function originOf({ identity = null, request, requestId = '' }: OperationSource): OperationOrigin {
+  return {
+    requestId,
+    tenant: tenantOf(identity),
+    transport: request ? 'http' : 'websocket',
+    traceparent: request?.headers.get('traceparent') ?? null,
+  }
+}
+
 function describe(
-  { identity = null, request, requestId = '' }: OperationSource,
+  origin: OperationOrigin,
   document: DocumentNode | null,
   operationName?: string | null,
 ): Operation {
   const definition = document && getOperationAST(document, operationName)
   const name = definition?.name?.value ?? null
   return {
-    requestId,
-    tenant: tenantOf(identity),
+    ...origin,
     type: definition?.operation ?? null,
     name: name && name.length > MAX_NAME_LENGTH ? `${name.slice(0, MAX_NAME_LENGTH)}…` : name,
-    transport: request ? 'http' : 'websocket',
-    traceparent: request?.headers.get('traceparent') ?? null,
   }
 }

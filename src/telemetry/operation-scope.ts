@@ -5,6 +5,8 @@ import type { RunningOperation } from './running-operation.ts'
 export interface OperationScope {
   /** Returns the operation that the present code runs for; undefined outside of any operation. */
   current(): RunningOperation | undefined
+  /** Runs `work` in the scope of the operation, and returns what it returns. */
+  run<T>(running: RunningOperation, work: () => T): T
   /** Returns `work` so that it runs in the scope of the operation. When `work` throws, the operation ends. */
   wrap<Args extends unknown[], T>(
     running: RunningOperation,
@@ -35,6 +37,7 @@ export function createOperationScope(): OperationScope {
 
   return {
     current: () => storage.getStore(),
+    run: (running, work) => storage.run(running, work),
     wrap,
     wrapStream(running, stream) {
       // An event is produced in the asynchronous context of the consumer that requests it.

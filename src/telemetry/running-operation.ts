@@ -1,5 +1,5 @@
 import { GraphQLError } from 'graphql'
-import { failureOf, isAbort } from '../model/failure.ts'
+import { failureOf, isAbort, originalErrorOf } from '../model/failure.ts'
 import type { Operation, OperationObserver, Progress } from './operation.ts'
 import type { UpstreamAttempt } from './upstream-attempt.ts'
 
@@ -72,6 +72,7 @@ function codeOf(error: unknown, defaultCode = 'BAD_USER_INPUT'): string {
   if (isAbort(error)) return 'ABORTED'
   const failure = failureOf(error)
   if (failure) return failure.code
-  if (!(error instanceof GraphQLError) || error.originalError) return 'INTERNAL'
+  if (!(error instanceof GraphQLError)) return 'INTERNAL'
+  if (!(originalErrorOf(error) instanceof GraphQLError)) return 'INTERNAL'
   return typeof error.extensions.code === 'string' ? error.extensions.code : defaultCode
 }
