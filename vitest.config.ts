@@ -56,8 +56,6 @@ export default defineConfig({
       },
     ],
   },
-  // Without these conditions vitest loads a second copy of graphql beside the one Yoga uses.
-  ssr: {
-    resolve: { conditions: ['module-sync', 'node'], externalConditions: ['module-sync', 'node'] },
-  },
+  // Vite would load the ES module of graphql, and Node.js the CommonJS module for Yoga: two copies, whose types differ.
+  resolve: { alias: [{ find: /^graphql$/, replacement: import.meta.resolve('graphql') }] },
 })

@@ -21,7 +21,7 @@ import {
 export type Fragments = ReadonlyMap<string, FragmentDefinitionNode>
 
 /** Variables after coercion, as graphql-js returns them. */
-export type VariableValues = NonNullable<ReturnType<typeof getVariableValues>['variableValues']>
+export type VariableValues = NonNullable<ReturnType<typeof getVariableValues>['coerced']>
 
 /** Several times the selections of a document of 2,000 tokens. Only nested fragments can lead to more. */
 const MAX_SELECTIONS = 10_000

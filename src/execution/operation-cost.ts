@@ -67,7 +67,7 @@ export interface OperationCost extends Cost {
 export function measureOperation(options: MeasureOptions): OperationCost | null {
   const { schema, operation, variables } = options
   rejectReservedNames(operation)
-  const { errors, variableValues } = getVariableValues(
+  const { errors, coerced } = getVariableValues(
     schema,
     operation.variableDefinitions ?? [],
     variables,
@@ -75,7 +75,7 @@ export function measureOperation(options: MeasureOptions): OperationCost | null 
   )
   const root = schema.getRootType(operation.operation)
   if (errors || !root) return null
-  const measurement = new Measurement(options, variableValues)
+  const measurement = new Measurement(options, coerced)
   const { complexity, depth } = measurement.measureType(root, [operation.selectionSet], 1)
   const isConstant = !measurement.usesVariables && !usesDirectives(options)
   // Subtracts the rounding error of sums of 0.1.
