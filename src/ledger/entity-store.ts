@@ -82,7 +82,7 @@ interface EntityStoreOptions {
   secrets: Secrets
   polling: PollTiming
   /** Called with the row of an entity after a change of it was committed. */
-  announce(row: EntityRow): void
+  notifyChange(row: EntityRow): void
   /** Called after a poll job was added. */
   onPollJobAdded(): void
   /** Wraps calls so that a storage failure throws LedgerUnavailable. */
@@ -91,11 +91,11 @@ interface EntityStoreOptions {
 
 /** Creates the calls that read and write the entities in `database`. */
 export function createEntities(options: EntityStoreOptions): Entities {
-  const { database, secrets, announce, onPollJobAdded, typedErrors } = options
+  const { database, secrets, notifyChange, onPollJobAdded, typedErrors } = options
   return {
     async register(ref, registration) {
       const row = await register(options, ref, registration)
-      announce(row)
+      notifyChange(row)
       if (row.polling_ended === 0) onPollJobAdded()
       return entityOf(row)
     },
@@ -108,7 +108,7 @@ export function createEntities(options: EntityStoreOptions): Entities {
         const before = await findRow(trx, ref)
         return { before, after: before && (await recordObservation(trx, before, observed)) }
       })
-      if (after && after.seq !== before?.seq) announce(after)
+      if (after && after.seq !== before?.seq) notifyChange(after)
       return after && entityOf<K>(after)
     },
 

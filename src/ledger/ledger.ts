@@ -128,19 +128,19 @@ function createCalls(
   const expose = <Calls extends object>(prefix: string, calls: Calls) =>
     measured(prefix, withTypedErrors(calls), onCall)
 
-  const pollJobs = createPollJobs({ database, secrets, onRecorded: announce })
+  const pollJobs = createPollJobs({ database, secrets, onRecorded: notifyChange })
   const entities = createEntities({
     database,
     secrets,
     polling,
-    announce,
+    notifyChange,
     onPollJobAdded: pollJobs.added,
     typedErrors: withTypedErrors,
   })
   const records = createIdempotencyRecords(database)
 
   /** Notifies this process after a commit. PostgreSQL notifies the other processes itself. */
-  function announce({ tenant, kind, key, parent, polling_ended }: EntityRow): void {
+  function notifyChange({ tenant, kind, key, parent, polling_ended }: EntityRow): void {
     notifier.send({ tenant, kind: kind as Kind, key, parent })
     // The change may have made a task due that waits for this asset.
     if (kind === 'asset' && polling_ended === 1) pollJobs.added()

@@ -24,7 +24,7 @@ export interface ClaimedJob<K extends PolledKind> extends EntityRef<K> {
   deadlineAt: Date
   /** The end of a pause that 0-0 asked for. It is in the future only when the deadline is earlier. */
   notBefore: Date
-  /** How many polls in a row, before this one, were answered NOT_FOUND or FORBIDDEN. */
+  /** How many polls in a row, before this one, failed with NOT_FOUND or FORBIDDEN. */
   refusedPolls: number
   /** The fencing number of the claim. */
   fence: number

@@ -56,7 +56,10 @@ export function listenForNotifications(
     }
   }
 
-  /** Must not throw, because an error in this event handler would end the process. Any database user can send a payload. */
+  /**
+   * Forwards one notification. It must not throw, because an error in an event handler would end the
+   * process, and any database user can send an invalid payload.
+   */
   function forward(payload: string): void {
     try {
       notifier.send(decodeNotification(payload))

@@ -35,7 +35,7 @@ export function createPool(databaseUrl: string, onError: (error: unknown) => voi
     // The pool handles errors of idle connections only. Without this handler, a connection that breaks
     // between two statements of a transaction would end the process.
     client.on('error', onError)
-    closeAfterQueryTimeout(client)
+    closeOnQueryTimeout(client)
     const stream = streamOf(client)
     streams.add(stream)
     stream.once('close', () => streams.delete(stream))
@@ -58,7 +58,7 @@ export function createPool(databaseUrl: string, onError: (error: unknown) => voi
  * Closes the connection when a query times out. The driver only rejects the query, and the pool would reuse
  * a connection that still waits for the response.
  */
-function closeAfterQueryTimeout(client: PoolClient): void {
+function closeOnQueryTimeout(client: PoolClient): void {
   const query = client.query.bind(client) as (...args: unknown[]) => Promise<unknown>
   const stream = streamOf(client)
   const queryOrClose = (...args: unknown[]) =>
@@ -69,5 +69,5 @@ function closeAfterQueryTimeout(client: PoolClient): void {
   client.query = queryOrClose as typeof client.query
 }
 
-/** The error message of `pg`. */
+/** The message of the error that `pg` throws when a query times out. */
 const QUERY_TIMED_OUT = 'Query read timeout'

@@ -57,7 +57,7 @@ export interface PollJobTable {
   submission: 'WAITING' | 'SENT' | null
   /** The end of a pause that 0-0 asked for; 0 when there is none. */
   not_before: Generated<number>
-  /** How many polls in a row were answered NOT_FOUND or FORBIDDEN. */
+  /** How many polls in a row failed with NOT_FOUND or FORBIDDEN. */
   refused_polls: Generated<number>
 }
 
