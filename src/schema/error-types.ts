@@ -30,7 +30,7 @@ const ErrorCodeRef = builder.enumType('ErrorCode', {
       description: 'The idempotency key was used before with another input.',
     },
     SERVICE_UNAVAILABLE: {
-      description: 'This service cannot carry out the operation now. Nothing was sent to 0-0.',
+      description: 'This service cannot carry out the operation now. Nothing was done at 0-0.',
     },
   } as const,
 })
