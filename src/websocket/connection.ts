@@ -17,7 +17,7 @@ import { RequestError } from '../model/failure.ts'
 import { type IdentityResult, tenantOf } from '../model/identity.ts'
 import { startKeepAlive } from './keep-alive.ts'
 import { authorizationOf, duplicateReason, isSupported, readMessage } from './messages.ts'
-import { type Answer, type OperationOptions, runOperation } from './run-operation.ts'
+import { type OperationMessage, type OperationOptions, runOperation } from './run-operation.ts'
 import { sendMessage } from './send.ts'
 
 /** Limits of WebSockets. */
@@ -188,7 +188,7 @@ class TransportConnection implements Connection {
       request: { requestId, identity, signal: operation.abort.signal },
       params: payload,
       onStream: answered.resolve,
-      send: (answer) => this.#answer(operation, answer),
+      send: (message) => this.#sendFor(operation, message),
     })
     void ended.finally(answered.resolve)
   }
@@ -208,13 +208,13 @@ class TransportConnection implements Connection {
     this.#running -= 1
   }
 
-  #answer({ id, abort }: ActiveOperation, answer: Answer): Promise<void> {
+  #sendFor({ id, abort }: ActiveOperation, message: OperationMessage): Promise<void> {
     // After the client has completed the operation, it may use the id for another operation.
     if (abort.signal.aborted) return Promise.resolve()
     // Send neither `complete` nor `error`: after close code 4403 clients reconnect with new credentials.
     if (this.#isExpired()) return Promise.resolve(this.#expire())
-    if (answer.type !== 'next') this.#operations.delete(id)
-    return this.#send({ id, ...answer })
+    if (message.type !== 'next') this.#operations.delete(id)
+    return this.#send({ id, ...message })
   }
 
   #complete({ id }: CompleteMessage): void {

@@ -16,13 +16,13 @@ export interface OperationOptions {
   request: RequestContext
   params: SubscribePayload
   /** Sends one message. Resolves when it has been written to the socket. Not called after `error` or `complete`. */
-  send(answer: Answer): Promise<void>
+  send(message: OperationMessage): Promise<void>
   /** Called before a subscription starts, because it may never end. */
   onStream(): void
 }
 
 /** One message for an operation, without its id. */
-export type Answer =
+export type OperationMessage =
   | { type: 'next'; payload: FormattedExecutionResult }
   | { type: 'error'; payload: readonly object[] }
   | { type: 'complete' }
