@@ -1,17 +1,15 @@
 import {
   type DocumentNode,
   type FieldNode,
-  type FragmentDefinitionNode,
   type FragmentSpreadNode,
   type InlineFragmentNode,
   Kind,
   type SelectionSetNode,
   TokenKind,
 } from 'graphql'
+import type { Fragments } from './collect-fields.ts'
 
-type Fragments = ReadonlyMap<string, FragmentDefinitionNode>
-
-/** The directives of a document that was parsed with its locations. */
+/** Counts the directives of a document, in its tokens. The document must have been parsed with locations. */
 export function countDirectives({ loc }: DocumentNode): number {
   let directives = 0
   for (let token = loc?.startToken ?? null; token; token = token.next) {
@@ -20,50 +18,50 @@ export function countDirectives({ loc }: DocumentNode): number {
   return directives
 }
 
-/** The aliases of an operation; those of a fragment count again for each use of it. */
+/** Counts the aliases of an operation. Aliases in a fragment count once for each use of the fragment. */
 export function countAliases(root: SelectionSetNode, fragments: Fragments): number {
-  return sum(root, fragments, ({ alias, selectionSet }, count) => {
-    return (alias ? 1 : 0) + (selectionSet ? count(selectionSet) : 0)
+  return sumFields(root, fragments, ({ alias, selectionSet }, countIn) => {
+    return (alias ? 1 : 0) + (selectionSet ? countIn(selectionSet) : 0)
   })
 }
 
-/** The fields at the top of an operation; those of a fragment count again for each use of it. */
+/** Counts the root fields of an operation. Fields in a fragment count once for each use of the fragment. */
 export function countRootFields(root: SelectionSetNode, fragments: Fragments): number {
-  return sum(root, fragments, () => 1)
+  return sumFields(root, fragments, () => 1)
 }
 
 /**
- * Sums up what `ofField` gives for each field, through fragments. Each selection set is looked at once, however often
- * fragments lead to it; validation has refused fragments that lead to themselves.
+ * Sums the results of `countField` over the fields of `root`, including those in fragments. Each selection set is
+ * counted once and then cached. Fragments cannot form cycles, because validation has rejected them.
  */
-function sum(
+function sumFields(
   root: SelectionSetNode,
   fragments: Fragments,
-  ofField: (field: FieldNode, count: (set: SelectionSetNode) => number) => number,
+  countField: (field: FieldNode, countIn: (set: SelectionSetNode) => number) => number,
 ): number {
-  const known = new Map<SelectionSetNode, number>()
-  const count = (set: SelectionSetNode): number => {
-    const before = known.get(set)
-    if (before !== undefined) return before
+  const totals = new Map<SelectionSetNode, number>()
+  const countIn = (set: SelectionSetNode): number => {
+    const cached = totals.get(set)
+    if (cached !== undefined) return cached
     let total = 0
     for (const selection of set.selections) {
       total +=
         selection.kind === Kind.FIELD
-          ? ofField(selection, count)
-          : count(selectionSetOf(selection, fragments))
+          ? countField(selection, countIn)
+          : countIn(selectionSetOf(selection, fragments))
     }
-    known.set(set, total)
+    totals.set(set, total)
     return total
   }
-  return count(root)
+  return countIn(root)
 }
 
-const NOTHING: SelectionSetNode = { kind: Kind.SELECTION_SET, selections: [] }
+const EMPTY_SELECTION_SET: SelectionSetNode = { kind: Kind.SELECTION_SET, selections: [] }
 
 function selectionSetOf(
   fragment: InlineFragmentNode | FragmentSpreadNode,
   fragments: Fragments,
 ): SelectionSetNode {
   if (fragment.kind === Kind.INLINE_FRAGMENT) return fragment.selectionSet
-  return fragments.get(fragment.name.value)?.selectionSet ?? NOTHING
+  return fragments.get(fragment.name.value)?.selectionSet ?? EMPTY_SELECTION_SET
 }

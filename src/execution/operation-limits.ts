@@ -10,33 +10,35 @@ import {
   parse,
 } from 'graphql'
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
+import { type Fragments, TooManySelections } from './collect-fields.ts'
 import { countAliases, countDirectives, countRootFields } from './document-counts.ts'
-import { type Cost, measureOperation, TooManySelections } from './operation-cost.ts'
+import { type Cost, measureOperation } from './operation-cost.ts'
 
-/** The most one operation may ask for. */
+/** The limits of one operation. */
 export interface OperationLimits {
   tokens: number
-  /** In a document, over all of its operations and fragments. */
+  /** Directives in a document, over all of its operations and fragments. */
   directives: number
+  /** Levels of nested fields. */
   depth: number
   aliases: number
-  /** Fields at the top of a mutation, each of which may cost money. */
+  /** Root fields of a mutation. Each of them may cost money. */
   mutations: number
-  /** Points that an operation may cost; schema/cost.ts says what costs how many. */
+  /** Points in the scale of schema/cost.ts. */
   complexity: number
 }
 
-/** With the value 1, as an HTTP header or in the `extensions` of a request, asks for the cost in the answer. */
-export const COST_REQUEST = 'x-zerograph-cost'
+/** The HTTP header, or key in the `extensions` of a request, that requests the cost in the response when it is 1. */
+const COST_REQUEST = 'x-zerograph-cost'
 
-/** Refuses what asks for too much, before it is executed, over HTTP and WebSocket alike. */
+/** Rejects an operation that exceeds a limit before it is executed, over HTTP and WebSocket. */
 export function useLimits(limits: OperationLimits): Plugin {
   return {
-    // Before validation, whose time grows faster than the length of the document.
+    // Before validation, because the time of validation grows faster than the length of the document.
     onParse: ({ setParseFn }) =>
       setParseFn((source: string, options: object) => parseWithin(limits, source, options)),
     onExecute({ args, setResultAndStopExecution }) {
-      const { errors, addCost } = examine(limits, args)
+      const { errors, addCost } = checkLimits(limits, args)
       if (errors.length > 0) return setResultAndStopExecution(addCost({ errors }))
       return {
         onExecuteDone({ result, setResult }) {
@@ -45,7 +47,7 @@ export function useLimits(limits: OperationLimits): Plugin {
       }
     },
     onSubscribe({ args, setResultAndStopExecution }) {
-      const { errors, addCost } = examine(limits, args)
+      const { errors, addCost } = checkLimits(limits, args)
       if (errors.length > 0) return setResultAndStopExecution(addCost({ errors }))
       return {
         onSubscribeResult({ result, setResult }) {
@@ -64,26 +66,27 @@ function parseWithin(limits: OperationLimits, source: string, options: object): 
   throw exceeded('directives', `${directives} directives`, limits.directives)
 }
 
-interface Operation {
+/** The part of the execution arguments that decides the cost. */
+interface ExecutionInput {
   schema: GraphQLSchema
   document: DocumentNode
   operationName?: string | null | undefined
-  // biome-ignore lint/suspicious/noExplicitAny: as graphql-js declares the variables of a request.
+  // biome-ignore lint/suspicious/noExplicitAny: graphql-js declares the variables of a request as any.
   variableValues?: any
   contextValue: object
 }
 
-interface Examination {
-  /** One for each bound that is exceeded. */
+interface LimitCheck {
+  /** One error for each exceeded limit. */
   errors: GraphQLError[]
-  /** Adds the cost to an answer when the request asks for it. */
-  addCost<Answer extends ExecutionResult>(answer: Answer): Answer
+  /** Adds the cost to a result when the request has requested it. */
+  addCost<Result extends ExecutionResult>(result: Result): Result
 }
 
-/** What is wrong with the operation otherwise, such as its variables, is left to those who execute it. */
-function examine(limits: OperationLimits, args: Operation): Examination {
+/** Checks the limits only. The executor reports other errors, such as invalid variables. */
+function checkLimits(limits: OperationLimits, args: ExecutionInput): LimitCheck {
   const operation = getOperationAST(args.document, args.operationName)
-  if (!operation) return { errors: [], addCost: (answer) => answer }
+  if (!operation) return { errors: [], addCost: (result) => result }
   const fragments = fragmentsOf(args.document)
   const errors = countErrors(limits, operation, fragments)
   const measured = measure(limits, args, operation, fragments)
@@ -96,10 +99,10 @@ function examine(limits: OperationLimits, args: Operation): Examination {
     const points = `${cost.complexity} points of complexity`
     errors.push(exceeded('complexity', points, limits.complexity))
   }
-  const isAsked = asksForCost(args.contextValue)
+  const addsCost = requestsCost(args.contextValue)
   return {
     errors,
-    addCost: (answer) => (cost && isAsked ? withCost(answer, cost, limits) : answer),
+    addCost: (result) => (cost && addsCost ? withCost(result, cost, limits) : result),
   }
 }
 
@@ -119,10 +122,10 @@ function countErrors(
   return errors
 }
 
-/** The cost; null when the variables cannot be coerced, and so nothing will be executed; an error when it is not known. */
+/** The cost, null when the variables cannot be coerced, or an error when the operation cannot be measured. */
 function measure(
   limits: OperationLimits,
-  { schema, variableValues, contextValue }: Operation,
+  { schema, variableValues, contextValue }: ExecutionInput,
   operation: OperationDefinitionNode,
   fragments: Fragments,
 ): Cost | null | GraphQLError {
@@ -141,17 +144,15 @@ function measure(
   }
 }
 
-/** An error that names the bound that was exceeded. */
-export function exceeded(bound: string, size: string, limit: number): GraphQLError {
+/** Creates the error INVALID_INPUT that names the exceeded limit. `size` has a unit, e.g. `12 levels`. */
+function exceeded(bound: string, size: string, limit: number): GraphQLError {
   return new GraphQLError(`The operation has ${size}; at most ${limit} are allowed (${bound}).`, {
     extensions: { code: 'INVALID_INPUT', retryable: false, bound, limit, http: { status: 400 } },
   })
 }
 
-type Fragments = Map<string, FragmentDefinitionNode>
-
 function fragmentsOf({ definitions }: DocumentNode): Fragments {
-  const fragments: Fragments = new Map()
+  const fragments = new Map<string, FragmentDefinitionNode>()
   for (const definition of definitions) {
     if (definition.kind !== Kind.FRAGMENT_DEFINITION) continue
     fragments.set(definition.name.value, definition)
@@ -159,22 +160,22 @@ function fragmentsOf({ definitions }: DocumentNode): Fragments {
   return fragments
 }
 
-/** What Yoga puts into the context of an operation; over a WebSocket there is no request. */
-interface RequestContext {
+/** The properties that Yoga adds to the context of an operation. Over a WebSocket there is no request. */
+interface YogaContext {
   request?: Request
   params?: { extensions?: Record<string, unknown> | null }
 }
 
-function asksForCost({ request, params }: RequestContext): boolean {
-  const asked = params?.extensions?.[COST_REQUEST] ?? request?.headers.get(COST_REQUEST)
-  return String(asked) === '1'
+function requestsCost({ request, params }: YogaContext): boolean {
+  const value = params?.extensions?.[COST_REQUEST] ?? request?.headers.get(COST_REQUEST)
+  return String(value) === '1'
 }
 
-function withCost<Answer extends ExecutionResult>(
-  answer: Answer,
+function withCost<Result extends ExecutionResult>(
+  result: Result,
   { complexity }: Cost,
   limits: OperationLimits,
-): Answer {
+): Result {
   const cost = { requested: complexity, limit: limits.complexity }
-  return { ...answer, extensions: { ...answer.extensions, cost } }
+  return { ...result, extensions: { ...result.extensions, cost } }
 }
