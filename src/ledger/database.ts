@@ -5,7 +5,7 @@ import { createSqliteDialect } from './node-sqlite.ts'
 import type { Tables } from './tables.ts'
 
 /** Options of the database connection. */
-export interface DatabaseOptions {
+interface DatabaseOptions {
   /** Folder of the SQLite file; created when missing. */
   dataDir: string
   /** `postgres://…`; when absent, SQLite. */

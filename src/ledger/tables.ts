@@ -29,7 +29,7 @@ export interface EntityTable {
 }
 
 /** Changes of status and early ends of polling, in order. Kept for a day. */
-export interface TransitionTable {
+interface TransitionTable {
   seq: Generated<number>
   tenant: string
   kind: string
@@ -62,7 +62,7 @@ export interface PollJobTable {
 }
 
 /** The assets that a waiting task refers to. Deleting the poll job of the task deletes these rows. */
-export interface AwaitedAssetTable {
+interface AwaitedAssetTable {
   tenant: string
   /** Always `videoTask`; part of the foreign key to the poll job. */
   kind: string
@@ -72,13 +72,13 @@ export interface AwaitedAssetTable {
 }
 
 /** The encrypted bearer key of a tenant that has poll jobs. */
-export interface CredentialTable {
+interface CredentialTable {
   tenant: string
   sealed: string
 }
 
 /** A create under an idempotency key. Written before the create is sent. */
-export interface IdempotencyRecordTable {
+interface IdempotencyRecordTable {
   tenant: string
   idempotency_key: string
   /** A hash of the input, to detect that the key is used with another input. */
@@ -95,14 +95,14 @@ export interface IdempotencyRecordTable {
 }
 
 /** The tenant lock: one asset is created at a time for each tenant. */
-export interface TenantLockTable {
+interface TenantLockTable {
   tenant: string
   holder: string
   lease_until: number
 }
 
 /** The token bucket that limits the polls of a tenant. */
-export interface PollBudgetTable {
+interface PollBudgetTable {
   tenant: string
   tokens: number
   refilled_at: number
@@ -111,7 +111,7 @@ export interface PollBudgetTable {
 }
 
 /** Contains one row, which is written to check whether the storage accepts writes. */
-export interface WriteProbeTable {
+interface WriteProbeTable {
   id: number
   value: string
 }

@@ -64,7 +64,7 @@ export function asLedgerUnavailable(error: unknown): LedgerUnavailable | null {
 }
 
 /** Options of `persist`. */
-export interface PersistOptions {
+interface PersistOptions {
   /** After the abort, `write` is attempted once more. */
   signal: AbortSignal
   /** Called with the first failure. `write` is retried after it. */

@@ -29,9 +29,9 @@ export interface FeedOptions<K extends Kind> {
 
 /**
  * Why a feed ended: the polling of every entity has ended, the credential expired, the subscriber disconnected, or a
- * read failed. Only `settled` is a normal completion.
+ * read failed. Only `completed` is a normal completion.
  */
-type FeedEnd = 'settled' | 'expired' | 'left' | 'failed'
+type FeedEnd = 'completed' | 'expired' | 'left' | 'failed'
 
 /**
  * Yields the current status of the entities, then every later transition of each entity, in order, without gaps and
@@ -138,7 +138,7 @@ class LedgerFeed<K extends Kind> implements Feed<K> {
       if (transition) return transition
       if (this.#notificationsLost) await this.#readKeys()
       else if (this.#notified.size > 0) await this.#readChanges()
-      else if (this.#options.finite && this.#polled.size === 0) this.end('settled')
+      else if (this.#options.finite && this.#polled.size === 0) this.end('completed')
       else await this.#nextWake()
     }
     const error = this.#expiryError

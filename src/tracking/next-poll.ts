@@ -94,5 +94,5 @@ function tooLate(job: ClaimedPollJob, error: UpstreamError, heldKey: string | nu
 }
 
 function lateness({ deadlineAt, snapshot }: ClaimedPollJob): string {
-  return `Not settled by ${deadlineAt.toISOString()}, when watching it ended; 0-0 last said "${snapshot.rawStatus}"`
+  return `Polling ended at ${deadlineAt.toISOString()} without a terminal status; 0-0 last reported "${snapshot.rawStatus}"`
 }
