@@ -45,7 +45,7 @@ export type HttpPlugins = Plugin<object, { requestId: string }>[]
 /**
  * The input of the context factory. The WebSocket transport sets every property; over HTTP only the request id is set.
  */
-type ReceivedRequest = Pick<RequestContext, 'requestId'> & Partial<RequestContext>
+type ContextInput = Pick<RequestContext, 'requestId'> & Partial<RequestContext>
 
 /** Executes the operations of HTTP and WebSocket. */
 export type GraphQLHandler = ReturnType<typeof createGraphQLHandler>
@@ -77,7 +77,7 @@ export function createGraphQLHandler(options: GraphQLHandlerOptions) {
     }
   }
 
-  const yoga = createYoga<ReceivedRequest, RequestContext>({
+  const yoga = createYoga<ContextInput, RequestContext>({
     schema,
     async context(received) {
       return createContext(options.services, await requestContextOf(received, identify))
@@ -116,7 +116,7 @@ export function codeAndMessageOf({ message, extensions }: GraphQLError): {
 }
 
 async function requestContextOf(
-  { requestId, identity, signal, request }: ReceivedRequest & YogaInitialContext,
+  { requestId, identity, signal, request }: ContextInput & YogaInitialContext,
   identify: (authorization: string | null) => Promise<IdentityResult>,
 ): Promise<RequestContext> {
   if (identity !== undefined) return { requestId, identity, signal: signal ?? request.signal }

@@ -29,7 +29,7 @@ export async function readPersistedDocuments(path: string): Promise<PersistedDoc
     return indexDocuments(apollo.data.operations.map(({ id, body }) => [id, body]))
   const relay = RelayManifest.safeParse(json)
   if (relay.success) return indexDocuments(Object.entries(relay.data))
-  throw new Error(`${path} is a manifest neither of Relay nor of Apollo Client.`)
+  throw new Error(`${path} is neither a Relay manifest nor an Apollo Client manifest.`)
 }
 
 function indexDocuments(documents: [id: string, text: string][]): PersistedDocuments {
@@ -64,7 +64,7 @@ export function admitDocument(
   if (documents.texts.has(query)) return { ...params, query }
   throw notAdmitted(
     'PERSISTED_QUERY_NOT_FOUND',
-    'This document is not in the manifest of persisted documents, and no other is admitted.',
+    'This document is not in the manifest of persisted documents.',
   )
 }
 

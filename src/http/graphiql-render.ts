@@ -2,8 +2,8 @@ import { gzipSync } from 'node:zlib'
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
 
 /**
- * A program of its own. Renders the GraphiQL page with the options in its first argument (JSON), and writes the page to
- * standard output, compressed with gzip.
+ * An independent program. Renders the GraphiQL page with the options in its first argument (JSON), and writes the page
+ * to standard output, compressed with gzip.
  */
 const page = renderGraphiQL(JSON.parse(process.argv[2] ?? '{}'))
 process.stdout.write(gzipSync(fixTabs(sendHeadersInInit(page))))

@@ -56,7 +56,7 @@ async function bodyOf(request: Request): Promise<string> {
     return await request.text()
   } catch (error) {
     // Yoga throws a GraphQLError when the body is too large. Any other error is a broken connection.
-    throw error instanceof GraphQLError ? error : badRequest('The body did not arrive whole.')
+    throw error instanceof GraphQLError ? error : badRequest('The body is incomplete.')
   }
 }
 

@@ -53,7 +53,7 @@ const MAX_SHOWN_HOST_LENGTH = 100
 const NOT_FOUND: Rejection = {
   status: 404,
   code: 'NOT_FOUND',
-  message: `There is nothing here. GraphQL is at ${ENDPOINT}.`,
+  message: `Not found. The GraphQL endpoint is ${ENDPOINT}.`,
 }
 const SHUTTING_DOWN: Rejection = {
   status: 503,
