@@ -105,19 +105,22 @@ builder.node(VideoTaskRef, {
       description:
         'The reason of a failure as 0-0 reports it, or the reason why polling ended without a terminal status. Null when there is no such reason.',
     }),
-    createdAt: t.expose('createdAt', {
-      type: 'DateTime',
-      nullable: true,
-      description: 'The time of creation by the clock of 0-0. Null when 0-0 does not report it.',
-    }),
-    updatedAt: t.expose('updatedAt', {
-      type: 'DateTime',
-      nullable: true,
-      description:
-        'The time of the last change by the clock of the provider. Null when the provider does not report it.',
-    }),
   }),
 })
+
+builder.objectFields(VideoTaskRef, (t) => ({
+  createdAt: t.expose('createdAt', {
+    type: 'DateTime',
+    nullable: true,
+    description: 'The time of creation by the clock of 0-0. Null when 0-0 does not report it.',
+  }),
+  updatedAt: t.expose('updatedAt', {
+    type: 'DateTime',
+    nullable: true,
+    description:
+      'The time of the last change by the clock of the provider. Null when the provider does not report it.',
+  }),
+}))
 
 const VideoTaskConnectionRef = builder.connectionObject(
   { type: VideoTaskRef, name: 'VideoTaskConnection' },
