@@ -11,19 +11,20 @@ const ON_BOTH_ENGINES = [
   'ledger-budget',
   'ledger-idempotency-record',
   'tracking*',
+  'polling-ended',
   'subscription',
   'list',
   'create',
   'idempotency',
   'waiting-task*',
-  'interleaving',
+  'feed-order',
 ]
 
 /** What takes more than one process at a database, or a database that goes away. */
 const ON_POSTGRES_ALONE = [
   'postgres-listener',
   'postgres-locks',
-  'replica',
+  'multiple-processes',
   'postgres-outage',
   'create-outage',
 ]

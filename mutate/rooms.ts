@@ -35,7 +35,7 @@ export const ROOMS: Record<string, string[]> = {
     'key-refusal',
     'single-flight',
   ],
-  tracking: ['tracking*', 'waiting-task*'],
+  tracking: ['tracking*', 'polling-ended', 'waiting-task*'],
   upstream: ['upstream-*'],
   websocket: ['websocket*', 'identity', 'persisted-documents'],
 }

@@ -23,36 +23,32 @@ import { logRefusedRequests, type RefusedRequest } from './telemetry/refused-req
 import { startTracker, type Tracker, type TrackerOptions } from './tracking/tracker.ts'
 import { createUpstreamClient } from './upstream/client.ts'
 
-/** The whole service, listening. */
+/** The running service. */
 export interface App {
   /** The URL of the service, without a path. */
   url: string
   /** The URL of the sandbox; null when an upstream is configured. */
   sandboxUrl: string | null
-  /** The number of entities that subscriptions listen to, counted once for each subscription. */
+  /** Returns the number of entities that subscriptions listen to, counted once per subscription. */
   listeners(): number
-  /** Waits for running operations, releases claimed poll jobs, and closes everything. */
+  /** Waits for running operations, releases claimed poll jobs, and closes all parts. */
   stop(): Promise<void>
 }
 
-/** How long transitions and idempotency records are kept, in milliseconds. */
+/** Milliseconds for which transitions and idempotency records are kept. */
 const RETENTION_MS = 24 * 3_600_000
-/** Two of the shortest poll gaps, in milliseconds: another process takes over from a dead one within three gaps. */
-function leaseOf({ asset, videoTask }: Config['pace']): number {
-  return Math.max(MIN_LEASE_MS, 2 * Math.min(asset.minMs, videoTask.minMs))
-}
 const MIN_LEASE_MS = 500
-/** How long stopping waits until what was created is recorded, in milliseconds. */
+/** Maximum milliseconds that stopping waits until created entities are recorded. */
 const RECORD_TIMEOUT_MS = 30_000
-/** How much longer draining may take than the longest operation, in milliseconds. */
+/** Milliseconds that draining may take longer than the longest operation. */
 const DRAIN_MARGIN_MS = 5_000
 
-/** Functions that close what was opened; run in reverse order. */
+/** Functions that close the started parts. They are called in reverse order. */
 type Closers = (() => Promise<void>)[]
 
 /**
- * Starts the service. When a part cannot start, closes what was opened and throws. Stopping waits at most
- * `recordTimeoutMs` for a storage that fails.
+ * Starts the service. When a part cannot start, closes the started parts and throws. Stopping waits at most
+ * `recordTimeoutMs` milliseconds for a storage that fails.
  */
 export async function startApp(
   config: Config,
@@ -106,7 +102,7 @@ async function startParts(
   const heldKey = 'upstreamApiKey' in config.identity ? config.identity.upstreamApiKey : null
   const onKeyRefused = (err: unknown) => log.error({ err }, 'the key of the service is refused')
   const guard = heldKey === null ? guardCallersKeys(upstream) : guardHeldKey(upstream, onKeyRefused)
-  // With a held key the tracker needs the errors as 0-0 sends them.
+  // With a key of the service, the tracker needs the original errors of 0-0.
   const polled = heldKey === null ? guard.upstream : upstream
   const tracker = startTrackerOf({
     config,
@@ -119,7 +115,7 @@ async function startParts(
   })
   const background = createBackgroundWork()
   closers.push(async () => {
-    // What is not recorded when this timer fires is lost with the process; its ids are in the log.
+    // Entities that are not recorded when this timer fires are lost. Their ids are in the log.
     const timer = setTimeout(() => ledger.stopRetrying(), recordTimeoutMs)
     await Promise.all([tracker.stop(), background.ended()])
     clearTimeout(timer)
@@ -138,7 +134,7 @@ async function startParts(
   }
 }
 
-/** The values of `ErrorCode` in the schema. */
+/** Returns the values of `ErrorCode` in the schema. */
 function listErrorCodes(): string[] {
   const type = schema.getType('ErrorCode') as GraphQLEnumType
   return type.getValues().map(({ name }) => name)
@@ -152,7 +148,7 @@ async function observeOperations(
 ): Promise<Operations> {
   const observers = [logOperations(log), metrics.observe]
   if (!otlpEndpoint) return createOperations(observers)
-  // OpenTelemetry is loaded only when it is used.
+  // Load OpenTelemetry only when it is used.
   const { startTracing } = await import('./telemetry/tracing.ts')
   const onError = (err: unknown) => log.warn({ err }, 'traces cannot be sent')
   const tracing = await startTracing({ endpoint: otlpEndpoint, onError })
@@ -205,6 +201,14 @@ function startTrackerOf({
   })
 }
 
+/**
+ * Two of the shortest poll gaps, in milliseconds. Another process takes over the claims of a dead process within three.
+ */
+function leaseOf({ asset, videoTask }: Config['pace']): number {
+  return Math.max(MIN_LEASE_MS, 2 * Math.min(asset.minMs, videoTask.minMs))
+}
+
+/** The parts from which the server is created. */
 interface ServerParts {
   config: Config
   log: Logger
@@ -278,7 +282,7 @@ function createServices({ config, ledger, guard, waitUntil, onError }: ServerPar
   }
 }
 
-/** Starts the sandbox, which is loaded only when it is used. Returns its URL. */
+/** Loads and starts the sandbox. Returns its URL. */
 async function startSandbox(config: Config, closers: Closers): Promise<string> {
   const { createSandbox } = await import('./sandbox/server.ts')
   const sandbox = await createSandbox({

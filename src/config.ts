@@ -3,27 +3,28 @@ import type { IdentityConfig } from './auth/authenticate.ts'
 import { type Host, parseHost } from './http/allowed-hosts.ts'
 import { UPSTREAM_CALL } from './schema/cost.ts'
 
+/** The validated configuration. Names with `Ms` are in milliseconds, names with `Bytes` in bytes. */
 export type Config = z.infer<typeof ConfigShape>
 
-/** The environment cannot be used; `message` lists everything that is wrong with it. */
+/** The environment variables are invalid. `message` lists all issues. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 }
 
-/** Reads the configuration from environment variables, which the README describes. Throws ConfigError. */
+/** Reads the configuration from the environment variables, which the README describes. Throws ConfigError. */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
-  const given = Object.entries(environment).filter(([, value]) => value !== '')
-  const result = ConfigShape.safeParse(Object.fromEntries(given))
+  const nonEmpty = Object.entries(environment).filter(([, value]) => value !== '')
+  const result = ConfigShape.safeParse(Object.fromEntries(nonEmpty))
   if (result.success) return result.data
   const lines = result.error.issues.map(({ path, message }) => `  ${path.join('.')}: ${message}`)
-  throw new ConfigError(`The configuration cannot be used:\n${lines.join('\n')}`)
+  throw new ConfigError(`The configuration is invalid:\n${lines.join('\n')}`)
 }
 
 const port = z.coerce.number().int().min(0).max(65_535)
 const milliseconds = z.coerce.number().int().positive()
 const count = z.coerce.number().int().positive()
 const unpadded = z.string().regex(/^\S(.*\S)?$/, 'Begins or ends with white space.')
-const flag = z.enum(['0', '1'], 'Neither 0 nor 1.').transform((word) => word === '1')
+const flag = z.enum(['0', '1'], 'Must be 0 or 1.').transform((word) => word === '1')
 
 const EnvironmentShape = z.object({
   PORT: port.default(4000),
@@ -55,7 +56,7 @@ const EnvironmentShape = z.object({
     .optional(),
   UPSTREAM_API_KEY: z
     .string()
-    .regex(/^[A-Za-z0-9\-._~+/]+=*$/, 'Not a bare bearer key.')
+    .regex(/^[A-Za-z0-9\-._~+/]+=*$/, 'Not a bearer key. Omit the word Bearer.')
     .optional(),
   JWKS_URL: z
     .url({ protocol: /^https?$/, error: 'Not an http or https URL.' })
@@ -91,7 +92,7 @@ const EnvironmentShape = z.object({
   UPSTREAM_MAX_CONCURRENCY: z.coerce.number().int().min(2).default(64),
   UPSTREAM_MAX_CREATES: count.default(32),
   UPSTREAM_GET_TIMEOUT_MS: milliseconds.default(10_000),
-  // The gateway of 0-0 gives each attempt 100 s, then sends the create again if we still wait (upstream-api 10.2).
+  // After 100 s the gateway of 0-0 sends a create again if the client still waits (upstream-api 10.2).
   UPSTREAM_POST_TIMEOUT_MS: milliseconds
     .max(99_999, 'Not below 100000: after 100 s the gateway of 0-0 sends a create a second time.')
     .default(90_000),
@@ -104,7 +105,8 @@ const ConfigShape = EnvironmentShape.superRefine((config, { addIssue }) => {
     addIssue({ code: 'custom', path: [name], message })
   }
   if (config.DATABASE_URL !== undefined && config.SECRET_KEY === undefined) {
-    const message = 'Required with DATABASE_URL: every process that shares it needs the same.'
+    const message =
+      'Required with DATABASE_URL: all processes with the same database need the same key.'
     addIssue({ code: 'custom', path: ['SECRET_KEY'], message })
   }
   for (const kind of ['ASSET', 'TASK'] as const) {
@@ -115,18 +117,18 @@ const ConfigShape = EnvironmentShape.superRefine((config, { addIssue }) => {
 }).transform((env) => ({
   port: env.PORT,
   host: env.HOST,
-  /** Absent: the sandbox is started and used. */
+  /** Absent: the service starts a sandbox and uses it. */
   upstreamUrl: env.UPSTREAM_URL,
   sandboxPort: env.SANDBOX_PORT,
   dataDir: env.DATA_DIR,
-  /** Absent: SQLite in `dataDir`. */
+  /** The URL of PostgreSQL; absent: SQLite in `dataDir`. */
   databaseUrl: env.DATABASE_URL,
   secret: env.SECRET_KEY,
   corsOrigins: env.CORS_ORIGINS,
   allowedHosts: allowedHostsOf(env),
   identity: identityOf(env),
   publicSchema: env.PUBLIC_SCHEMA,
-  /** Path of a manifest; absent: any document is admitted. */
+  /** The path of a manifest; absent: any document is admitted. */
   persistedDocuments: env.PERSISTED_DOCUMENTS,
   limits: {
     bodyBytes: env.MAX_BODY_BYTES,
@@ -137,7 +139,7 @@ const ConfigShape = EnvironmentShape.superRefine((config, { addIssue }) => {
     aliases: env.MAX_ALIASES,
     mutations: env.MAX_MUTATIONS,
     complexity: env.MAX_COMPLEXITY,
-    /** As many as the points of an operation pay for. */
+    /** The number of reads that MAX_COMPLEXITY allows. */
     upstreamReads: Math.ceil(env.MAX_COMPLEXITY / UPSTREAM_CALL),
     pageSize: env.MAX_PAGE_SIZE,
     subscriptionIds: env.MAX_SUBSCRIPTION_IDS,
@@ -161,9 +163,9 @@ const ConfigShape = EnvironmentShape.superRefine((config, { addIssue }) => {
 }))
 
 /**
- * The names under which the service may be called, loopback apart; null: any. Where no credential of the caller's own is
- * needed, a page of another site could call the service through the reader's browser by having its own name lead here
- * (DNS rebinding), and the request says so in `Host`.
+ * Returns the hosts that are allowed in addition to loopback; null: any host. A service that needs no credentials of
+ * the caller must check the `Host` header: another site could resolve its own name to the address of the service, and
+ * call the service from the browser of a visitor (DNS rebinding).
  */
 function allowedHostsOf(env: Environment): Host[] | null {
   const needsNoCredential = env.ALLOW_ANONYMOUS || env.UPSTREAM_URL === undefined
@@ -175,7 +177,7 @@ function allowedHostsOf(env: Environment): Host[] | null {
 
 type Environment = z.infer<typeof EnvironmentShape>
 
-/** Only for an environment that `identityIssues` has nothing to say of. */
+/** The result is valid only when `identityIssues` returns no issues. */
 function identityOf(env: Environment): IdentityConfig {
   const { UPSTREAM_API_KEY, JWKS_URL, JWT_ISSUER, JWT_AUDIENCE, TENANT_CLAIM = 'sub' } = env
   if (UPSTREAM_API_KEY === undefined) return { mode: 'PASS_THROUGH' }
@@ -193,20 +195,23 @@ function identityOf(env: Environment): IdentityConfig {
 const JWT_REQUIRED = ['JWKS_URL', 'JWT_ISSUER', 'JWT_AUDIENCE'] as const
 const JWT_SETTINGS = [...JWT_REQUIRED, 'TENANT_CLAIM'] as const
 
-/** One mode, and that one whole: anything in between would let in whom nobody meant to let in. */
+/** Requires the complete settings of one mode. An incomplete or mixed configuration could admit unintended callers. */
 function identityIssues(env: Environment): [name: string, message: string][] {
   const isSet = (name: keyof Environment) => env[name] !== undefined
   const jwt = JWT_SETTINGS.filter(isSet)
   if (env.ALLOW_ANONYMOUS) {
-    const issues: [string, string][] = jwt.map((name) => [name, 'Contradicts ALLOW_ANONYMOUS=1.'])
+    const issues: [string, string][] = jwt.map((name) => [
+      name,
+      'Not allowed with ALLOW_ANONYMOUS=1.',
+    ])
     if (isSet('UPSTREAM_API_KEY')) return issues
     return [['UPSTREAM_API_KEY', 'Required with ALLOW_ANONYMOUS=1.'], ...issues]
   }
   const serverHeld = ['UPSTREAM_API_KEY', ...JWT_REQUIRED] as const
-  const given = (['UPSTREAM_API_KEY', ...jwt] as const).filter(isSet)
-  if (given.length === 0) return []
+  const present = (['UPSTREAM_API_KEY', ...jwt] as const).filter(isSet)
+  if (present.length === 0) return []
   const missing = serverHeld.filter((name) => !isSet(name))
-  return missing.map((name) => [name, `Required with ${given.join(', ')}.`])
+  return missing.map((name) => [name, `Required with ${present.join(', ')}.`])
 }
 
 function hasNoPassword(text: string): boolean {

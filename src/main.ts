@@ -7,7 +7,7 @@ const startedAt = performance.now()
 const config = readConfigOrExit()
 const log = await createLogger(config.logLevel)
 if (config.identity.mode === 'ANONYMOUS') {
-  log.warn('ALLOW_ANONYMOUS=1: anybody who reaches the port spends the money of UPSTREAM_API_KEY')
+  log.warn('ALLOW_ANONYMOUS=1: anybody who can connect spends the credit of UPSTREAM_API_KEY')
 }
 const app = await startOrExit()
 log.info(
@@ -20,7 +20,7 @@ log.info(
 )
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop(signal))
 
-/** A second signal finds the default action in place and ends the process at once. */
+/** A second signal has its default action, which ends the process at once. */
 async function stop(signal: NodeJS.Signals): Promise<void> {
   log.info({ signal }, 'stopping')
   await app.stop()
@@ -43,13 +43,14 @@ async function startOrExit(): Promise<App> {
     return await startApp(config, log)
   } catch (err) {
     const { code, port } = err as NodeJS.ErrnoException & { port?: number }
-    if (code === 'EADDRINUSE') log.fatal(`Port ${port} is in use; choose another (see README).`)
+    if (code === 'EADDRINUSE')
+      log.fatal(`Port ${port} is in use. Choose another port (see README).`)
     else log.fatal({ err }, 'cannot start')
     process.exit(1)
   }
 }
 
-/** JSON lines on standard output, written in the background; on a terminal the same in a readable form. */
+/** Creates the logger: JSON lines on standard output, written asynchronously, or a readable format on a terminal. */
 async function createLogger(level: Config['logLevel']): Promise<Logger> {
   if (!process.stdout.isTTY) {
     const destination = createLogDestination(1)

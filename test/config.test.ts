@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { ConfigError, readConfig } from '../src/config.ts'
@@ -126,6 +127,45 @@ test.for([
   expect(message.match(/^ {2}\w+(?=: )/gm)?.map((name) => name.trim())).toEqual(names)
   expect(message).not.toContain('sk-held')
 })
+
+test('the README lists every environment variable with its default', () => {
+  const documented = readmeSettings()
+  const declared = declaredSettings()
+  const environment = { ...KEY, ...JWKS, ...ISSUER, ...AUDIENCE }
+
+  expect(documented.map(({ name }) => name).sort()).toEqual([...declared.keys()].sort())
+  for (const { name, text } of documented) {
+    if (text === GENERATED) continue
+    if (text === NONE) expect(declared.get(name), name).not.toMatch(/\.default\((?!\[\]\))/)
+    else expect(readConfig({ ...environment, [name]: text }), name).toEqual(readConfig(environment))
+  }
+})
+
+/** How the README writes that a variable has no default, and that a file in DATA_DIR provides it. */
+const NONE = '–'
+const GENERATED = 'made in DATA_DIR'
+
+/** The variables in the tables of the README. A row can have several, with one default each or one for all. */
+function readmeSettings(): { name: string; text: string }[] {
+  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+  const [, ...tables] = readme.split('| variable | default |')
+  const rows = tables.flatMap((table) => table.split('\n\n', 1)).join('\n')
+  return [...rows.matchAll(/^\| (`[A-Z_]+`.*?) \| (.+?) \|/gm)].flatMap(([, names, defaults]) => {
+    const [first, ...others] = String(defaults).replaceAll('`', '').split(', ')
+    return String(names)
+      .replaceAll('`', '')
+      .split(', ')
+      .map((name, index) => ({ name, text: String([first, ...others][index] ?? first) }))
+  })
+}
+
+/** The variables in the zod shape of the configuration, each with its source text. */
+function declaredSettings(): Map<string, string> {
+  const source = readFileSync(new URL('../src/config.ts', import.meta.url), 'utf8')
+  const [, shape = ''] = /const EnvironmentShape = z\.object\(\{\n(.*?)\n\}\)/s.exec(source) ?? []
+  const settings = shape.split(/^ {2}(?=[A-Z_]+:)/m).filter((text) => text !== '')
+  return new Map(settings.map((text) => [String(text.split(':', 1)[0]), text]))
+}
 
 test('a process with missing settings names them on stderr and exits with code 1', async () => {
   const env = { PATH: process.env.PATH, DATA_DIR: temporaryFolder(), PORT: '0', ...KEY, ...JWKS }

@@ -31,7 +31,7 @@ test.for<[UpstreamErrorCode, ConstructorParameters<typeof UpstreamError>[1], obj
 test('a database failure is SERVICE_UNAVAILABLE, and says that nothing was created', () => {
   expect(failureOf(new LedgerUnavailable('AWAY'))).toEqual({
     code: 'SERVICE_UNAVAILABLE',
-    message: 'The database of this service is away. Nothing was created at 0-0.',
+    message: 'The database of this service is not available. Nothing was created at 0-0.',
     retryable: true,
   })
 })

@@ -20,7 +20,7 @@ test('a feed starts with the current status of each entity, and ends when all ar
     { done: false, value: { previous: null, current: 'FAILED', entity: { key: 'b' } } },
     DONE,
   ])
-  expect([whileRunning, feed.endReason]).toEqual([null, 'settled'])
+  expect([whileRunning, feed.endReason]).toEqual([null, 'completed'])
 })
 
 test('every change after the start is delivered once and in order, also a change before the first read', async () => {
@@ -39,7 +39,7 @@ test('every change after the start is delivered once and in order, also a change
   expect(missed.map(({ value }) => value?.current)).toEqual(['UNKNOWN', 'PROCESSING'])
   expect((await waiting).value).toMatchObject({ previous: 'PROCESSING', current: 'ACTIVE' })
   expect(await feed.next()).toEqual(DONE)
-  expect(feed.endReason).toBe('settled')
+  expect(feed.endReason).toBe('completed')
   expect(listeners()).toBe(0)
 })
 
@@ -89,7 +89,7 @@ test('keys are read in the order in which they changed', async () => {
   ])
 })
 
-test.for(['expired', 'left', 'settled'] as const)(
+test.for(['expired', 'left', 'completed'] as const)(
   'ending a waiting feed as %s stops it at once, removes its listeners and keeps that reason',
   async (reason) => {
     const { open, set, listeners } = scene()

@@ -38,7 +38,7 @@ test('the service stops within seconds and logs the new id when PostgreSQL fails
 
   expect(created.data?.createVideoTask.id).toMatch(/^VideoTask:cgt-/)
   expect(refused.errors?.[0]?.message).toBe(
-    'The database of this service is away. Nothing was created at 0-0.',
+    'The database of this service is not available. Nothing was created at 0-0.',
   )
   expect(performance.now() - startedAt).toBeLessThan(8_000)
   expect(unrecorded(app)).toMatchObject([

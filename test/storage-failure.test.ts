@@ -112,7 +112,7 @@ test.for([
 })
 
 test.for([
-  ['AWAY', 'The database of this service is away.'],
+  ['AWAY', 'The database of this service is not available.'],
   ['FULL', 'The disk of the database of this service is full.'],
   ['LOCKED', 'The database of this service is locked by another process.'],
   ['READ_ONLY', 'The database of this service is read-only.'],

@@ -74,7 +74,7 @@ describe('after a successful poll', () => {
   test('the poll job ends after its deadline with the last status as the reason', () => {
     expect(createNextPoll(options).afterAnswer(pollJob(overdue))).toEqual({
       pollingEndedReason:
-        'Not settled by 2026-01-01T00:00:00.000Z, when watching it ended; 0-0 last said "Processing".',
+        'Polling ended at 2026-01-01T00:00:00.000Z without a terminal status; 0-0 last reported "Processing".',
     })
   })
 })
@@ -133,7 +133,7 @@ describe('after a failed poll', () => {
 
     expect(afterFailure(pollJob(overdue), failed('UPSTREAM_UNAVAILABLE', 1_000))).toEqual({
       pollingEndedReason:
-        'Not settled by 2026-01-01T00:00:00.000Z, when watching it ended; 0-0 last said "Processing"; ' +
+        'Polling ended at 2026-01-01T00:00:00.000Z without a terminal status; 0-0 last reported "Processing"; ' +
         'the last poll failed: 0-0 cannot be reached or cannot answer now.',
     })
   })
@@ -182,7 +182,7 @@ describe('after NOT_FOUND or FORBIDDEN', () => {
     const next = createNextPoll(options).afterFailure(pollJob(overdue), REFUSED)
 
     expect(next).toEqual({
-      pollingEndedReason: expect.stringMatching(/^Not settled by .* not know/),
+      pollingEndedReason: expect.stringMatching(/^Polling ended at .* not know/),
     })
   })
 
@@ -216,7 +216,7 @@ describe('a poll job claimed after its deadline', () => {
 
   test('ends without a poll during a pause', () => {
     expect(endWithoutPoll(pollJob({ ...overdue, notBefore }))).toMatch(
-      /^Not settled by 2026-.* last said "Processing"; 0-0 is not asked again before 2126-01-01T00:00:00\.000Z\.$/,
+      /^Polling ended at 2026-.* last reported "Processing"; 0-0 is not asked again before 2126-01-01T00:00:00\.000Z\.$/,
     )
   })
 

@@ -116,7 +116,7 @@ test('polling of a non-terminal entity ends at the deadline with a reason and th
   expect(last).toMatchObject({ previous: 'RUNNING', current: 'RUNNING' })
   expect(last.videoTask).toEqual({
     status: 'RUNNING',
-    failureReason: expect.stringMatching(/^Not settled by .* 0-0 last said "running"\.$/),
+    failureReason: expect.stringMatching(/^Polling ended at .* 0-0 last reported "running"\.$/),
   })
   expect(data?.videoTasks.nodes).toEqual([last.videoTask])
   expect(upstream.calls.length).toBe(calls)

@@ -2,13 +2,13 @@ import { RequestError } from '../model/failure.ts'
 import type { Identity } from '../model/identity.ts'
 import { createJwtReader, type JwtOptions } from './jwt.ts'
 
-/** How callers are identified. */
+/** How callers are authenticated. */
 export type IdentityConfig =
   /** Each caller sends a 0-0 API key. */
   | { mode: 'PASS_THROUGH' }
-  /** Each caller sends a JWT, and this service holds the key. */
+  /** Each caller sends a JWT, and this service has the 0-0 API key. */
   | ({ mode: 'JWT'; upstreamApiKey: string } & Omit<JwtOptions, 'onError'>)
-  /** Callers send nothing, and this service holds the key. */
+  /** Callers send no credentials, and this service has the 0-0 API key. */
   | { mode: 'ANONYMOUS'; upstreamApiKey: string }
 
 /**
@@ -18,16 +18,16 @@ export type IdentityConfig =
 export type Authenticate = (authorization: string | null) => Promise<Identity | null>
 
 /** Options of `createAuthenticate`. */
-export interface IdentityOptions {
+interface AuthenticateOptions {
   config: IdentityConfig
-  /** The tenant of a bearer key. */
+  /** Returns the tenant id for a 0-0 API key or for a tenant name. */
   tenantOf(credential: string): string
-  /** Called with the reason why credentials cannot be checked. */
+  /** Called with the error when credentials cannot be checked. */
   onError?: ((error: unknown) => void) | undefined
 }
 
 /** Creates the function that authenticates callers in the configured mode. */
-export function createAuthenticate(options: IdentityOptions): Authenticate {
+export function createAuthenticate(options: AuthenticateOptions): Authenticate {
   const { config, tenantOf, onError = () => {} } = options
   switch (config.mode) {
     case 'PASS_THROUGH':
@@ -56,10 +56,10 @@ export function createAuthenticate(options: IdentityOptions): Authenticate {
   }
 }
 
-/** RFC 6750, 2.1; the scheme in any case (RFC 9110, 11.1). */
+/** RFC 6750, 2.1. The scheme is case-insensitive (RFC 9110, 11.1). */
 const BEARER = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i
 
-/** The key or token, or null when the header is missing. Throws a RequestError when the header has another form. */
+/** Returns the key or token, or null when the header is missing. Throws UNAUTHENTICATED for an invalid header. */
 function bearerOf(authorization: string | null): string | null {
   const value = authorization?.trim() ?? ''
   if (value === '') return null
@@ -80,7 +80,7 @@ const MALFORMED = {
   retryable: false,
 } as const
 
-/** The name of a tenant without a key of its own. No key and no other tenant has the same name. */
+/** Returns a unique name for a tenant without a key of its own. The name is a JSON array, which is not a valid key. */
 function tenantName(...parts: string[]): string {
   return JSON.stringify(parts)
 }

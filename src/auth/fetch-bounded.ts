@@ -1,6 +1,7 @@
 /**
- * Returns a `fetch` that reads the whole body of a 200 response, and throws when it is longer than `maxBytes` after
- * decompression. The body of any other response is not read. The signal of the request limits the time for both.
+ * Returns a `fetch` function that reads the whole body of a 200 response, and throws when the body is longer than
+ * `maxBytes` after decompression. It does not read the body of any other response. The signal of the request aborts
+ * both steps.
  */
 export function createBoundedFetch(maxBytes: number) {
   return async (url: string, options: RequestInit): Promise<Response> => {

@@ -4,32 +4,35 @@ import { createBoundedFetch } from './fetch-bounded.ts'
 
 /** Options of `createJwtReader`. */
 export interface JwtOptions {
-  /** Where the issuer publishes its public keys. */
+  /** The URL of the public keys of the issuer (RFC 7517). */
   jwksUrl: string
   issuer: string
   audience: string
-  /** The claim that names the tenant. */
+  /** The claim that contains the tenant. */
   tenantClaim: string
-  /** Called with the reason why the public keys cannot be loaded. */
+  /** Called with the error when the public keys cannot be loaded. */
   onError(error: unknown): void
 }
 
-/** What a valid token contains. */
-export interface JwtContent {
+/** The content of a valid token. */
+interface JwtContent {
   /** The value of the tenant claim. */
   tenant: string
   /** Milliseconds since the epoch. */
   expiresAt: number
 }
 
-/** Only algorithms with a public key: with a shared key, everyone who can verify a token can also sign one (RFC 8725, 3.1). */
+/**
+ * Only asymmetric algorithms. With a shared key, every service that can verify a token can also sign one (RFC 8725,
+ * 3.1).
+ */
 const ALGORITHMS = [
   ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
   ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
 ]
 
 const CLOCK_TOLERANCE_SECONDS = 5
-/** For the response and its body together. */
+/** Includes the time for the body. */
 const JWKS_TIMEOUT_MS = 3_000
 const MAX_JWKS_BYTES = 1024 * 1024
 const MAX_TENANT_LENGTH = 255
@@ -74,7 +77,7 @@ export function createJwtReader(options: JwtOptions): (token: string) => Promise
   }
 }
 
-/** Whether the search for a key failed because of the token, and not because the keys cannot be loaded. */
+/** Returns whether a key was not found because of the token, and not because the keys cannot be loaded. */
 function isAboutToken(error: unknown): boolean {
   return (
     error instanceof errors.JWKSNoMatchingKey ||
@@ -83,7 +86,7 @@ function isAboutToken(error: unknown): boolean {
   )
 }
 
-/** In general terms, so that the message does not reveal the token or the configuration. */
+/** A general message, so that it does not reveal the token or the configuration. */
 function reasonOf(error: unknown): string {
   if (error instanceof errors.JWTExpired) return 'The token has expired.'
   const isEarly = error instanceof errors.JWTClaimValidationFailed && error.claim === 'nbf'

@@ -41,8 +41,8 @@ export type CollectFields = (
 ) => Map<string, FieldNode[]>
 
 /**
- * Creates the collector for one operation. It throws TooManySelections after MAX_SELECTIONS selections, counted over all
- * of its calls.
+ * Creates the collector for one operation. It throws TooManySelections after MAX_SELECTIONS selections, counted over
+ * all of its calls.
  */
 export function createFieldCollector(
   schema: GraphQLSchema,

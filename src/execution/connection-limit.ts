@@ -2,45 +2,45 @@ import { GraphQLError } from 'graphql'
 import { isAsyncIterable, type Plugin, type YogaInitialContext } from 'graphql-yoga'
 import { type RequestContext, tenantOf } from '../model/identity.ts'
 
-/** Limits the open sockets and event streams of each tenant, in one process. */
-export interface ConnectionLimit {
+/** Limits the open sockets and event streams of each tenant in one process. */
+interface ConnectionLimit {
   /**
-   * Counts one more connection. Returns the function that releases it, or null at the limit. All callers without valid
-   * credentials share the tenant null.
+   * Counts one more connection. Returns the function that releases it, or null when the limit is reached. All callers
+   * without valid credentials share the tenant null.
    */
   acquire(tenant: string | null): (() => void) | null
 }
 
-/** Creates a limit of `maxEach` connections for each tenant. */
+/** Creates a limit of `maxEach` open connections per tenant. */
 export function createConnectionLimit(maxEach: number): ConnectionLimit {
   const open = new Map<string | null, number>()
   return {
     acquire(tenant) {
-      const before = open.get(tenant) ?? 0
-      if (before >= maxEach) return null
-      open.set(tenant, before + 1)
+      const count = open.get(tenant) ?? 0
+      if (count >= maxEach) return null
+      open.set(tenant, count + 1)
       let isReleased = false
       return () => {
         if (isReleased) return
         isReleased = true
-        const others = (open.get(tenant) ?? 1) - 1
-        if (others === 0) open.delete(tenant)
-        else open.set(tenant, others)
+        const remaining = (open.get(tenant) ?? 1) - 1
+        if (remaining === 0) open.delete(tenant)
+        else open.set(tenant, remaining)
       }
     },
   }
 }
 
-/** The message at the limit: the close reason of a socket and the error of an event stream. */
+/** Returns the message for a reached limit: the close reason of a socket and the error message of an event stream. */
 export function tooManyConnections(maxEach: number): string {
   return `At most ${maxEach} sockets and event streams of one tenant may be open at once (tenantSockets).`
 }
 
-/** An estimate, so that clients do not retry at once. When a connection will end is not known. */
+/** An estimate that prevents immediate retries. The service does not know when a connection will end. */
 const RETRY_AFTER_SECONDS = 5
 
-/** 429 (RFC 6585, 4) and not 503, because the tenant is at its limit and the service is not. */
-function streamRefused(maxEach: number): GraphQLError {
+/** 429 (RFC 6585, 4) and not 503, because the tenant has reached its limit and the service has not. */
+function rateLimited(maxEach: number): GraphQLError {
   return new GraphQLError(tooManyConnections(maxEach), {
     extensions: {
       code: 'RATE_LIMITED',
@@ -53,7 +53,10 @@ function streamRefused(maxEach: number): GraphQLError {
   })
 }
 
-/** Counts event streams under the same limit as sockets. */
+/**
+ * Applies the limit to event streams. Rejects a subscription with RATE_LIMITED (status 429) when its tenant has reached
+ * the limit, and releases the connection when the stream ends.
+ */
 export function useConnectionLimit(
   connectionLimit: ConnectionLimit,
   maxEach: number,
@@ -61,11 +64,11 @@ export function useConnectionLimit(
   return {
     onSubscribe({ args, setResultAndStopExecution }) {
       const { request, identity } = args.contextValue
-      // Over a WebSocket the socket itself is counted.
+      // Over a WebSocket there is no request. The socket itself is counted.
       if (!request) return undefined
       const release = connectionLimit.acquire(tenantOf(identity))
       if (!release) {
-        setResultAndStopExecution({ errors: [streamRefused(maxEach)] })
+        setResultAndStopExecution({ errors: [rateLimited(maxEach)] })
         return undefined
       }
       return {

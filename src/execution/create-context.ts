@@ -2,7 +2,7 @@ import type { RequestContext } from '../model/identity.ts'
 import type { Context, Services } from '../resolvers/context.ts'
 import { createLoaders } from '../resolvers/loaders.ts'
 
-/** The context of one operation. Creating it reads nothing. */
+/** Creates the context of one operation. Does no I/O. */
 export function createContext(services: Services, request: RequestContext): Context {
   const { identity, requestId, signal } = request
   const loaders = createLoaders(services, request)

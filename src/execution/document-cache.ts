@@ -3,14 +3,14 @@ import type { Plugin } from 'graphql-yoga'
 import { LRUCache } from 'lru-cache'
 
 const MAX_ENTRIES = 1_000
-/** Estimated memory of all documents together. */
+/** Limit of the estimated memory of all documents. */
 const MAX_BYTES = 32 * 1024 * 1024
-/** Longer documents, in bytes of UTF-8, are parsed and validated each time. */
+/** Documents with more bytes of UTF-8 are not cached. */
 const MAX_DOCUMENT_BYTES = 16 * 1024
 
-/** Measured with graphql 17: a syntax tree takes 250 to 310 bytes a token, because it keeps all of its tokens. */
+/** Measured with graphql 17: a syntax tree uses 250 to 310 bytes per token, because it references all of its tokens. */
 const BYTES_PER_TOKEN = 310
-/** V8 keeps a string that is not Latin-1 in two bytes a character. */
+/** V8 stores a string that is not Latin-1 with two bytes per character. */
 const BYTES_PER_CHARACTER = 2
 
 /** Valid documents by their text. */
@@ -22,11 +22,11 @@ export interface DocumentCache {
 }
 
 /**
- * Keeps the syntax trees of documents that were parsed and found valid, so that the next operation with the same text
- * needs neither step. It takes the place of Yoga's cache, which bounds the number of documents and not their memory.
+ * Caches the syntax trees of valid documents, so that the next operation with the same text is neither parsed nor
+ * validated. Replaces the cache of Yoga, which limits the number of documents and not their memory.
  *
- * What is invalid is not kept: its errors are found again each time, and so reach the observers of operations.
- * One cache serves one handler, whose schema and validation rules do not change.
+ * Invalid documents are not cached. They are validated again each time, so that operation observers receive the errors.
+ * Create one cache per handler, because it is only valid for one schema and one set of validation rules.
  */
 export function createDocumentCache(): DocumentCache {
   const documents = new LRUCache<string, DocumentNode>({
@@ -54,6 +54,7 @@ export function createDocumentCache(): DocumentCache {
   }
 }
 
+/** Estimated bytes. */
 function memoryOf({ tokenCount = 0 }: DocumentNode, text: string): number {
   return tokenCount * BYTES_PER_TOKEN + text.length * BYTES_PER_CHARACTER
 }

@@ -31,8 +31,8 @@ export function countRootFields(root: SelectionSetNode, fragments: Fragments): n
 }
 
 /**
- * Sums the results of `countField` over the fields of `root`, including those in fragments. Each selection set is counted
- * once and then cached. Fragments cannot form cycles, because validation has rejected them.
+ * Sums the results of `countField` over the fields of `root`, including those in fragments. Each selection set is
+ * counted once and then cached. Fragments cannot form cycles, because validation has rejected them.
  */
 function sumFields(
   root: SelectionSetNode,

@@ -3,14 +3,14 @@ import { type MaskError, maskError } from 'graphql-yoga'
 import { type Failure, failureOf, isAbort, originalErrorOf } from '../model/failure.ts'
 
 /** Options of the error mapper. */
-export interface ErrorMapperOptions {
-  /** Called with errors that are neither a failure for the caller nor an error of GraphQL. */
+interface ErrorMapperOptions {
+  /** Called with errors that are neither a RequestError nor a GraphQL error. */
   onUnexpected(error: unknown): void
 }
 
 /**
- * Creates the function that maps every error to a GraphQL error, for both transports. A RequestError keeps its message, and
- * its code and details become extensions. Unexpected errors are passed to `onUnexpected` and masked.
+ * Creates the function that maps any error to a GraphQL error, for HTTP and WebSocket. A RequestError keeps its
+ * message, and its code and details become extensions. Unexpected errors are passed to `onUnexpected` and masked.
  */
 export function createErrorMapper({ onUnexpected }: ErrorMapperOptions): MaskError {
   return (error, message, isDev) => {
@@ -18,7 +18,7 @@ export function createErrorMapper({ onUnexpected }: ErrorMapperOptions): MaskErr
     if (failure) return toGraphQLError(error as GraphQLError, failure)
     const mapped = maskError(error, message, isDev)
     if (mapped !== error && !isAbort(error)) onUnexpected(originalErrorOf(error))
-    // An error of GraphQL without a code is about what the caller sent: variables, arguments or the operation name.
+    // GraphQL errors without a code are caused by the request: its variables, arguments or operation name.
     return mapped instanceof GraphQLError ? withCode(mapped, 'BAD_USER_INPUT') : mapped
   }
 }
@@ -28,17 +28,17 @@ function toGraphQLError({ nodes, path }: GraphQLError, failure: Failure): GraphQ
   return new GraphQLError(message, { nodes: nodes ?? null, path: path ?? null, extensions })
 }
 
-/** The error with `code`; unchanged when it already has a code. */
+/** Returns a copy of the error with `code`, or the error itself when it already has a code. */
 export function withCode(error: GraphQLError, code: string): GraphQLError {
   return error.extensions.code === undefined ? withExtensions(error, { code }) : error
 }
 
-/** The error with the id of its request, by which its log lines are found. */
+/** Returns a copy of the error with the id of its request, which also identifies its log lines. */
 export function withRequestId(error: GraphQLError, requestId: string): GraphQLError {
   return withExtensions(error, { requestId })
 }
 
-/** A copy, because GraphQL uses some errors for several requests. */
+/** Copies the error, because graphql-js returns the same error object for several requests. */
 function withExtensions(error: GraphQLError, added: GraphQLErrorExtensions): GraphQLError {
   const { message, nodes, source, positions, path, extensions } = error
   return new GraphQLError(message, {
@@ -50,7 +50,7 @@ function withExtensions(error: GraphQLError, added: GraphQLErrorExtensions): Gra
   })
 }
 
-/** The error as it is sent over a WebSocket, without the extension that Yoga uses for HTTP. */
+/** Formats an error for a WebSocket message. Removes the `http` extension, which Yoga uses for the HTTP status. */
 export function formatError(error: Error, requestId: string): GraphQLFormattedError {
   if (!(error instanceof GraphQLError)) {
     return { message: error.message, extensions: { requestId } }

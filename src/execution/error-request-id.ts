@@ -2,21 +2,21 @@ import { type ExecutionResult, GraphQLError } from 'graphql'
 import { isAsyncIterable, mapAsyncIterator, type Plugin } from 'graphql-yoga'
 import { withRequestId } from './error-mapping.ts'
 
-/** Puts `requestId` into the extensions of every error that is answered over HTTP, also of parse and validation errors. */
+/** Adds `requestId` to the extensions of every error in an HTTP response, including parse and validation errors. */
 export function useErrorRequestId(): Plugin<object, { requestId: string }> {
   return {
     onResultProcess({ result, setResult, serverContext: { requestId } }) {
-      const identify = (answer: ExecutionResult) => identified(answer, requestId)
-      if (isAsyncIterable(result)) setResult(mapAsyncIterator(result, identify))
-      else setResult(Array.isArray(result) ? result.map(identify) : identify(result))
+      const addId = (one: ExecutionResult) => withErrorRequestId(one, requestId)
+      if (isAsyncIterable(result)) setResult(mapAsyncIterator(result, addId))
+      else setResult(Array.isArray(result) ? result.map(addId) : addId(result))
     },
   }
 }
 
-function identified<Answer extends ExecutionResult>(answer: Answer, requestId: string): Answer {
-  if (!answer.errors) return answer
-  const errors = answer.errors.map((error) =>
+function withErrorRequestId(result: ExecutionResult, requestId: string): ExecutionResult {
+  if (!result.errors) return result
+  const errors = result.errors.map((error) =>
     error instanceof GraphQLError ? withRequestId(error, requestId) : error,
   )
-  return { ...answer, errors }
+  return { ...result, errors }
 }

@@ -24,33 +24,38 @@ import {
   usePersistedDocuments,
 } from './persisted-documents.ts'
 
-/** Options of the GraphQL handler. */
-export interface GraphQLHandlerOptions {
+/** Options of `createGraphQLHandler`. */
+interface GraphQLHandlerOptions {
   services: Services
   authenticate: Authenticate
   log: Logger
   operations: Operations
-  /** Called with requests that are refused before an operation begins. */
+  /** Called for each request that is refused before an operation begins. */
   onRefused?: ((refused: RefusedRequest) => void) | undefined
   limits: OperationLimits & { bodyBytes: number; tenantSockets: number }
-  /** Whether introspection and suggestions in errors are allowed. */
+  /** Whether introspection and suggestions in error messages are enabled. */
   publicSchema: boolean
-  /** The only documents that are accepted; null: any document. */
+  /** The documents that are admitted; null: any document. */
   persisted: PersistedDocuments | null
-  /** Plugins that only GraphQL over HTTP needs. They run before the limits are checked. */
+  /** Additional plugins for GraphQL over HTTP. They run before the limits are checked. */
   httpPlugins?: HttpPlugins | undefined
 }
 
-/** Plugins for GraphQL over HTTP. */
+/** Yoga plugins for GraphQL over HTTP, whose server context has the request id. */
 export type HttpPlugins = Plugin<object, { requestId: string }>[]
 
-/** What a transport passes on with an operation. Over HTTP, the request has the identity and the signal. */
-export type ReceivedRequest = Pick<RequestContext, 'requestId'> & Partial<RequestContext>
+/**
+ * The input of the context factory. The WebSocket transport sets every property; over HTTP only the request id is set.
+ */
+export type ContextInput = Pick<RequestContext, 'requestId'> & Partial<RequestContext>
 
-/** Executes operations of both transports. */
+/** Executes the operations of HTTP and WebSocket. */
 export type GraphQLHandler = ReturnType<typeof createGraphQLHandler>
 
-/** Creates the handler. Its `yoga` speaks GraphQL over HTTP, with event streams for subscriptions. */
+/**
+ * Creates the handler. `yoga` serves GraphQL over HTTP, with event streams for subscriptions. The other properties are
+ * for the WebSocket transport.
+ */
 export function createGraphQLHandler(options: GraphQLHandlerOptions) {
   const { authenticate, log, onRefused = () => {}, limits, persisted } = options
   const maskError = createErrorMapper({
@@ -60,19 +65,22 @@ export function createGraphQLHandler(options: GraphQLHandlerOptions) {
   const connectionLimit = createConnectionLimit(limits.tenantSockets)
   const identify = (authorization: string | null) => identityOf(authorization, authenticate)
 
-  /** Applies `admitDocument` to an operation over a WebSocket, where the HTTP plugins are not called. */
+  /**
+   * Applies `admitDocument` to an operation over a WebSocket, where `onParams` of the plugin is not called. Throws the
+   * GraphQLError of `admitDocument`.
+   */
   function admit(params: GraphQLParams, requestId: string): GraphQLParams {
     try {
       return admitDocument(persisted, params)
     } catch (error) {
       if (error instanceof GraphQLError) {
-        onRefused({ requestId, transport: 'websocket', status: null, ...refusalOf(error) })
+        onRefused({ requestId, transport: 'websocket', status: null, ...codeAndMessageOf(error) })
       }
       throw error
     }
   }
 
-  const yoga = createYoga<ReceivedRequest, RequestContext>({
+  const yoga = createYoga<ContextInput, RequestContext>({
     schema,
     async context(received) {
       return createContext(options.services, await requestContextOf(received, identify))
@@ -91,10 +99,10 @@ export function createGraphQLHandler(options: GraphQLHandlerOptions) {
     ],
     maxRequestBodySize: limits.bodyBytes,
     multipart: false,
-    // The document cache replaces it.
+    // useDocumentCache replaces it.
     parserAndValidationCache: false,
     extraParamNames: persisted ? DOCUMENT_ID_PARAMS : [],
-    // The HTTP server does these.
+    // http/server.ts implements CORS and the pages.
     cors: false,
     graphiql: false,
     landingPage: false,
@@ -104,8 +112,8 @@ export function createGraphQLHandler(options: GraphQLHandlerOptions) {
   return { yoga, executeDirectly, maskError, identify, admit, connectionLimit, onRefused }
 }
 
-/** Why a request was refused, as it is logged. */
-export function refusalOf({ message, extensions }: GraphQLError): {
+/** Returns the code and the message of the error with which a request was refused, for logs and metrics. */
+export function codeAndMessageOf({ message, extensions }: GraphQLError): {
   code: string
   message: string
 } {
@@ -113,7 +121,7 @@ export function refusalOf({ message, extensions }: GraphQLError): {
 }
 
 async function requestContextOf(
-  { requestId, identity, signal, request }: ReceivedRequest & YogaInitialContext,
+  { requestId, identity, signal, request }: ContextInput & YogaInitialContext,
   identify: (authorization: string | null) => Promise<IdentityResult>,
 ): Promise<RequestContext> {
   if (identity !== undefined) return { requestId, identity, signal: signal ?? request.signal }
@@ -121,7 +129,7 @@ async function requestContextOf(
   return { requestId, identity: found, signal: request.signal }
 }
 
-/** Invalid credentials fail only the fields that need an identity, as missing credentials do. */
+/** Returns the error for invalid credentials, so that only the fields that require an identity fail. */
 async function identityOf(
   authorization: string | null,
   authenticate: Authenticate,

@@ -1,9 +1,9 @@
 import { NoSchemaIntrospectionCustomRule, validate } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
 
-/** Keeps the schema from those who do not know it: no introspection, and no suggestions in errors. */
+/** Hides the schema: rejects introspection and removes suggestions from error messages. */
 export function useHiddenSchema(): Plugin {
-  // What is wrong with variables is found at execution.
+  // Suggestions for variables are created during execution.
   const hide = ({ args }: { args: object }) => void Object.assign(args, { hideSuggestions: true })
   return {
     onExecute: hide,

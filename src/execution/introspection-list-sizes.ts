@@ -7,15 +7,16 @@ import {
   isObjectType,
 } from 'graphql'
 
-const known = new WeakMap<GraphQLSchema, ReadonlyMap<string, number>>()
+const cache = new WeakMap<GraphQLSchema, ReadonlyMap<string, number>>()
 
 /**
- * How many items the lists of introspection have, by "Type.field": all types and all directives, and of what belongs to
- * a type the average over the types that can have it.
+ * Returns the number of items in each list of introspection, by "Type.field". For a list of all types or all directives
+ * it is exact. For a list that belongs to one type or directive it is the average over all of them, and can be a
+ * fraction.
  */
 export function introspectionListSizes(schema: GraphQLSchema): ReadonlyMap<string, number> {
-  const before = known.get(schema)
-  if (before) return before
+  const cached = cache.get(schema)
+  if (cached) return cached
   const types = Object.values(schema.getTypeMap())
   const objects = types.filter((type) => isObjectType(type) || isInterfaceType(type))
   const fields = objects.map((type) => Object.values(type.getFields()))
@@ -34,7 +35,7 @@ export function introspectionListSizes(schema: GraphQLSchema): ReadonlyMap<strin
     ['__Type.inputFields', average(inputs.map((type) => Object.keys(type.getFields()).length))],
     ['__Field.args', average(fields.flat().map(({ args }) => args.length))],
   ])
-  known.set(schema, sizes)
+  cache.set(schema, sizes)
   return sizes
 }
 

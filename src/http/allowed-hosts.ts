@@ -1,36 +1,41 @@
 import type { IncomingMessage } from 'node:http'
 import { BlockList, isIPv6 } from 'node:net'
 
+/** A host of a `Host` header or of the configuration. */
 export interface Host {
-  /** In the form of the URL standard: lower case, addresses in their shortest form, IPv6 in brackets; without a final dot. */
+  /**
+   * Serialised as in the URL standard: lower case, IP addresses in their shortest form, IPv6 in brackets. Without a
+   * trailing dot.
+   */
   name: string
-  /** Empty when none is given. */
+  /** Empty when absent. */
   port: string
 }
 
 /**
- * Gives the first host that a request names and that is neither a loopback address or name nor one of `allowed`; an
- * empty text when it names none; null when all are accepted. An allowed host without a port stands for all its ports.
+ * Returns the first host of a request that is not allowed, or null when all of its hosts are. Returns an empty string
+ * when the request has no host. Loopback addresses and loopback names are always allowed. An entry of `allowed` without
+ * a port matches every port.
  */
 export function findForeignHost(allowed: readonly Host[], request: IncomingMessage): string | null {
-  const accepts = (named: string) => {
-    const host = parseHost(named)
-    return host !== null && (isLoopback(host.name) || allowed.some((other) => matches(other, host)))
+  const isAllowed = (text: string) => {
+    const host = parseHost(text)
+    return host !== null && (isLoopback(host.name) || allowed.some((entry) => matches(entry, host)))
   }
-  return hostsNamedBy(request).find((named) => !accepts(named)) ?? null
+  return hostsOf(request).find((text) => !isAllowed(text)) ?? null
 }
 
-/** Parses what stands in `Host` (RFC 9110, 7.2); null when it is no host. */
+/** Parses the value of a `Host` header (RFC 9110, 7.2). Returns null when it is not a valid host. */
 export function parseHost(text: string): Host | null {
-  const [, written, port = ''] = HOST.exec(text) ?? []
-  const name = written && URL.parse(`http://${written}`)?.hostname
+  const [, hostname, port = ''] = HOST.exec(text) ?? []
+  const name = hostname && URL.parse(`http://${hostname}`)?.hostname
   return name ? { name: name.replace(/\.$/, ''), port } : null
 }
 
 const HOST = /^(\[[\da-f:.]+\]|[^\s:/?#@*\\[\]]+)(?::(\d*))?$/i
 
-/** A target in absolute form takes the place of `Host` (RFC 9112, 3.2.2); both have to be accepted. */
-function hostsNamedBy({ url = '', headers }: IncomingMessage): string[] {
+/** A request target in absolute form overrides `Host` (RFC 9112, 3.2.2). Both must be allowed. */
+function hostsOf({ url = '', headers }: IncomingMessage): string[] {
   const target = URL.parse(url)
   return [...(target ? [target.host] : []), headers.host ?? '']
 }
@@ -43,7 +48,7 @@ const LOOPBACK = new BlockList()
 LOOPBACK.addSubnet('127.0.0.0', 8)
 LOOPBACK.addAddress('::1', 'ipv6')
 
-/** Browsers resolve `localhost` and every name below it to loopback addresses without asking (RFC 6761, 6.3). */
+/** Browsers resolve `localhost` and its subdomains to loopback addresses without a DNS query (RFC 6761, 6.3). */
 function isLoopback(name: string): boolean {
   const address = name.replace(/^\[|\]$/g, '')
   return /(^|\.)localhost$/.test(name) || LOOPBACK.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')

@@ -1,11 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
-/** How long a browser may remember a preflight: as long as Chromium does at most. */
+/** How long a browser may cache the response to a preflight. Chromium caches it for at most two hours. */
 const MAX_AGE_SECONDS = 7_200
 
 /**
- * Lets pages of `origins`, and of no other site, read the answer, whatever it will be (Fetch standard, 3.3). Credentials of
- * the browser are never asked for: whoever calls sends a key or a token in `Authorization`.
+ * Sets the CORS headers that allow pages of `origins` to read the response, whatever its status (Fetch standard, 3.3).
+ * Call it before the headers are sent. Browser credentials such as cookies are not allowed, because clients
+ * authenticate with `Authorization`.
  */
 export function allowOrigins(
   origins: readonly string[],
@@ -13,7 +14,7 @@ export function allowOrigins(
   response: ServerResponse,
 ): void {
   if (origins.length === 0) return
-  // Also without Origin: a cache must not give that answer to a page.
+  // Also for a request without Origin: a cache must not use its response for a page.
   response.appendHeader('vary', 'origin')
   const { origin } = headers
   if (origin === undefined || !origins.includes(origin)) return
@@ -28,7 +29,7 @@ export function allowOrigins(
   response.appendHeader('vary', 'access-control-request-headers')
 }
 
-/** Answers OPTIONS; a preflight is one, and its answer is in the headers that `allowOrigins` has set. */
+/** Answers an OPTIONS request. For a preflight, `allowOrigins` must have set the CORS headers before. */
 export function answerOptions(response: ServerResponse): void {
   response.writeHead(204, { allow: 'GET, POST, OPTIONS' }).end()
 }

@@ -1,31 +1,34 @@
 import { gzipSync } from 'node:zlib'
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
 
-/** Renders the GraphiQL page for the options in the first argument (JSON), and writes it to standard output with gzip. */
+/**
+ * An independent program. Renders the GraphiQL page with the options in its first argument (JSON), and writes the page
+ * to standard output, compressed with gzip.
+ */
 const page = renderGraphiQL(JSON.parse(process.argv[2] ?? '{}'))
 process.stdout.write(gzipSync(fixTabs(sendHeadersInInit(page))))
 
-/** The page sends the headers of a tab with each operation, but a WebSocket needs them in connection_init. */
+/** Sends the headers of a tab in connection_init too. The page sends them with each operation only. */
 function sendHeadersInInit(page: string): string {
-  return replaced(
+  return replaceIn(
     page,
     /extensions:\{headers:(\w+)\?\.headers\}/,
     'extensions:{headers:$1?.headers,connectionParams:$1?.headers}',
   )
 }
 
-/** Keeps tabs in place: a tab that moves when it gets the focus does not receive the click. */
+/** Prevents tabs from moving on focus, because a tab that moves does not receive the click. */
 function fixTabs(page: string): string {
-  return replaced(
+  return replaceIn(
     page,
     '</head>',
     '<style>.graphiql-tab { transform: none !important }</style></head>',
   )
 }
 
-/** Throws when there is nothing to replace, which means that a newer version of the page needs another change. */
-function replaced(page: string, what: string | RegExp, by: string): string {
-  const result = page.replace(what, by)
-  if (result === page) throw new Error(`The GraphiQL page has no ${what}.`)
+/** Throws when the pattern does not match: a newer version of the page then needs another replacement. */
+function replaceIn(page: string, pattern: string | RegExp, replacement: string): string {
+  const result = page.replace(pattern, replacement)
+  if (result === page) throw new Error(`The GraphiQL page has no ${pattern}.`)
   return result
 }

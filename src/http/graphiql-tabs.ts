@@ -2,29 +2,30 @@ import type { GraphiQLOptions } from 'graphql-yoga'
 
 type Tabs = NonNullable<GraphiQLOptions['defaultTabs']>
 
-/** The headers of every tab: a working key for the sandbox, or a placeholder. */
+/** Returns the headers of every tab as JSON, with a valid key for the sandbox or a placeholder. */
 export function exampleHeaders(sandboxUrl: string | null): string {
   const key = sandboxUrl ? 'sk-sandbox' : 'YOUR-0-0-API-KEY'
   return JSON.stringify({ Authorization: `Bearer ${key}` }, null, 2)
 }
 
 /**
- * The tabs of GraphiQL: the steps from a group to a finished video. With the sandbox they run unchanged; with 0-0, the user
- * fills in a key and the URL of a picture. Lines are short, because the editor is narrow.
+ * Returns the tabs of GraphiQL: the steps from a group to a finished video. With the sandbox they run unchanged. With
+ * 0-0 (`sandboxUrl` is null), the user must enter a key and the URL of a picture. The lines are short, because the
+ * editor is narrow.
  */
 export function tabs(sandboxUrl: string | null): Tabs {
   const picture = sandboxUrl
     ? `${sandboxUrl}/samples/portrait.png`
     : 'https://example.com/front.png'
   const headers = exampleHeaders(sandboxUrl)
-  return story(picture).map(({ query, variables }) => ({
+  return steps(picture).map(({ query, variables }) => ({
     query,
     headers,
     variables: variables ? JSON.stringify(variables, null, 2) : null,
   }))
 }
 
-function story(picture: string): { query: string; variables?: Record<string, unknown> }[] {
+function steps(picture: string): { query: string; variables?: Record<string, unknown> }[] {
   return [
     {
       query: `# 1 of 6. Assets live in groups.

@@ -10,10 +10,11 @@ import type { GraphiQLOptions } from 'graphql-yoga'
 import { exampleHeaders, tabs } from './graphiql-tabs.ts'
 import { acceptsGzip } from './response-compression.ts'
 
-/** Serves the GraphiQL page. The page loads nothing from the internet. */
+/** Serves the GraphiQL page. The page loads no resource from another server. */
 export interface GraphiQLPage {
-  /** Whether a request is for the page, as a browser sends it, and not for data. */
+  /** Whether a request accepts HTML, as a browser does, and so is for the page and not for data. */
   wants(request: IncomingMessage): boolean
+  /** Sends the page. Rejects when rendering fails; the next request then renders it again. */
   serve(request: IncomingMessage, response: ServerResponse): Promise<void>
 }
 
@@ -21,10 +22,10 @@ const RENDERER = fileURLToPath(new URL('./graphiql-render.ts', import.meta.url))
 const MAX_PAGE_BYTES = 16 * 1024 * 1024
 
 /**
- * Creates the page. Its tabs use the files of the sandbox, or need a key and a URL when `sandboxUrl` is null.
+ * Creates the page, with the tabs of graphiql-tabs.ts.
  *
- * The page has 9 MB of text. It is rendered at the first request, by a separate process whose memory is released when it
- * ends. Then it is kept compressed, and browsers cache it by its digest.
+ * The page has 9 MB of text. It is rendered at the first request, in a separate process, so that the memory for
+ * rendering is released. The compressed page is kept in memory, and browsers cache it with its digest as ETag.
  */
 export function createGraphiQLPage(sandboxUrl: string | null): GraphiQLPage {
   const options: GraphiQLOptions = {
@@ -42,12 +43,12 @@ export function createGraphiQLPage(sandboxUrl: string | null): GraphiQLPage {
       [RENDERER, JSON.stringify(options)],
       { encoding: 'buffer', maxBuffer: MAX_PAGE_BYTES },
     )
-    // Weak, because it is used with and without compression (RFC 9110, 8.8.3).
+    // Weak, because the compressed and the uncompressed page have the same ETag (RFC 9110, 8.8.3).
     return { body, etag: `W/"${createHash('sha256').update(body).digest('base64url')}"` }
   }
 
   return {
-    // Also with a query in the URL, where GraphiQL itself puts it.
+    // Also when the URL contains a query, because GraphiQL writes the query into the URL.
     wants: ({ method, headers }) =>
       method === 'GET' && headers.accept?.includes('text/html') === true,
     async serve(request, response) {

@@ -7,7 +7,7 @@ import { useRefusedRequests } from './refused-requests.ts'
 import { useQueriesOnlyForGet } from './reject-get-subscriptions.ts'
 import { useRequestParser } from './request-parser.ts'
 
-/** Creates the plugins of GraphQL over HTTP, and the function that says which responses are subscriptions. */
+/** Creates the plugins for GraphQL over HTTP, and the function that returns whether a response is a subscription. */
 export function createHttpPlugins(
   operations: Operations,
   onRefused: (refused: RefusedRequest) => void,

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ExecutionResult } from 'graphql'
 import type { GraphQLParams } from 'graphql-yoga'
-import type { GraphQLHandler, ReceivedRequest } from '../execution/graphql-handler.ts'
+import type { ContextInput, GraphQLHandler } from '../execution/graphql-handler.ts'
 import { COST_REQUEST } from '../execution/operation-limits.ts'
 import { responseTypeOf } from './response-type.ts'
 
@@ -13,7 +13,7 @@ export type JsonRoute = (
   request: IncomingMessage & { body?: string },
   response: ServerResponse,
   requestId: string,
-) => Promise<ReceivedRequest | null>
+) => Promise<ContextInput | null>
 
 /** Creates the route. `maxBodyBytes` limits what it reads; Yoga refuses larger bodies. */
 export function createJsonRoute(

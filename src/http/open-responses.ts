@@ -2,19 +2,20 @@ import type { ServerResponse } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
 
-/** The HTTP responses that have not been closed yet. */
-export interface OpenResponses {
+/** The HTTP responses that are not closed. */
+interface OpenResponses {
+  /** Adds a response until it is closed. */
   add(response: ServerResponse): void
   /**
    * Resolves when every response to a complete request has been sent, or when `timeout` aborts. Does not wait for
-   * subscriptions, which end only when they are closed, or for requests that have not arrived completely.
+   * subscriptions, which end only when they are closed, or for requests whose body is incomplete.
    */
   sent(timeout: AbortSignal): Promise<void>
 }
 
 const POLL_MS = 20
 
-/** Creates the set of open responses. `isSubscription` says which of them are event streams. */
+/** Creates the set of open responses. `isSubscription` returns whether a response is an event stream. */
 export function createOpenResponses(isSubscription: (response: ServerResponse) => boolean) {
   const open = new Set<ServerResponse>()
 
@@ -32,7 +33,7 @@ export function createOpenResponses(isSubscription: (response: ServerResponse) =
   } satisfies OpenResponses
 }
 
-/** Records, with its plugin, which responses belong to a subscription that has begun. */
+/** Creates a plugin that records the responses of running subscriptions, and the function that looks them up. */
 export function createSubscriptionResponses() {
   const responses = new WeakSet<ServerResponse>()
   const plugin: Plugin<{ res?: ServerResponse }> = {

@@ -1,10 +1,10 @@
 import { GraphQLError } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
-import { refusalOf } from '../execution/graphql-handler.ts'
+import { codeAndMessageOf } from '../execution/graphql-handler.ts'
 import type { Operations } from '../telemetry/operation-observer.ts'
 import type { RefusedRequest } from '../telemetry/refused-request.ts'
 
-/** Reports HTTP requests that get an error response before an operation begins. */
+/** Calls `onRefused` for each HTTP request that is answered with an error before an operation begins. */
 export function useRefusedRequests(
   operations: Operations,
   onRefused: (refused: RefusedRequest) => void,
@@ -16,10 +16,10 @@ export function useRefusedRequests(
       const [error] = result.errors ?? []
       if (error instanceof GraphQLError) errors.set(request, error)
     },
-    // The status may differ from the one in the error: 406 when the client accepts no available type.
+    // The status may differ from that of the error: it is 406 when the client accepts no available media type.
     onResponse({ request, response: { status }, serverContext: { requestId } }) {
       const error = errors.get(request)
-      if (error) onRefused({ requestId, transport: 'http', status, ...refusalOf(error) })
+      if (error) onRefused({ requestId, transport: 'http', status, ...codeAndMessageOf(error) })
     },
   }
 }

@@ -1,7 +1,7 @@
 import { GraphQLError } from 'graphql'
 import type { Plugin, YogaInitialContext } from 'graphql-yoga'
 
-/** Refuses subscriptions over GET with 405. Yoga itself refuses mutations over GET. */
+/** Rejects subscriptions over GET with status 405. Yoga rejects mutations over GET. */
 export function useQueriesOnlyForGet(): Plugin<Partial<YogaInitialContext>> {
   return {
     onSubscribe({ args, setResultAndStopExecution }) {

@@ -1,14 +1,15 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 
-/** Why the server itself does not serve a request. */
+/** An error response of the server itself, outside of GraphQL execution. */
 export interface Rejection {
+  /** The HTTP status. */
   status: number
   code: string
   message: string
 }
 
-/** Answers with the rejection in the form of a GraphQL result. */
+/** Sends the rejection as a GraphQL error in JSON. */
 export function sendRejection(
   response: ServerResponse,
   rejection: Rejection,
@@ -19,7 +20,7 @@ export function sendRejection(
   response.writeHead(rejection.status, headers).end(body)
 }
 
-/** Answers an upgrade in the same form, and closes its connection. */
+/** Sends the rejection of an upgrade in the same format, and closes the connection. */
 export function rejectUpgrade(socket: Duplex, rejection: Rejection, requestId: string): void {
   const body = bodyOf(rejection, requestId)
   const head = [

@@ -1,19 +1,19 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 
-/** What a caller's id may look like, so that it can stand in logs and headers. */
+/** The request ids that are accepted from clients: safe in logs and headers. */
 const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/
 
-const known = new WeakMap<IncomingMessage, string>()
+const ids = new WeakMap<IncomingMessage, string>()
 
-/** The id a request came with in `x-request-id`, or a new one; always the same for the same request. */
+/** Returns the id of a request: a valid `x-request-id` header, or else a new UUID. Returns the same id on each call. */
 export function requestIdOf(request: IncomingMessage): string {
-  const id = known.get(request) ?? givenId(request) ?? randomUUID()
-  known.set(request, id)
+  const id = ids.get(request) ?? clientIdOf(request) ?? randomUUID()
+  ids.set(request, id)
   return id
 }
 
-function givenId({ headers }: IncomingMessage): string | null {
-  const given = headers['x-request-id']
-  return typeof given === 'string' && REQUEST_ID.test(given) ? given : null
+function clientIdOf({ headers }: IncomingMessage): string | null {
+  const id = headers['x-request-id']
+  return typeof id === 'string' && REQUEST_ID.test(id) ? id : null
 }

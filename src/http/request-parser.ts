@@ -3,17 +3,20 @@ import type { GraphQLParams, Plugin } from 'graphql-yoga'
 import { DOCUMENT_ID_PARAMS } from '../execution/persisted-documents.ts'
 
 /**
- * Reads the parameters of an operation from a GET or from a POST of JSON, in place of Yoga's parsers: those compare media
- * types with case, also take types that need no preflight, repeat the body in errors, and ignore document ids of a GET.
- * Refuses with 400 what has no query; list it after the plugin that looks persisted documents up.
+ * Parses the parameters of a GET request or of a POST request with JSON. Replaces the parsers of Yoga: they compare
+ * media types case-sensitively, accept media types that need no preflight, repeat the body in error messages, and
+ * ignore document ids of a GET request.
+ *
+ * Throws BAD_REQUEST: status 400 for invalid or missing parameters, 406 when the client accepts no available media
+ * type, and 415 for an unsupported body. List it after `usePersistedDocuments`, which sets the query of a document id.
  */
 export function useRequestParser(): Plugin {
   return {
     onRequestParse({ request, setRequestParser }) {
       if (request.method === 'GET') setRequestParser(parseGet)
       if (request.method === 'POST') {
-        assertReadable(request.headers)
-        assertAnswerable(request.headers)
+        assertPlainJson(request.headers)
+        assertAcceptable(request.headers)
         setRequestParser(parsePost)
       }
     },
@@ -28,14 +31,14 @@ const TEXT_PARAMS = ['query', 'operationName', ...DOCUMENT_ID_PARAMS]
 const JSON_PARAMS = ['variables', 'extensions']
 
 function parseGet({ url }: Request): GraphQLParams {
-  const given = URL.parse(url, 'http://localhost')?.searchParams ?? new URLSearchParams()
+  const search = URL.parse(url, 'http://localhost')?.searchParams ?? new URLSearchParams()
   const params: Record<string, unknown> = {}
   for (const name of TEXT_PARAMS) {
-    const text = given.get(name)
+    const text = search.get(name)
     if (text) params[name] = text
   }
   for (const name of JSON_PARAMS) {
-    const text = given.get(name)
+    const text = search.get(name)
     if (text) params[name] = parseJson(text, `The parameter "${name}"`)
   }
   return params
@@ -43,7 +46,7 @@ function parseGet({ url }: Request): GraphQLParams {
 
 async function parsePost(request: Request): Promise<GraphQLParams> {
   const params = parseJson(await bodyOf(request), 'The body')
-  // Yoga refuses arrays, which are batches.
+  // Yoga rejects arrays, which are batches.
   if (typeof params === 'object' && params !== null) return params
   throw badRequest('The body is not a JSON object.')
 }
@@ -52,12 +55,12 @@ async function bodyOf(request: Request): Promise<string> {
   try {
     return await request.text()
   } catch (error) {
-    // A body over the bound is told by a GraphQL error of Yoga; anything else is a connection that broke.
-    throw error instanceof GraphQLError ? error : badRequest('The body did not arrive whole.')
+    // Yoga throws a GraphQLError when the body is too large. Any other error is a broken connection.
+    throw error instanceof GraphQLError ? error : badRequest('The body is incomplete.')
   }
 }
 
-/** Does not say what JSON.parse says, which repeats the text. */
+/** Omits the message of JSON.parse, because it repeats the text. */
 function parseJson(text: string, subject: string): unknown {
   try {
     return JSON.parse(text)
@@ -67,48 +70,51 @@ function parseJson(text: string, subject: string): unknown {
 }
 
 /**
- * Throws unless the body is plain JSON. Other types need no preflight, so a page of another site could send them from
- * inside a reader's network.
+ * Throws unless the body is uncompressed JSON. Some other media types need no preflight, so a page of another site
+ * could send them to a service in the private network of its visitor.
  */
-function assertReadable(headers: Headers): void {
+function assertPlainJson(headers: Headers): void {
   if (!isJson(headers.get('content-type'))) {
     throw badRequest('POST takes application/json.', { status: 415 })
   }
   const encoding = headers.get('content-encoding')?.trim().toLowerCase() || 'identity'
   if (encoding === 'identity') return
-  // RFC 9110, 12.5.3: a 415 because of the coding says which codings are accepted.
+  // A 415 for an unsupported coding should list the accepted codings (RFC 9110, 12.5.3).
   const accepted = { 'accept-encoding': 'identity' }
   throw badRequest('Compressed bodies are not accepted.', { status: 415, headers: accepted })
 }
 
-/** What a POST can be answered with. */
-const ANSWERS = [
+/** The media types of responses to a POST. */
+const RESPONSE_TYPES = [
   'application/graphql-response+json',
   'application/json',
   'text/event-stream',
   'multipart/mixed',
 ]
 
-/** Throws when no answer would be acceptable. Yoga says so after the execution, when a create has lost its answer. */
-function assertAnswerable(headers: Headers): void {
+/**
+ * Throws when the client accepts no available media type. Yoga checks this only after execution, when the result of a
+ * create would be lost.
+ */
+function assertAcceptable(headers: Headers): void {
   const ranges = (headers.get('accept') || '*/*')
     .split(',')
-    // Answers are in UTF-8.
+    // Responses are in UTF-8.
     .filter((range) => !/;\s*charset=(?!utf-8\b)/i.test(range))
     .map(mediaTypeOf)
-  const isAccepted = ANSWERS.some((type) =>
+  const isAccepted = RESPONSE_TYPES.some((type) =>
     ranges.some((range) => [type, `${type.split('/')[0]}/*`, '*/*'].includes(range)),
   )
   if (isAccepted) return
-  throw badRequest(`Accept one of: ${ANSWERS.join(', ')}.`, { status: 406 })
+  throw badRequest(`Accept one of: ${RESPONSE_TYPES.join(', ')}.`, { status: 406 })
 }
 
-/** Media types are compared without case (RFC 9110, 8.3.1). */
+/** Media types are case-insensitive (RFC 9110, 8.3.1). */
 function isJson(contentType: string | null): boolean {
   return mediaTypeOf(contentType ?? '') === 'application/json'
 }
 
-/** Without its parameters, in lower case. */
+/** The media type in lower case, without its parameters. */
 function mediaTypeOf(text: string): string {
   return (text.split(';')[0] ?? '').trim().toLowerCase()
 }

@@ -2,20 +2,20 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import compression from 'compression'
 import Negotiator from 'negotiator'
 
-/** Below, compression would save less than a packet. */
+/** For shorter bodies, compression would save less than one packet. */
 const THRESHOLD_BYTES = 1_024
 
 const compress = compression({ threshold: THRESHOLD_BYTES, filter: isJson })
 
 /**
- * Makes `response` compress what is written to it when it turns out to be long JSON and the client accepts brotli or gzip.
- * Event streams are left alone: each event has to leave at once.
+ * Compresses the body of `response` when it is JSON of at least THRESHOLD_BYTES and the client accepts brotli or gzip.
+ * Call it before the headers are sent. Event streams are not compressed, because each event must be sent at once.
  */
 export function compressJson(request: IncomingMessage, response: ServerResponse): void {
   compress(request, response, () => {})
 }
 
-/** Whether the client accepts gzip (RFC 9110, 12.5.3). */
+/** Returns whether the client accepts gzip (RFC 9110, 12.5.3). */
 export function acceptsGzip(request: IncomingMessage): boolean {
   return new Negotiator(request).encoding(['gzip', 'identity']) === 'gzip'
 }

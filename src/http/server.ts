@@ -17,33 +17,33 @@ import { type Rejection, rejectUpgrade, sendRejection } from './rejection.ts'
 import { requestIdOf } from './request-id.ts'
 import { compressJson } from './response-compression.ts'
 
-/** Options of the HTTP server. */
+/** Options of `createServer`. */
 export interface ServerOptions {
   graphql: GraphQLHandler
-  /** Whether a response is an event stream of a subscription. Draining does not wait for those. */
+  /** Returns whether a response is an event stream of a subscription. Draining does not wait for event streams. */
   isSubscription(response: ServerResponse): boolean
-  /** The GraphiQL page; null: there is none. */
+  /** The GraphiQL page; null: no page. */
   page: GraphiQLPage | null
   metrics: Pick<Metrics, 'contentType' | 'text'>
   limits: WebSocketLimits & { bodyBytes: number }
-  /** Origins of other sites whose pages may call this service. */
+  /** Origins of other sites whose pages may call this service (CORS). */
   corsOrigins: string[]
-  /** Host names under which the service may be called, besides loopback; null: any. */
+  /** Hosts that are allowed in addition to loopback; null: any host. */
   allowedHosts: Host[] | null
-  /** Whether operations can be served now, for `/ready`. */
+  /** Returns whether operations can be served now, for `/ready`. */
   isReady(): Promise<boolean>
-  /** Milliseconds that draining waits for running operations at most. */
+  /** Maximum milliseconds that draining waits for running operations. */
   drainTimeoutMs: number
 }
 
-/** The HTTP server with all of its routes. */
+/** The HTTP server of the service. */
 export interface Server {
   readonly http: ReturnType<typeof createHttpServer>
-  /** How many WebSockets are open. */
+  /** Returns the number of open WebSockets. */
   sockets(): number
   /**
-   * Stops being ready and refuses new operations, waits for running operations, closes streams and sockets (WebSockets
-   * with 1001), and resolves.
+   * Answers `/ready` with 503, refuses new operations, waits for running operations, and closes streams and sockets
+   * (WebSockets with code 1001). Resolves when the server is closed.
    */
   drain(): Promise<void>
 }
@@ -54,7 +54,7 @@ const MAX_SHOWN_HOST_LENGTH = 100
 const NOT_FOUND: Rejection = {
   status: 404,
   code: 'NOT_FOUND',
-  message: `There is nothing here. GraphQL is at ${ENDPOINT}.`,
+  message: `Not found. The GraphQL endpoint is ${ENDPOINT}.`,
 }
 const SHUTTING_DOWN: Rejection = {
   status: 503,
@@ -73,7 +73,7 @@ function hostRejection(host: string): Rejection {
   return { status: 403, code: 'FORBIDDEN', message }
 }
 
-/** Creates the server. It does not listen yet. */
+/** Creates the server. The caller starts it with `http.listen`. */
 export function createServer(options: ServerOptions): Server {
   const { graphql, limits, drainTimeoutMs } = options
   const webSockets = createWebSocketEndpoint({ graphql, limits, requestIdOf })
@@ -110,7 +110,7 @@ export function createServer(options: ServerOptions): Server {
 
 type Routes = ServerOptions & { jsonRoute: JsonRoute }
 
-/** Routes a request. Resolves when its response has been handed to the stream. */
+/** Routes a request. Resolves when its response has been written. */
 async function respond(
   options: Routes,
   draining: boolean,
@@ -119,7 +119,7 @@ async function respond(
 ): Promise<unknown> {
   const { graphql, metrics, isReady, allowedHosts } = options
   const path = pathOf(request)
-  // Probes call the process by its address, so these two routes accept any host. They reveal nothing.
+  // Probes use the IP address of the process, so these two routes accept any host. They contain no private data.
   if (path === '/health') return sendJson(response, 200, { status: 'ok' })
   if (path === '/ready') {
     const ready = !draining && (await isReady())
@@ -171,7 +171,7 @@ function reject(
   graphql.onRefused({ requestId, transport: 'http', ...rejection })
 }
 
-/** Why an upgrade to a WebSocket is refused, or null. */
+/** Returns the rejection of an upgrade to a WebSocket, or null when it is allowed. */
 function upgradeRejection(
   { allowedHosts, corsOrigins }: ServerOptions,
   draining: boolean,
@@ -192,7 +192,7 @@ function foreignHostRejection(
   return foreignHost === null ? null : hostRejection(foreignHost)
 }
 
-/** Browsers send the origin of the page, and let any page open a socket. Other clients send no origin. */
+/** Browsers allow any page to open a WebSocket and send the origin of the page. Other clients send no origin. */
 function isAllowedOrigin(
   corsOrigins: string[],
   { headers: { origin, host } }: IncomingMessage,
@@ -201,7 +201,7 @@ function isAllowedOrigin(
   return URL.parse(origin)?.host === host
 }
 
-/** Any other upgrade, such as h2c, is ignored, and the request is answered (RFC 9110, 7.8). */
+/** Any other upgrade, such as h2c, is ignored and the request is answered normally (RFC 9110, 7.8). */
 function isWebSocket({ headers }: IncomingMessage): boolean {
   return headers.upgrade?.toLowerCase() === 'websocket'
 }

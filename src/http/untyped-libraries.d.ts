@@ -1,10 +1,10 @@
-/** What is used of libraries without types of their own; the published ones bring those of Express along. */
+/** Types of libraries that have none. Only what this service uses; the published types depend on those of Express. */
 
 declare module 'compression' {
   import type { IncomingMessage, ServerResponse } from 'node:http'
 
   export default function compression(options: {
-    /** The shortest body that is compressed, in bytes. */
+    /** Bytes; shorter bodies are not compressed. */
     threshold: number
     filter(request: IncomingMessage, response: ServerResponse): boolean
   }): (request: IncomingMessage, response: ServerResponse, next: () => void) => void
@@ -15,7 +15,7 @@ declare module 'negotiator' {
 
   export default class Negotiator {
     constructor(request: IncomingMessage)
-    /** The one of `available` that the client likes best; undefined when it accepts none. */
+    /** Returns the encoding of `available` that the client prefers, or undefined when it accepts none. */
     encoding(available: string[]): string | undefined
   }
 }

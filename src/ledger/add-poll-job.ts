@@ -6,6 +6,7 @@ import type { PolledKind, PollTiming } from './poll-job.ts'
 import type { Secrets } from './secrets.ts'
 import type { Tables } from './tables.ts'
 
+/** What a poll job needs besides the name of its entity. */
 interface Pollable {
   snapshot: Snapshot<PolledKind>
   origin: Origin
@@ -13,7 +14,11 @@ interface Pollable {
   credential: string
 }
 
-/** Schedules the polls of a registered entity with `credential`. Does nothing when they are scheduled already. */
+/**
+ * Schedules the polls of a registered entity and stores the bearer key for them. A poll job that
+ * already exists is not changed. A task that waits for its assets is due at once; any other entity is
+ * due after `timing.firstPollMs`, but not later than the deadline.
+ */
 export async function addPollJob(
   trx: Transaction<Tables>,
   secrets: Secrets,
@@ -23,23 +28,24 @@ export async function addPollJob(
 ): Promise<void> {
   const { tenant, kind, key } = ref
   const now = Date.now()
-  const waits = snapshot.status === 'WAITING_FOR_ASSETS'
+  const isWaiting = snapshot.status === 'WAITING_FOR_ASSETS'
   await trx
     .insertInto('poll_job')
     .values({
       tenant,
       kind,
       key,
-      next_poll_at: waits ? now : now + Math.min(timing.firstPollMs[kind], timing.deadlineMs),
+      next_poll_at: isWaiting ? now : now + Math.min(timing.firstPollMs[kind], timing.deadlineMs),
       gap_ms: timing.firstPollMs[kind],
       deadline_at: now + timing.deadlineMs,
       lease_until: 0,
       fence: 0,
-      submission: waits ? 'WAITING' : null,
+      submission: isWaiting ? 'WAITING' : null,
     })
     .onConflict((conflict) => conflict.columns(['tenant', 'kind', 'key']).doNothing())
     .execute()
-  // Locks assets, so before the credential, which everyone locks last.
-  if (waits) await rememberAwaitedAssets(trx, ref, origin)
+  // Lock the assets before the credential: every transaction locks the credential last, which
+  // prevents deadlocks.
+  if (isWaiting) await rememberAwaitedAssets(trx, ref, origin)
   await storeCredential(trx, secrets, tenant, credential)
 }

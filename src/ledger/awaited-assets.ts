@@ -5,11 +5,13 @@ import type { EntityRef, Origin } from './entity.ts'
 import type { Tables } from './tables.ts'
 
 /**
- * Remembers which assets a waiting task names, so that a change of one of them wakes the task. Called in the transaction
- * that adds the poll job of the task.
+ * Stores which assets a waiting task refers to, so that a change of one of them makes the task due.
+ * Must be called in the transaction that adds the poll job of the task. Does nothing when the request
+ * refers to no assets.
  *
- * A change of an asset that commits meanwhile must not be missed. So PostgreSQL locks the assets first: the change is
- * either visible to the first look of the task, or begins after this transaction and finds these rows.
+ * A concurrent change of an asset must not be missed. Therefore PostgreSQL locks the assets first. The
+ * change then either commits before this transaction, and the first check of the task reads it, or it
+ * waits until this transaction has ended, and finds the rows stored here.
  */
 export async function rememberAwaitedAssets(
   trx: Transaction<Tables>,
@@ -37,10 +39,11 @@ export async function rememberAwaitedAssets(
 }
 
 /**
- * Makes the waiting tasks that name this asset due now, or at the end of the pause that 0-0 asked for.
+ * Makes the waiting tasks that refer to this asset due now, or at the end of the pause that 0-0 asked
+ * for.
  *
- * Also one that is being looked at: its `next_poll_at` then differs from the one it was claimed with, and the changed
- * value tells the holder of the lease not to overwrite it.
+ * This includes a task that is claimed now. Its `next_poll_at` always changes, and the changed value
+ * tells the holder of the lease not to overwrite it.
  */
 export async function wakeWaitingTasks(
   trx: Transaction<Tables>,
@@ -74,14 +77,14 @@ export async function wakeWaitingTasks(
         .select('poll_job.key')
         .where('awaited_asset.tenant', '=', tenant)
         .where('awaited_asset.asset_key', '=', assetKey)
-        // In one order, so that two assets that settle at the same time do not wait for each other.
+        // Always lock in the same order, so that concurrent changes of two assets cannot deadlock.
         .orderBy('poll_job.key')
         .$if(isPostgres(trx), (query) => query.forUpdate('poll_job')),
     )
     .execute()
 }
 
-/** The keys of the assets a request names, each once. */
+/** Returns the keys of the assets that a request refers to, without duplicates. */
 function assetKeysOf(origin: Origin): string[] {
   const request = origin && 'request' in origin ? origin.request : null
   const keys = (request?.resources ?? []).flatMap(({ platform, assetId }) =>

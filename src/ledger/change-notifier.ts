@@ -1,28 +1,33 @@
 import { type EntityRef, nameOf } from './entity.ts'
 
-/** Says that an entity may have changed. It does not carry the change. */
+/** Reports that an entity may have changed. It does not contain the change. */
 export interface Notification extends EntityRef {
   /** The key of the group that the entity belongs to, or null. */
   parent: string | null
 }
 
-/** Passes notifications from the code that writes the ledger to the code that reads it. */
+/** Delivers notifications from the code that writes the ledger to the code that reads it. */
 export interface ChangeNotifier {
+  /** Calls the listeners of the entity and of its parent. */
   send(notification: Notification): void
-  /** Tells every listener that notifications may have been lost. */
+  /** Calls every listener with null: notifications may have been lost. */
   sendAll(): void
   /**
-   * Calls `listener` with the key of every notified entity that is the target or whose parent is the target; with null
-   * when notifications may have been lost. Returns the function that stops listening.
+   * Adds a listener. It is called with the key of each notified entity that is the target or whose
+   * parent is the target. It is called with null when notifications may have been lost. Returns a
+   * function that removes the listener.
    */
   listen(target: EntityRef, listener: (key: string | null) => void): () => void
-  /** How many listeners there are now. */
+  /** The current number of listeners. */
   readonly size: number
-  /** How many notifications there were. While it stays the same, what was read before is still current. */
+  /**
+   * The number of notifications sent so far. While it does not change, data that was read before is
+   * still current.
+   */
   readonly count: number
 }
 
-/** Creates the notifier of one process. */
+/** Creates the notifier of one process. It does not send notifications to other processes. */
 export function createChangeNotifier(): ChangeNotifier {
   const listeners = new Map<string, Set<(key: string | null) => void>>()
   let size = 0
@@ -40,17 +45,19 @@ export function createChangeNotifier(): ChangeNotifier {
     },
     sendAll() {
       count += 1
-      for (const some of listeners.values()) for (const listener of some) listener(null)
+      for (const targetListeners of listeners.values()) {
+        for (const listener of targetListeners) listener(null)
+      }
     },
     listen(target, listener) {
       const name = nameOf(target)
-      const here = listeners.get(name) ?? new Set()
-      listeners.set(name, here.add(listener))
+      const targetListeners = listeners.get(name) ?? new Set()
+      listeners.set(name, targetListeners.add(listener))
       size += 1
       return () => {
-        if (!here.delete(listener)) return
+        if (!targetListeners.delete(listener)) return
         size -= 1
-        if (here.size === 0) listeners.delete(name)
+        if (targetListeners.size === 0) listeners.delete(name)
       }
     },
     get size() {
@@ -65,7 +72,7 @@ export function createChangeNotifier(): ChangeNotifier {
 /** The PostgreSQL channel over which processes notify each other. */
 export const NOTIFICATION_CHANNEL = 'zerograph_change'
 
-/** The payload of a notification in PostgreSQL. */
+/** Encodes a notification as the payload of `pg_notify`. Also accepts a row, whose `kind` is a plain string. */
 export function encodeNotification({
   tenant,
   kind,
@@ -75,7 +82,10 @@ export function encodeNotification({
   return JSON.stringify([tenant, kind, key, parent])
 }
 
-/** The notification in a payload. Throws when the payload is not one. */
+/**
+ * Decodes a payload that `encodeNotification` wrote. Throws when `text` is not a JSON array; the items of
+ * the array are not checked.
+ */
 export function decodeNotification(text: string): Notification {
   const [tenant, kind, key, parent] = JSON.parse(text)
   return { tenant, kind, key, parent }

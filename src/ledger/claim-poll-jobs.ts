@@ -10,34 +10,37 @@ import type { PollJobTable, Tables } from './tables.ts'
 
 type PollJobRow = Selectable<PollJobTable>
 
-/** Claims due poll jobs for `leaseMs`, longest overdue first, within the poll budget of each tenant. */
+/**
+ * Claims at most `limit` due poll jobs for `leaseMs` milliseconds, longest overdue first, within the poll
+ * budget of each tenant. Each claimed job uses one token of the budget.
+ */
 export function claimPollJobs(
   database: Kysely<Tables>,
   secrets: Secrets,
   { now, limit, leaseMs, maxRps }: ClaimOptions,
 ): Promise<ClaimedPollJob[]> {
-  const at = now.getTime()
+  const nowMs = now.getTime()
   return database.transaction().execute(async (trx) => {
-    const tenants = await dueTenants(trx, at, limit, maxRps)
+    const tenants = await findDueTenants(trx, nowMs, limit, maxRps)
     const claimed: ClaimedPollJob[] = []
     for (const [index, { tenant }] of tenants.entries()) {
       // The limit is shared evenly, so that a tenant with many poll jobs does not delay another tenant.
       const share = Math.ceil((limit - claimed.length) / (tenants.length - index))
-      const tokens = await lockTokens(trx, tenant, at, maxRps)
+      const tokens = await lockTokens(trx, tenant, nowMs, maxRps)
       const count = Math.min(share, Math.floor(tokens))
       if (count <= 0) continue
-      const rows = await lease(trx, tenant, at, count, leaseMs)
-      await storeTokens(trx, tenant, tokens - rows.length, at)
-      claimed.push(...(await withEntities(trx, secrets, tenant, rows)))
+      const rows = await leaseDueJobs(trx, tenant, nowMs, count, leaseMs)
+      await storeTokens(trx, tenant, tokens - rows.length, nowMs)
+      claimed.push(...(await claimedJobsOf(trx, secrets, tenant, rows)))
     }
     return claimed
   })
 }
 
-/** The tenants with due poll jobs and a token in their bucket, longest overdue first. */
-function dueTenants(
+/** Returns the tenants with due poll jobs and at least one token, longest overdue first. */
+function findDueTenants(
   trx: Transaction<Tables>,
-  at: number,
+  nowMs: number,
   limit: number,
   maxRps: number,
 ): Promise<{ tenant: string }[]> {
@@ -45,13 +48,13 @@ function dueTenants(
     .selectFrom('poll_job')
     .leftJoin('poll_budget', 'poll_budget.tenant', 'poll_job.tenant')
     .select(({ fn }) => ['poll_job.tenant', fn.min('next_poll_at').as('since')])
-    .where('next_poll_at', '<=', at)
-    .where('lease_until', '<=', at)
+    .where('next_poll_at', '<=', nowMs)
+    .where('lease_until', '<=', nowMs)
     .where(({ or, eb }) =>
       or([
         eb('poll_budget.tokens', 'is', null),
         sql<boolean>`poll_budget.tokens
-          + (${at} - poll_budget.refilled_at) / 1000.0 * coalesce(poll_budget.rate, ${maxRps}) >= 1`,
+          + (${nowMs} - poll_budget.refilled_at) / 1000.0 * coalesce(poll_budget.rate, ${maxRps}) >= 1`,
       ]),
     )
     .groupBy('poll_job.tenant')
@@ -60,16 +63,20 @@ function dueTenants(
     .execute()
 }
 
-async function lease(
+/**
+ * Claims up to `count` due poll jobs of a tenant. Skips jobs that another process is claiming now. A new
+ * fencing number makes earlier claims of the same jobs invalid.
+ */
+async function leaseDueJobs(
   trx: Transaction<Tables>,
   tenant: string,
-  at: number,
+  nowMs: number,
   count: number,
   leaseMs: number,
 ): Promise<PollJobRow[]> {
   return trx
     .updateTable('poll_job')
-    .set(({ eb }) => ({ lease_until: at + leaseMs, fence: eb('fence', '+', 1) }))
+    .set(({ eb }) => ({ lease_until: nowMs + leaseMs, fence: eb('fence', '+', 1) }))
     .where('tenant', '=', tenant)
     .where(({ eb, refTuple, selectFrom }) =>
       eb(
@@ -78,8 +85,8 @@ async function lease(
         selectFrom('poll_job')
           .select(['kind', 'key'])
           .where('tenant', '=', tenant)
-          .where('next_poll_at', '<=', at)
-          .where('lease_until', '<=', at)
+          .where('next_poll_at', '<=', nowMs)
+          .where('lease_until', '<=', nowMs)
           .orderBy('next_poll_at')
           .limit(count)
           .$if(isPostgres(trx), (query) => query.forUpdate().skipLocked())
@@ -90,7 +97,8 @@ async function lease(
     .execute()
 }
 
-async function withEntities(
+/** Adds the bearer key of the tenant and the stored entity to each claimed row. */
+async function claimedJobsOf(
   trx: Transaction<Tables>,
   secrets: Secrets,
   tenant: string,
@@ -130,6 +138,6 @@ function claimedJobOf(
     refusedPolls: job.refused_polls,
     fence: job.fence,
     submission: job.submission,
-    // The kind of the row decides the types of its snapshot and origin.
+    // The cast is safe: the kind of the row determines the types of its snapshot and origin.
   } as ClaimedPollJob
 }

@@ -4,8 +4,8 @@ import type { Secrets } from './secrets.ts'
 import type { Tables } from './tables.ts'
 
 /**
- * Stores the sealed bearer key of a tenant. The row is written even when it is there already: the write locks it, so that
- * `deleteUnusedCredential` of another transaction sees the poll job that is being added.
+ * Stores the encrypted bearer key of a tenant. Writes the row even when it exists, because the write locks
+ * it: a concurrent `deleteUnusedCredential` then waits for this transaction and finds its new poll job.
  */
 export async function storeCredential(
   trx: Transaction<Tables>,
@@ -21,7 +21,10 @@ export async function storeCredential(
     .execute()
 }
 
-/** The bearer key of a tenant. Null when none is stored, or when it was sealed under another secret. */
+/**
+ * Returns the bearer key of a tenant. Returns null when none is stored, or when it was encrypted with
+ * another secret.
+ */
 export async function findCredential(
   trx: Transaction<Tables>,
   secrets: Secrets,
@@ -40,12 +43,13 @@ export async function findCredential(
   }
 }
 
-/** Deletes the bearer key of a tenant that has no poll job left. */
+/** Deletes the bearer key of a tenant when the tenant has no poll jobs. */
 export async function deleteUnusedCredential(
   trx: Transaction<Tables>,
   tenant: string,
 ): Promise<void> {
-  // Locked first: adding a poll job writes this row too, and a statement that starts after that sees the poll job.
+  // Lock the row before the delete: a transaction that adds a poll job writes this row too. The delete
+  // starts after that transaction has committed, so it finds the new poll job.
   await trx
     .selectFrom('credential')
     .select('tenant')

@@ -1,28 +1,36 @@
 import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto'
 import type { Kind } from './entity.ts'
 
-/** The cursors of one list. */
+/** Encodes and decodes the cursors of one list. */
 export interface Cursors {
-  /** The same position always has the same cursor: 22 characters that tell nothing without the secret. */
+  /**
+   * Returns the cursor of a position: 22 base64url characters, the same for every call. Without the
+   * secret, the position cannot be read from it.
+   */
   encode(position: number): string
-  /** The position of a cursor, or null for what `encode` never returned for this list. */
+  /** Returns the position of a cursor, or null when the text is not a cursor of this list. */
   decode(cursor: string): number | null
 }
 
-/** One block of AES. */
+/** The block size of AES. */
 const BLOCK_BYTES = 16
-/** Positions are below 2^48; the other ten bytes of the block are zero, and show that a cursor is ours. */
+/**
+ * A position is less than 2^48. The other ten bytes of the block are zero; `decode` checks them to detect
+ * a text that is not a cursor of this list.
+ */
 const POSITION_BYTES = 6
 const POSITION_OFFSET = BLOCK_BYTES - POSITION_BYTES
 
 /**
- * The cursors of the list of one kind of a tenant. Positions count the resources of all tenants, so a cursor is the position
- * encrypted with a key of that list: other lists have other cursors for it. ECB is safe here, because each message is
- * a single block of its own.
+ * Creates the cursors for the list of one kind of entity of one tenant. Positions count the entities of
+ * all tenants, so a plain position would reveal how many entities other tenants have. Therefore a cursor
+ * is the position encrypted with a key of this list. ECB mode is safe here, because each message is
+ * exactly one block, and equal positions may have equal cursors.
  */
 export function createCursors(secretKey: Buffer, tenant: string, kind: Kind): Cursors {
   const key = createHmac('sha256', secretKey).update(`${tenant} ${kind}`).digest()
-  // Neither is ever finished: without padding each block comes out as soon as it went in.
+  // `final()` is never called, so both objects can be reused: without padding, `update` returns each
+  // complete block at once.
   const cipher = createCipheriv('aes-256-ecb', key, null).setAutoPadding(false)
   const decipher = createDecipheriv('aes-256-ecb', key, null).setAutoPadding(false)
 

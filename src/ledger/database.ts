@@ -4,16 +4,20 @@ import { type Dialect, Kysely, PostgresAdapter, PostgresDialect } from 'kysely'
 import { createSqliteDialect } from './node-sqlite.ts'
 import type { Tables } from './tables.ts'
 
-export interface DatabaseOptions {
-  /** Folder of the SQLite file; made when missing. */
+/** Options of the database connection. */
+interface DatabaseOptions {
+  /** Folder of the SQLite file; created when missing. */
   dataDir: string
   /** `postgres://…`; when absent, SQLite. */
   databaseUrl?: string | undefined
-  /** What happened to an idle connection; the pool replaces it by itself. */
+  /** Called with the error of a broken PostgreSQL connection. The pool replaces the connection. */
   onError(error: unknown): void
 }
 
-/** The same queries run on both engines; nothing is connected before the first one. */
+/**
+ * Creates the query builder for PostgreSQL or SQLite. The first query opens the database or connects to
+ * it. Throws when `dataDir` cannot be created.
+ */
 export async function openDatabase(options: DatabaseOptions): Promise<Kysely<Tables>> {
   return new Kysely<Tables>({ dialect: await dialectOf(options) })
 }
@@ -23,12 +27,15 @@ async function dialectOf({ dataDir, databaseUrl, onError }: DatabaseOptions): Pr
     mkdirSync(dataDir, { recursive: true, mode: 0o700 })
     return createSqliteDialect({ path: join(dataDir, 'ledger.db') })
   }
-  // Its driver is not even loaded for SQLite.
+  // Import the PostgreSQL driver only when it is used.
   const { createPool } = await import('./postgres-pool.ts')
   return new PostgresDialect({ pool: createPool(databaseUrl, onError) })
 }
 
-/** Whether several processes may be at work, so that rows must be locked and changes told to the others. */
+/**
+ * Whether the database is PostgreSQL. If so, several processes may use it: rows must be locked, and the
+ * other processes must be notified of changes.
+ */
 export function isPostgres(database: Kysely<Tables>): boolean {
   return database.getExecutor().adapter instanceof PostgresAdapter
 }

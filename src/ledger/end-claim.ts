@@ -6,43 +6,46 @@ import type { AfterPoll, ClaimedPollJob, NextPoll, PolledKind } from './poll-job
 import { endPolling, recordObservation } from './record-observation.ts'
 import type { Tables } from './tables.ts'
 
-/** Locks the row of a poll job until the transaction ends. Returns null when the job must not be changed any more. */
+/** Locks the row of a poll job until the transaction ends. Returns null when the caller may no longer change the job. */
 export type ClaimLock = (
   trx: Transaction<Tables>,
   job: ClaimedPollJob,
 ) => Promise<ClaimedPollJob | null>
 
 /**
- * Ends a claim: records what the poll observed (null: nothing), and schedules the next poll or ends polling. Returns the row
- * of the entity, and whether its status changed or its polling ended. Returns null, recording nothing, when `lock` does.
+ * Ends a claim: records the observed snapshot, if any, and schedules the next poll or ends polling.
+ * Returns the row of the entity, and whether its status changed or its polling ended. Returns null and
+ * writes nothing when the entity does not exist or `lock` returns null.
  */
 export async function endClaim(
   trx: Transaction<Tables>,
   job: ClaimedPollJob,
   observed: Snapshot<PolledKind> | null,
-  then: AfterPoll,
+  afterPoll: AfterPoll,
   lock: ClaimLock,
 ): Promise<{ row: EntityRow; isChanged: boolean } | null> {
   const before = await findRow(trx, job)
   const claim = before && (await lock(trx, job))
   if (!claim) return null
   const recorded = observed ? await recordObservation(trx, before, observed) : before
-  const row = recorded.polling_ended === 1 ? recorded : await schedule(trx, claim, recorded, then)
+  const row =
+    recorded.polling_ended === 1 ? recorded : await schedule(trx, claim, recorded, afterPoll)
   return { row, isChanged: row.seq !== before.seq }
 }
 
+/** Ends polling or schedules the next poll. Returns the row of the entity after that. */
 async function schedule(
   trx: Transaction<Tables>,
   claim: ClaimedPollJob,
   row: EntityRow,
-  then: AfterPoll,
+  afterPoll: AfterPoll,
 ): Promise<EntityRow> {
-  if ('pollingEndedReason' in then) return endPolling(trx, row, then.pollingEndedReason)
-  await reschedule(trx, claim, then)
+  if ('pollingEndedReason' in afterPoll) return endPolling(trx, row, afterPoll.pollingEndedReason)
+  await reschedule(trx, claim, afterPoll)
   return row
 }
 
-/** An update of the poll job that changes nothing when its claim is lost. */
+/** Returns an update of the poll job that matches no row when the claim was lost. */
 export function held(database: Kysely<Tables>, { tenant, kind, key, fence }: ClaimedPollJob) {
   return database
     .updateTable('poll_job')
@@ -52,7 +55,7 @@ export function held(database: Kysely<Tables>, { tenant, kind, key, fence }: Cla
     .where('fence', '=', fence)
 }
 
-/** Locks a claim until the transaction ends. Returns null when it was lost. */
+/** A `ClaimLock` for a normal poll. Returns null when the claim was lost. */
 export async function lockHeld(
   trx: Transaction<Tables>,
   job: ClaimedPollJob,
@@ -68,7 +71,10 @@ export async function lockHeld(
   return row?.fence === job.fence ? job : null
 }
 
-/** Takes over the claim of a task that was sent, from any holder. Returns null when its outcome is already recorded. */
+/**
+ * A `ClaimLock` for a task that was sent to 0-0. Takes the claim over from any holder, because only the
+ * sender knows the outcome. Returns null when an outcome is already recorded.
+ */
 export async function takeSent(
   trx: Transaction<Tables>,
   job: ClaimedPollJob,
@@ -86,34 +92,36 @@ export async function takeSent(
 }
 
 /**
- * Schedules the next poll, at the deadline at the latest. When a change of an asset has made a waiting task due since it was
- * claimed, the task keeps that time, or the end of a pause that 0-0 has asked for meanwhile.
+ * Schedules the next poll and releases the lease. The poll is not later than the deadline.
+ *
+ * A changed `next_poll_at` shows that an asset of the waiting task has changed during the claim. The task
+ * then keeps the changed time, but not before the end of a pause that 0-0 asked for. The deadline limits both.
  */
 async function reschedule(
   trx: Transaction<Tables>,
   job: ClaimedPollJob,
   next: NextPoll,
 ): Promise<void> {
-  const deadline = (next.deadlineAt ?? job.deadlineAt).getTime()
-  const at = Math.min(next.nextPollAt.getTime(), deadline)
-  const notBefore = next.notBefore?.getTime() ?? 0
+  const deadlineMs = (next.deadlineAt ?? job.deadlineAt).getTime()
+  const nextPollAtMs = Math.min(next.nextPollAt.getTime(), deadlineMs)
+  const notBeforeMs = next.notBefore?.getTime() ?? 0
   const submission = next.submission ?? null
   await held(trx, job)
     .set(({ eb, ref, val }) => ({
       next_poll_at:
         submission === null
-          ? at
+          ? nextPollAtMs
           : eb
               .case()
               .when('next_poll_at', '=', job.dueAt.getTime())
-              .then(val(at))
-              .when('next_poll_at', '<', notBefore)
-              .then(val(Math.min(notBefore, deadline)))
+              .then(val(nextPollAtMs))
+              .when('next_poll_at', '<', notBeforeMs)
+              .then(val(Math.min(notBeforeMs, deadlineMs)))
               .else(ref('next_poll_at'))
               .end(),
       gap_ms: next.gapMs,
-      deadline_at: deadline,
-      not_before: notBefore,
+      deadline_at: deadlineMs,
+      not_before: notBeforeMs,
       refused_polls: next.refusedPolls ?? job.refusedPolls,
       lease_until: 0,
       submission,

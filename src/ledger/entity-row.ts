@@ -12,10 +12,10 @@ import {
 } from './entity.ts'
 import type { EntityTable, Tables } from './tables.ts'
 
-/** An entity as its table stores it. */
+/** A row of the table `entity`. */
 export type EntityRow = Selectable<EntityTable>
 
-/** The entity that a row, or the row of a transition, stores. */
+/** Decodes the entity from its row, or from the row of a transition joined with `entity.origin`. */
 export function entityOf<K extends Kind>(
   row: Omit<EntityRow, 'position' | 'tenant' | 'kind' | 'alias' | 'parent' | 'type' | 'status'>,
 ): Entity<K> {
@@ -30,7 +30,10 @@ export function entityOf<K extends Kind>(
   }
 }
 
-/** The row of an entity, by its key or its alias, or null. Within a transaction the row is locked. */
+/**
+ * Finds the row of an entity by its key or its alias. Returns null when there is none. In a PostgreSQL
+ * transaction it also locks the row until the transaction ends.
+ */
 export async function findRow(
   database: Kysely<Tables>,
   { tenant, kind, key }: EntityRef,
@@ -46,7 +49,7 @@ export async function findRow(
   return row ?? null
 }
 
-/** The columns that store a snapshot: the snapshot itself, and the values that queries filter by. */
+/** Returns the columns that depend on a snapshot: the snapshot as JSON, and the values used in filters. */
 export function columnsOf({ kind, key }: { kind: string; key: string }, snapshot: Snapshot) {
   const taskId = 'taskId' in snapshot ? snapshot.taskId : null
   return {

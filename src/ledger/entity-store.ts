@@ -26,7 +26,7 @@ import type { Secrets } from './secrets.ts'
 import type { Tables } from './tables.ts'
 import { transitionsAfter } from './transitions.ts'
 
-/** What is stored when an entity is registered. */
+/** What `register` stores. */
 export interface Registration<K extends Kind> {
   snapshot: Snapshot<K>
   origin: Origin<K>
@@ -41,22 +41,28 @@ export interface Created {
   key: string
 }
 
-/** Groups, assets and video tasks, and their transitions. */
+/** The registered entities (groups, assets and video tasks) and their transitions. */
 export interface Entities {
-  /** Stores an entity and schedules its polls, unless its status is terminal. Returns the entity as it is stored then. */
+  /**
+   * Registers an entity, and schedules its polls unless its status is terminal. For an entity that is
+   * registered already, records the snapshot as an observation. Returns the stored entity.
+   */
   register<K extends Kind>(ref: EntityRef<K>, registration: Registration<K>): Promise<Entity<K>>
   /**
-   * Records what was observed of an entity, with a transition when its status changed; nothing else changes a status.
-   * An observation with the stored values writes nothing. Returns the entity as it is stored then, or null, recording
-   * nothing, when it is not registered.
+   * Records an observed snapshot of an entity, and a transition when its status changed. Writes nothing
+   * when no value changed. Returns the stored entity. Returns null and writes nothing when the entity is
+   * not registered.
    */
   recordObservation<K extends Kind>(
     ref: EntityRef<K>,
     observed: Snapshot<K>,
   ): Promise<Entity<K> | null>
-  /** The entity, or null when it is not registered. */
+  /** Returns the entity, or null when it is not registered. */
   find<K extends Kind>(ref: EntityRef<K>): Promise<Entity<K> | null>
-  /** Newest first, at most `maxSize` a page. Throws PageError when the arguments do not describe a page. */
+  /**
+   * Returns a page of at most `maxSize` entities, newest first. Throws PageError when `request` is not a
+   * valid page.
+   */
   list<K extends Kind>(
     tenant: string,
     kind: K,
@@ -64,44 +70,45 @@ export interface Entities {
     request: PageRequest,
     maxSize: number,
   ): Promise<Page<Entity<K>>>
-  /** Every entity whose parent has this key, oldest first. */
+  /** Returns every entity whose parent has the key `parent`, oldest first. */
   children<K extends Kind>(tenant: string, kind: K, parent: string): Promise<Entity<K>[]>
-  /** The transitions of one entity after `seq`, in order, without those that were pruned. */
+  /** Returns the transitions of one entity with a sequence number above `seq`, oldest first, unless pruned. */
   transitionsAfter<K extends Kind>(ref: EntityRef<K>, seq: number): Promise<Transition<K>[]>
 }
 
-interface Parts {
+/** What `createEntities` needs. */
+interface EntityStoreOptions {
   database: Kysely<Tables>
   secrets: Secrets
   polling: PollTiming
   /** Called with the row of an entity after a change of it was committed. */
-  announce(row: EntityRow): void
+  notifyChange(row: EntityRow): void
   /** Called after a poll job was added. */
   onPollJobAdded(): void
-  /** Gives the errors of the storage their type. */
+  /** Wraps calls so that a storage failure throws LedgerUnavailable. */
   typedErrors<Calls extends object>(calls: Calls): Calls
 }
 
-/** The entities in `database`. */
-export function createEntities(parts: Parts): Entities {
-  const { database, secrets, announce, onPollJobAdded, typedErrors } = parts
+/** Creates the calls that read and write the entities in `database`. */
+export function createEntities(options: EntityStoreOptions): Entities {
+  const { database, secrets, notifyChange, onPollJobAdded, typedErrors } = options
   return {
     async register(ref, registration) {
-      const row = await register(parts, ref, registration)
-      announce(row)
+      const row = await register(options, ref, registration)
+      notifyChange(row)
       if (row.polling_ended === 0) onPollJobAdded()
       return entityOf(row)
     },
 
     async recordObservation<K extends Kind>(ref: EntityRef<K>, observed: Snapshot<K>) {
-      // Most reads are of entities that are not registered or have not changed: those need no transaction.
+      // Most observed entities are not registered or have not changed. They need no transaction.
       const known = await findRow(database, ref)
       if (!known || !nextSnapshot(known, observed)) return known && entityOf<K>(known)
       const { before, after } = await database.transaction().execute(async (trx) => {
         const before = await findRow(trx, ref)
         return { before, after: before && (await recordObservation(trx, before, observed)) }
       })
-      if (after && after.seq !== before?.seq) announce(after)
+      if (after && after.seq !== before?.seq) notifyChange(after)
       return after && entityOf<K>(after)
     },
 
@@ -121,9 +128,9 @@ export function createEntities(parts: Parts): Entities {
   }
 }
 
-/** Inserts or updates the entity, its poll job and its idempotency record in one transaction. Returns the row. */
+/** Writes the entity, its poll job and its idempotency record in one transaction. Returns the row. */
 function register<K extends Kind>(
-  { database, secrets, polling }: Parts,
+  { database, secrets, polling }: EntityStoreOptions,
   ref: EntityRef<K>,
   { snapshot, origin, credential, idempotencyRecord }: Registration<K>,
 ): Promise<EntityRow> {
@@ -136,9 +143,9 @@ function register<K extends Kind>(
       await finishWithin(trx, idempotencyRecord, { key: row.key } satisfies Created)
     }
     if (isTerminal(ref.kind, row.status as Status)) return row
-    const polled = ref as EntityRef<PolledKind>
+    const polledRef = ref as EntityRef<PolledKind>
     const pollable = { snapshot: snapshot as Snapshot<PolledKind>, origin, credential }
-    await addPollJob(trx, secrets, polled, pollable, polling)
+    await addPollJob(trx, secrets, polledRef, pollable, polling)
     return resumePolling(trx, row)
   })
 }

@@ -8,19 +8,26 @@ import {
 } from '../model/entities.ts'
 import type { CreateVideoTaskRequest } from '../model/requests.ts'
 
-/** For each kind of entity: what 0-0 reported, and what only this service knows about an entity that was created here. */
+/**
+ * The types of each kind of entity. `snapshot` is what 0-0 last reported. `origin` is what only this service
+ * knows; it is null for a group, and for an entity that was not created through this service.
+ */
 interface Kinds {
   assetGroup: { snapshot: AssetGroupSnapshot; origin: null }
   asset: { snapshot: AssetSnapshot; origin: { sourceUrl: string } | null }
   videoTask: {
     snapshot: VideoTaskSnapshot
-    /** `model` is what 0-0 routes polls by; `request` is absent for a task created elsewhere. */
+    /** 0-0 routes polls by `model`. `request` is null for a task that was created elsewhere. */
     origin: { model: string | null; request: CreateVideoTaskRequest | null } | null
   }
 }
+/** The kind of an entity. */
 export type Kind = keyof Kinds
+/** What 0-0 last reported about an entity. */
 export type Snapshot<K extends Kind = Kind> = Kinds[K]['snapshot']
+/** What only this service knows about an entity, stored when it is registered. */
 export type Origin<K extends Kind = Kind> = Kinds[K]['origin']
+/** The status of an entity. */
 export type Status<K extends Kind = Kind> = Snapshot<K>['status']
 
 /** Names one entity of one tenant. `key` is unique among the tenant's entities of that kind. */
@@ -30,27 +37,30 @@ export interface EntityRef<K extends Kind = Kind> {
   key: string
 }
 
-/** One text for a reference: the same reference always has the same text. */
+/** Returns a string that is equal for equal references, e.g. for a map key. */
 export function nameOf({ tenant, kind, key }: EntityRef): string {
   return `${tenant} ${kind} ${key}`
 }
 
-/** Something that 0-0 knows (a group, an asset or a video task), as the ledger stores it. */
+/** A group, an asset or a video task of 0-0, as the ledger stores it. */
 export interface Entity<K extends Kind = Kind> {
   key: string
   snapshot: Snapshot<K>
   origin: Origin<K>
-  /** True when it is not polled any more: its status is terminal, or its poll job ended early. */
+  /** True when there are no further polls: the status is terminal, or the poll job ended early. */
   pollingEnded: boolean
-  /** Why its poll job ended before a terminal status; null when it did not. */
+  /** Why the poll job ended before a terminal status; null when it did not. */
   pollingEndedReason: string | null
-  /** The transition that led to the present status. */
+  /** The sequence number of the latest transition. */
   seq: number
-  /** When the present values were first observed. Observing the same values again does not change it. */
+  /** When the stored values were first observed. Observing the same values again does not change it. */
   observedAt: Date
 }
 
-/** One change of status. `previous` is null for the first status ever observed. */
+/**
+ * A change of status, or the early end of polling, in which `previous` and `current` are equal. `previous`
+ * is null for the first observed status.
+ */
 export interface Transition<K extends Kind = Kind> {
   previous: Status<K> | null
   current: Status<K>
@@ -58,7 +68,7 @@ export interface Transition<K extends Kind = Kind> {
   entity: Entity<K>
 }
 
-/** Whether 0-0 reports no other status after this one. A group has no lifecycle, so each of its statuses is terminal. */
+/** Whether the status never changes again. A group has no lifecycle, so all its statuses are terminal. */
 export function isTerminal(kind: Kind, status: Status): boolean {
   switch (kind) {
     case 'assetGroup':
@@ -70,11 +80,12 @@ export function isTerminal(kind: Kind, status: Status): boolean {
   }
 }
 
+/** The order of the non-terminal statuses of a video task. */
 const TASK_ORDER: Partial<Record<Status, number>> = { WAITING_FOR_ASSETS: 0, QUEUED: 1, RUNNING: 2 }
 
 /**
- * Whether `next`, received after `previous` was recorded, must be an older answer that arrived late: a terminal status
- * never changes, and a running task is not queued again.
+ * Whether `next` is outdated: a response with an older status that arrived after `previous` was recorded.
+ * A terminal status never changes, and a running task is never queued again.
  */
 export function isStale(kind: Kind, previous: Status, next: Status): boolean {
   if (previous === next) return false
@@ -84,29 +95,33 @@ export function isStale(kind: Kind, previous: Status, next: Status): boolean {
   return from !== undefined && to !== undefined && to < from
 }
 
-/** Fields that belong to one status: a new status resets them. */
+/** Fields that belong to one status. A change of status resets them. */
 const TRANSIENT = { failureReason: null, progress: null }
 
 /**
- * `next`, with the values of `before` where `next` has none. Providers omit fields that they reported earlier.
+ * Returns `next` with its null fields filled from `before`, because providers may omit fields that they
+ * reported earlier. After a change of status, fields that belong to one status are not filled.
  */
 export function mergeSnapshot<K extends Kind>(before: Snapshot<K>, next: Snapshot<K>): Snapshot<K> {
-  const said = Object.entries(next).filter(([, value]) => value !== null)
-  const lasting = next.status === before.status ? before : { ...before, ...keep(TRANSIENT, before) }
-  return { ...lasting, ...Object.fromEntries(said) }
+  const reported = Object.entries(next).filter(([, value]) => value !== null)
+  const kept = next.status === before.status ? before : { ...before, ...pick(TRANSIENT, before) }
+  return { ...kept, ...Object.fromEntries(reported) }
 }
 
-/** The entries of `values` whose names `shape` has too. */
-function keep(values: object, shape: object): object {
+/** Returns the fields of `values` whose names are also fields of `shape`. */
+function pick(values: object, shape: object): object {
   return Object.fromEntries(Object.entries(values).filter(([name]) => name in shape))
 }
 
-/** The text in which snapshots and origins are stored. */
+/** Encodes a snapshot or an origin for storage. */
 export function encodeJson(value: unknown): string {
   return JSON.stringify(value)
 }
 
-/** A snapshot that `encodeJson` wrote. Only its own two times become dates: nested values are the provider's. */
+/**
+ * Decodes a snapshot that `encodeJson` wrote. Only its own two times become dates; nested values belong to
+ * the provider and stay as they are.
+ */
 export function decodeSnapshot<K extends Kind>(text: string): Snapshot<K> {
   const snapshot = JSON.parse(text)
   for (const name of ['createdAt', 'updatedAt']) {
@@ -115,7 +130,7 @@ export function decodeSnapshot<K extends Kind>(text: string): Snapshot<K> {
   return snapshot
 }
 
-/** An origin that `encodeJson` wrote. Texts in it stay texts: `providerOptions` are the caller's values. */
+/** Decodes an origin that `encodeJson` wrote. No string becomes a date, because `providerOptions` belong to the caller. */
 export function decodeOrigin<K extends Kind>(text: string | null): Origin<K> {
   return text === null ? null : JSON.parse(text)
 }

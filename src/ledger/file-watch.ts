@@ -2,32 +2,34 @@ import { statSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 
-/** Checks whether paths still lead to the same files. */
+/** Checks periodically whether files were deleted or replaced. */
 export interface FileWatch {
-  /** Whether one of the files was not there any more at the last check. */
+  /** Whether the last check found that a file was deleted or replaced. */
   hasMoved(): boolean
+  /** Ends the checks. */
   stop(): void
 }
 
 /**
- * Checks every `everyMs` whether each path still leads to the file that is there now; throws when one is missing now.
- * A process that has a file open can go on writing to it after it was deleted or replaced, and nobody reads that again.
+ * Checks every `everyMs` milliseconds whether each path still refers to the file that it refers to now.
+ * Throws when a file does not exist now. Without this check, a process would continue to write to an open
+ * file that was deleted or replaced, and the data would be lost.
  */
 export function watchFiles(paths: string[], everyMs: number): FileWatch {
   const files = paths.map((path) => ({ path, opened: statSync(path, { bigint: true }) }))
-  let moved = false
+  let hasMoved = false
   let stopped = false
 
   async function run(): Promise<void> {
     while (!stopped) {
       await pause(everyMs, undefined, { ref: false })
-      moved = (await Promise.all(files.map(isElsewhere))).includes(true)
+      hasMoved = (await Promise.all(files.map(wasReplaced))).includes(true)
     }
   }
   void run()
 
   return {
-    hasMoved: () => moved,
+    hasMoved: () => hasMoved,
     stop() {
       stopped = true
     },
@@ -39,7 +41,8 @@ interface OpenedFile {
   opened: { dev: bigint; ino: bigint }
 }
 
-async function isElsewhere({ path, opened }: OpenedFile): Promise<boolean> {
+/** Whether the path has no file now, or another file (another device or inode number). */
+async function wasReplaced({ path, opened }: OpenedFile): Promise<boolean> {
   try {
     const { dev, ino } = await stat(path, { bigint: true })
     return dev !== opened.dev || ino !== opened.ino

@@ -24,43 +24,45 @@ export interface LedgerOptions {
   /** 32 bytes; when absent, the secret stored in `dataDir`. */
   secret?: Buffer | undefined
   polling: PollTiming
-  /** Called with errors of connections, which are replaced automatically. */
+  /** Called with the error of a broken PostgreSQL connection. The connection is replaced automatically. */
   onError(error: unknown): void
-  /** Called when something created at 0-0 cannot be recorded now. It is recorded as soon as the storage allows. */
+  /** Called when `persist` fails for the first time. It retries after that. */
   onUnrecorded?: ((created: Unrecorded, error: LedgerUnavailable) => void) | undefined
-  /** Called when it has been recorded after a failure. */
+  /** Called when `persist` succeeds after a failure. */
   onRecorded?: ((created: Unrecorded) => void) | undefined
-  /** Called when a call has ended, for metrics. Each call has a name of its own, e.g. `idempotencyRecords.begin`. */
+  /** Called when a call of the ledger has ended, for metrics. `name` is e.g. `idempotencyRecords.begin`. */
   onCall?: ((name: string, durationMs: number) => void) | undefined
 }
 
-/** Names what must be recorded although the storage fails, for the log. */
+/** Log fields that describe what `persist` records, e.g. the kind and key of a created entity. */
 export type Unrecorded = Record<string, string | null>
 
 /**
- * What this service stores. Everything in it belongs to a tenant.
- * While the storage fails, every call throws LedgerUnavailable and writes nothing.
+ * The data that this service stores. Every row belongs to a tenant. While the storage fails, every call
+ * throws LedgerUnavailable and writes nothing, except when the connection breaks during a commit.
  */
 export interface Ledger extends Entities {
-  /** The tenant of a bearer key. */
+  /** Returns the tenant of a bearer key. */
   tenantOf(credential: string): string
   readonly notifier: ChangeNotifier
   readonly pollJobs: PollJobs
   readonly idempotencyRecords: IdempotencyRecords
   readonly tenantLocks: TenantLocks
-  /** How many entities are being polled, by all processes. */
+  /** Returns the number of poll jobs, over all tenants and processes. */
   countPollJobs(): Promise<number>
-  /** Deletes the transitions, poll budgets and idempotency records from before `time`. */
+  /** Deletes transitions, poll budgets and idempotency records that are older than `time`. */
   prune(time: Date): Promise<void>
   /**
-   * Returns what `write` returns, and repeats it as long as the storage fails: for what was sent to 0-0. Throws
-   * LedgerUnavailable after `stopRetrying`, and any other error at once.
+   * Calls `write`, retries it while the storage fails, and returns its result. For the outcome of a request
+   * that was sent to 0-0, which must not be lost. Throws LedgerUnavailable after `stopRetrying`, and any
+   * other error at once.
    */
   persist<T>(created: Unrecorded, write: () => Promise<T>): Promise<T>
-  /** Ends every `persist` after one more attempt. */
+  /** Lets every running `persist` make one more attempt, and then throw. */
   stopRetrying(): void
-  /** Whether the database can be read and written now. */
+  /** Whether the database accepts writes; checked at most once per second. */
   isReachable(): Promise<boolean>
+  /** Closes all connections. */
   close(): Promise<void>
 }
 
@@ -93,48 +95,54 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   }
 }
 
-/** With SQLite there is no other process. The driver of PostgreSQL is loaded only when it is used. */
+/**
+ * Starts to receive the notifications of other processes. Does nothing with SQLite, because only one
+ * process uses a SQLite file. Returns the function that stops it.
+ */
 async function listenToOtherProcesses(
   databaseUrl: string | undefined,
   notifier: ChangeNotifier,
   onError: (error: unknown) => void,
 ): Promise<() => Promise<void>> {
   if (databaseUrl === undefined) return async () => {}
+  // Import the PostgreSQL driver only when it is used.
   const { listenForNotifications } = await import('./postgres-listener.ts')
   return listenForNotifications(databaseUrl, notifier, onError)
 }
 
-interface Parts {
+/** What `createCalls` needs. */
+interface CallDependencies {
   database: Kysely<Tables>
   secrets: Secrets
   health: StorageHealth
   notifier: ChangeNotifier
 }
 
-/** The calls that read and write the database, with typed errors and measured durations. */
+/** Creates the calls that read and write the database, with typed errors and measured durations. */
 function createCalls(
-  { database, secrets, health, notifier }: Parts,
+  { database, secrets, health, notifier }: CallDependencies,
   { polling, onCall }: LedgerOptions,
 ) {
-  const typed = <Calls extends object>(calls: Calls) => typedErrors(calls, health.onUnavailable)
+  const withTypedErrors = <Calls extends object>(calls: Calls) =>
+    typedErrors(calls, health.onUnavailable)
   const expose = <Calls extends object>(prefix: string, calls: Calls) =>
-    measured(prefix, typed(calls), onCall)
+    measured(prefix, withTypedErrors(calls), onCall)
 
-  const pollJobs = createPollJobs({ database, secrets, onRecorded: announce })
+  const pollJobs = createPollJobs({ database, secrets, onRecorded: notifyChange })
   const entities = createEntities({
     database,
     secrets,
     polling,
-    announce,
+    notifyChange,
     onPollJobAdded: pollJobs.added,
-    typedErrors: typed,
+    typedErrors: withTypedErrors,
   })
   const records = createIdempotencyRecords(database)
 
-  /** Notifies this process after the commit. PostgreSQL notifies the others within the transaction. */
-  function announce({ tenant, kind, key, parent, polling_ended }: EntityRow): void {
+  /** Notifies this process after a commit. PostgreSQL notifies the other processes itself. */
+  function notifyChange({ tenant, kind, key, parent, polling_ended }: EntityRow): void {
     notifier.send({ tenant, kind: kind as Kind, key, parent })
-    // A task that waits for this asset may be due now.
+    // The change may have made a task due that waits for this asset.
     if (kind === 'asset' && polling_ended === 1) pollJobs.added()
   }
 
@@ -152,7 +160,7 @@ function createCalls(
     tenantLocks: expose('tenantLocks.', createTenantLocks(database)),
   }
 
-  /** For calls after which something is sent to 0-0 that must be recorded. */
+  /** Makes a call throw LedgerUnavailable when writes fail. For calls after which a create is sent to 0-0. */
   function whenWritable<Args extends unknown[], T>(call: (...args: Args) => Promise<T>) {
     return async (...args: Args): Promise<T> => {
       await health.ensureWritable()
@@ -161,14 +169,14 @@ function createCalls(
   }
 }
 
-/** The same calls. Each asynchronous one is reported as `prefix` and its name when it has ended. */
+/** Wraps calls so that the duration of each asynchronous call is passed to `onCall` as `prefix` + name. */
 function measured<Calls extends object>(
   prefix: string,
   calls: Calls,
   onCall: LedgerOptions['onCall'],
 ): Calls {
   if (!onCall) return calls
-  const reporting = Object.entries(calls).map(([name, call]) => [
+  const measuredCalls = Object.entries(calls).map(([name, call]) => [
     name,
     (...args: unknown[]) => {
       const startedAt = performance.now()
@@ -177,5 +185,5 @@ function measured<Calls extends object>(
       return result.finally(() => onCall(prefix + name, performance.now() - startedAt))
     },
   ])
-  return Object.fromEntries(reporting)
+  return Object.fromEntries(measuredCalls)
 }

@@ -6,20 +6,25 @@ import { entityOf } from './entity-row.ts'
 import type { PageBounds } from './page-bounds.ts'
 import type { Tables } from './tables.ts'
 
+/** What the listed entities must equal. Null or absent: no condition. */
 export interface EntityFilter {
+  /** The key of the parent. */
   parent?: string | null | undefined
   status?: string | null | undefined
   type?: string | null | undefined
 }
 
-/** One page of a tenant's entities of a kind, newest first. `guard` types the errors of the deferred count. */
+/**
+ * Returns one page of a tenant's entities of one kind, newest first. The total is counted only when
+ * `totalCount` is called; `typedErrors` wraps that call, because it happens after this function returned.
+ */
 export async function listEntities<K extends Kind>(
   database: Kysely<Tables>,
   tenant: string,
   kind: K,
   { parent, status, type }: EntityFilter,
   { limit, backward, after, before, cursors }: PageBounds & { cursors: Cursors },
-  guard: <Calls extends object>(calls: Calls) => Calls,
+  typedErrors: <Calls extends object>(calls: Calls) => Calls,
 ): Promise<Page<Entity<K>>> {
   const matching = database
     .selectFrom('entity')
@@ -36,10 +41,10 @@ export async function listEntities<K extends Kind>(
     .limit(limit + 1)
     .execute()
 
-  const more = rows.length > limit
+  const hasMore = rows.length > limit
   const page = rows.slice(0, limit)
   if (backward) page.reverse()
-  const { totalCount } = guard({
+  const { totalCount } = typedErrors({
     async totalCount() {
       const row = await matching
         .select(({ fn }) => fn.countAll().as('count'))
@@ -52,14 +57,15 @@ export async function listEntities<K extends Kind>(
       cursor: cursors.encode(row.position),
       item: entityOf<K>(row),
     })),
-    // Beyond a cursor there is at least the item it was given with (Relay Cursor Connections, 4.4).
-    hasNextPage: before !== null || (!backward && more),
-    hasPreviousPage: after !== null || (backward && more),
+    // There is at least one item on the other side of a cursor: the item of the cursor itself
+    // (Relay Cursor Connections, 4.4).
+    hasNextPage: before !== null || (!backward && hasMore),
+    hasPreviousPage: after !== null || (backward && hasMore),
     totalCount,
   }
 }
 
-/** Every entity whose parent has the key `parent`, oldest first. */
+/** Returns every entity whose parent has the key `parent`, oldest first. */
 export async function listChildren<K extends Kind>(
   database: Kysely<Tables>,
   tenant: string,

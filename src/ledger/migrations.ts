@@ -4,15 +4,16 @@ import { isPostgres } from './database.ts'
 import type { Tables } from './tables.ts'
 
 /**
- * Migrates the database to the newest schema. Throws, leaving the database as it was, when that fails. Several processes
- * may call it at once: Kysely holds an advisory lock of PostgreSQL meanwhile.
+ * Migrates the database to the newest schema. When that fails, it throws and the database is unchanged.
+ * Several processes may call it at the same time, because Kysely holds a PostgreSQL advisory lock during
+ * the migration.
  */
 export async function migrate(database: Kysely<Tables>): Promise<void> {
   const { error } = await createMigrator(database).migrateToLatest()
   if (error) throw error
 }
 
-/** The migrator of the ledger's database. */
+/** Creates the Kysely migrator of the ledger. Tests use it to migrate to an older schema. */
 export function createMigrator(database: Kysely<Tables>): Migrator {
   return new Migrator({
     db: database,
@@ -20,7 +21,11 @@ export function createMigrator(database: Kysely<Tables>): Migrator {
   })
 }
 
-/** Kysely runs these in the order of their names, each once. A migration that was released is never changed. */
+/**
+ * Kysely runs each migration once, in the order of the names. Never change a released migration. The older
+ * ones use the table names of their time: resource = entity, watch = poll_job, creation =
+ * idempotency_record, turn = tenant_lock.
+ */
 const migrations = (isPostgres: boolean): Record<string, Migration> => ({
   '0001-ledger': { up: (database) => createLedger(database, isPostgres) },
   '0002-creation': { up: addCreations },
@@ -141,7 +146,7 @@ async function addTurns({ schema }: Kysely<unknown>): Promise<void> {
     .execute()
 }
 
-/** A task that was waiting before has no rows here. It is still checked at each of its gaps. */
+/** A task that waited before this migration has no rows in `awaited_asset`. It is still polled at intervals. */
 async function addAwaitedAssets({ schema }: Kysely<unknown>): Promise<void> {
   await schema.alterTable('watch').addColumn('not_before', 'bigint', zero).execute()
   await schema.alterTable('watch').addColumn('refused_polls', 'integer', zero).execute()
@@ -171,22 +176,28 @@ async function addWriteProbe({ schema }: Kysely<unknown>): Promise<void> {
     .execute()
 }
 
-/** The tables get the names of the concepts in the code. Foreign keys follow by themselves on both engines. */
+/** Renames the tables to the names used in the code. Both engines update foreign keys automatically. */
 async function renameTables({ schema }: Kysely<unknown>): Promise<void> {
   await schema.alterTable('watch').renameTo('poll_job').execute()
   await schema.alterTable('creation').renameTo('idempotency_record').execute()
   await schema.alterTable('turn').renameTo('tenant_lock').execute()
 }
 
-/** The same for the table of entities, for the end of polling, and for indexes, which SQLite cannot rename. */
+/** Renames the table `resource`, two columns and the indexes. SQLite cannot rename an index, so they are recreated. */
 async function renameEntity({ schema }: Kysely<unknown>): Promise<void> {
   await schema.alterTable('resource').renameTo('entity').execute()
   for (const table of ['entity', 'transition']) {
     await schema.alterTable(table).renameColumn('settled', 'polling_ended').execute()
     await schema.alterTable(table).renameColumn('note', 'polling_ended_reason').execute()
   }
-  const old = ['resource_page', 'resource_parent', 'resource_alias', 'watch_due', 'creation_age']
-  for (const name of old) await schema.dropIndex(name).execute()
+  const oldIndexes = [
+    'resource_page',
+    'resource_parent',
+    'resource_alias',
+    'watch_due',
+    'creation_age',
+  ]
+  for (const name of oldIndexes) await schema.dropIndex(name).execute()
   await createIndex(schema, 'entity_page', 'entity', ['tenant', 'kind', 'position'])
   await createIndex(schema, 'entity_parent', 'entity', ['tenant', 'kind', 'parent', 'position'])
   await createIndex(schema, 'entity_alias', 'entity', ['tenant', 'kind', 'alias'])
@@ -194,7 +205,7 @@ async function renameEntity({ schema }: Kysely<unknown>): Promise<void> {
   await createIndex(schema, 'idempotency_record_age', 'idempotency_record', ['created_at'])
 }
 
-/** The type and constraint of a column whose values increase from row to row. */
+/** Returns the type and constraint of a primary key whose values increase with each inserted row. */
 function increasing(isPostgres: boolean) {
   const primaryKey = (column: ColumnDefinitionBuilder) =>
     isPostgres ? column.primaryKey() : column.primaryKey().autoIncrement()

@@ -1,4 +1,3 @@
-import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
 import {
   type CompiledQuery,
@@ -11,15 +10,17 @@ import {
   SqliteQueryCompiler,
 } from 'kysely'
 import { type FileWatch, watchFiles } from './file-watch.ts'
+import { openSqliteFile, type SqliteFile } from './sqlite-file.ts'
 import { isLocked } from './storage-failure.ts'
 import { LedgerUnavailable } from './unavailable.ts'
 
+/** Options of the SQLite dialect. */
 export interface SqliteOptions {
-  /** The database file; created when missing, in a folder that exists. */
+  /** The database file; created when missing. Its folder must exist. */
   path: string
-  /** How long a statement is retried while another process holds the lock of the file. */
+  /** Milliseconds for which a statement is retried while another process holds the lock of the file. */
   lockTimeoutMs?: number
-  /** How often it is checked that `path` is still the file that was opened. */
+  /** Milliseconds between two checks that `path` is still the file that was opened. */
   checkFileMs?: number
 }
 
@@ -28,166 +29,159 @@ const LOCK_RETRY_MS = 20
 const CHECK_FILE_MS = 1_000
 
 /**
- * Kysely's SQLite over Node's own driver. Three things differ from the dialect that comes with Kysely:
+ * Creates a Kysely dialect for SQLite that uses `node:sqlite`. It differs from Kysely's own SQLite dialect
+ * in three points:
  *
- * - SQLite never waits for the lock of another process, because that wait would block the event loop. A statement that
- *   meets the lock is repeated after a pause, and other statements run meanwhile.
- * - A transaction that SQLite has rolled back by itself (sqlite.org/lang_transaction.html, "Response To Errors Within A
- *   Transaction") is not rolled back again, so the caller gets the error that caused it.
- * - Once the file at `path` is no longer the one that was opened, every statement fails with LedgerUnavailable.
+ * - SQLite itself never waits for the lock of another process, because that wait would block the event
+ *   loop. A statement that finds the file locked is retried after a pause. Other statements can run
+ *   during the pause.
+ * - A transaction that SQLite has rolled back by itself (sqlite.org/lang_transaction.html, "Response To
+ *   Errors Within A Transaction") is not rolled back again. The caller gets the error that caused the
+ *   rollback.
+ * - When the file at `path` was deleted or replaced, every statement throws LedgerUnavailable.
  */
 export function createSqliteDialect(options: SqliteOptions): Dialect {
   return {
     createAdapter: () => new SharedConnectionAdapter(),
-    createDriver: () => createDriver(options),
+    createDriver: () => new NodeSqliteDriver(options),
     createIntrospector: (database) => new SqliteIntrospector(database),
     createQueryCompiler: () => new SqliteQueryCompiler(),
   }
 }
 
-/** Kysely's own lock around a connection would make reads wait for a transaction that waits for the file's lock. */
+/**
+ * Disables the lock that Kysely places around a single connection. With it, reads would wait while a
+ * transaction waits for the lock of the file.
+ */
 class SharedConnectionAdapter extends SqliteAdapter {
   override get supportsMultipleConnections(): boolean {
     return true
   }
 }
 
-/** The open transaction: while it is open no other connection runs a statement. */
+/** The open transaction. Until it ends, only its owner may execute statements. */
 interface OpenTransaction {
   owner: DatabaseConnection
+  /** Resolves when the transaction ends. */
   ended: Promise<void>
+  /** Resolves `ended`. */
   end(): void
 }
 
-function createDriver({
-  path,
-  lockTimeoutMs = LOCK_TIMEOUT_MS,
-  checkFileMs = CHECK_FILE_MS,
-}: SqliteOptions): Driver {
-  let file: SqliteFile
-  let watch: FileWatch
-  let transaction: OpenTransaction | null = null
+/** All Kysely connections share one SQLite connection. The driver lets one transaction use it at a time. */
+class NodeSqliteDriver implements Driver {
+  readonly #path: string
+  readonly #lockTimeoutMs: number
+  readonly #checkFileMs: number
+  // `init` sets these two; Kysely calls it before any other method.
+  #file!: SqliteFile
+  #fileWatch!: FileWatch
+  #transaction: OpenTransaction | null = null
 
-  function opened(): SqliteFile {
-    if (watch.hasMoved()) throw new LedgerUnavailable('GONE')
-    return file
+  constructor({
+    path,
+    lockTimeoutMs = LOCK_TIMEOUT_MS,
+    checkFileMs = CHECK_FILE_MS,
+  }: SqliteOptions) {
+    this.#path = path
+    this.#lockTimeoutMs = lockTimeoutMs
+    this.#checkFileMs = checkFileMs
   }
 
-  /** Runs `work` while no transaction is open, again and again as long as another process holds the lock. */
-  async function whenFree<T>(work: () => T): Promise<T> {
+  async init(): Promise<void> {
+    this.#file = await this.#whenUnlocked(() => openSqliteFile(this.#path))
+    this.#fileWatch = watchFiles([this.#path, `${this.#path}-wal`], this.#checkFileMs)
+  }
+
+  async acquireConnection(): Promise<DatabaseConnection> {
+    return new NodeSqliteConnection(this)
+  }
+
+  async releaseConnection(): Promise<void> {}
+
+  /** Executes a statement of the open transaction, or any other statement when no transaction is open. */
+  async execute<R>(connection: DatabaseConnection, query: CompiledQuery): Promise<QueryResult<R>> {
+    if (this.#transaction?.owner !== connection) {
+      return this.#whenUnlocked(() => this.#checkedFile().execute<R>(query))
+    }
+    const file = this.#checkedFile()
+    // Without this check, the statement would commit on its own after SQLite has rolled back.
+    if (!file.isTransaction()) throw new Error('The transaction was rolled back by SQLite.')
+    return file.execute<R>(query)
+  }
+
+  beginTransaction(owner: DatabaseConnection): Promise<void> {
+    return this.#whenUnlocked(() => {
+      // IMMEDIATE takes the lock for writing now. Only `begin` can be retried: a later statement that
+      // finds the file locked would fail the whole transaction.
+      this.#checkedFile().run('begin immediate')
+      const { promise: ended, resolve } = Promise.withResolvers<void>()
+      this.#transaction = { owner, ended, end: resolve }
+    })
+  }
+
+  async commitTransaction(): Promise<void> {
+    this.#checkedFile().run('commit')
+    this.#endTransaction()
+  }
+
+  async rollbackTransaction(): Promise<void> {
+    try {
+      if (this.#file.isTransaction()) this.#file.run('rollback')
+    } finally {
+      this.#endTransaction()
+    }
+  }
+
+  async destroy(): Promise<void> {
+    this.#fileWatch.stop()
+    this.#file.close()
+  }
+
+  /** Returns the open file. Throws LedgerUnavailable when it was deleted or replaced. */
+  #checkedFile(): SqliteFile {
+    if (this.#fileWatch.hasMoved()) throw new LedgerUnavailable('GONE')
+    return this.#file
+  }
+
+  /**
+   * Calls `work` when no transaction is open. Retries it while another process holds the lock of the file.
+   * After `lockTimeoutMs`, throws the error of the last attempt.
+   */
+  async #whenUnlocked<T>(work: () => T): Promise<T> {
     let deadline: number | undefined
     while (true) {
-      while (transaction) await transaction.ended
+      while (this.#transaction) await this.#transaction.ended
       try {
         return work()
       } catch (error) {
-        deadline ??= performance.now() + lockTimeoutMs
+        deadline ??= performance.now() + this.#lockTimeoutMs
         if (!isLocked(error) || performance.now() >= deadline) throw error
       }
       await pause(LOCK_RETRY_MS)
     }
   }
 
-  function createConnection(): DatabaseConnection {
-    const connection: DatabaseConnection = {
-      async executeQuery<R>(query: CompiledQuery) {
-        if (transaction?.owner !== connection) return whenFree(() => opened().execute<R>(query))
-        // After a rollback by SQLite itself the statement would be committed on its own.
-        if (!opened().isTransaction()) throw new Error('The transaction was rolled back by SQLite.')
-        return opened().execute<R>(query)
-      },
-      // biome-ignore lint/correctness/useYield: nothing in the ledger reads row by row.
-      async *streamQuery() {
-        throw new Error('Rows are not streamed from SQLite.')
-      },
-    }
-    return connection
-  }
-
-  return {
-    async init() {
-      file = await whenFree(() => openFile(path))
-      watch = watchFiles([path, `${path}-wal`], checkFileMs)
-    },
-    acquireConnection: async () => createConnection(),
-    releaseConnection: async () => {},
-
-    beginTransaction: (owner) =>
-      whenFree(() => {
-        // Not deferred: the lock for writing is met here, where the whole transaction can wait for it, or not at all.
-        opened().run('begin immediate')
-        const { promise: ended, resolve } = Promise.withResolvers<void>()
-        transaction = { owner, ended, end: resolve }
-      }),
-    async commitTransaction() {
-      opened().run('commit')
-      endTransaction()
-    },
-    async rollbackTransaction() {
-      try {
-        if (file.isTransaction()) file.run('rollback')
-      } finally {
-        endTransaction()
-      }
-    },
-
-    async destroy() {
-      watch.stop()
-      file.close()
-    },
-  }
-
-  function endTransaction(): void {
-    transaction?.end()
-    transaction = null
+  #endTransaction(): void {
+    this.#transaction?.end()
+    this.#transaction = null
   }
 }
 
-interface SqliteFile {
-  execute<R>(query: CompiledQuery): QueryResult<R>
-  run(sql: string): void
-  /** False also when SQLite has ended the transaction by itself. */
-  isTransaction(): boolean
-  close(): void
-}
+/** A connection as Kysely requires it. Its identity tells the driver which statements belong to a transaction. */
+class NodeSqliteConnection implements DatabaseConnection {
+  readonly #driver: NodeSqliteDriver
 
-type Values = Parameters<StatementSync['all']>
-
-/** Opens or creates the file. Each statement is compiled once and kept, because the ledger has few of them. */
-function openFile(path: string): SqliteFile {
-  const database = new DatabaseSync(path, { timeout: 0 })
-  try {
-    // NORMAL under WAL survives a killed process; only a power cut may cost the last moments.
-    database.exec(
-      'pragma journal_mode = wal; pragma synchronous = normal; pragma foreign_keys = on',
-    )
-    // The first read creates the file of the write-ahead log.
-    database.exec('select 1 from sqlite_schema')
-  } catch (error) {
-    database.close()
-    throw error
-  }
-  const statements = new Map<string, { statement: StatementSync; givesRows: boolean }>()
-
-  function prepare(sql: string) {
-    const known = statements.get(sql)
-    if (known) return known
-    const statement = database.prepare(sql)
-    const prepared = { statement, givesRows: statement.columns().length > 0 }
-    statements.set(sql, prepared)
-    return prepared
+  constructor(driver: NodeSqliteDriver) {
+    this.#driver = driver
   }
 
-  return {
-    execute<R>({ sql, parameters }: CompiledQuery): QueryResult<R> {
-      const { statement, givesRows } = prepare(sql)
-      const values = parameters as Values
-      if (givesRows) return { rows: statement.all(...values) as R[] }
-      const { changes, lastInsertRowid } = statement.run(...values)
-      return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) }
-    },
-    run: (sql) => database.exec(sql),
-    isTransaction: () => database.isTransaction,
-    close: () => database.close(),
+  executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    return this.#driver.execute(this, query)
+  }
+
+  // biome-ignore lint/correctness/useYield: the ledger does not read row by row.
+  async *streamQuery(): AsyncIterableIterator<never> {
+    throw new Error('Rows are not streamed from SQLite.')
   }
 }

@@ -1,7 +1,7 @@
 import { DEFAULT_PAGE_SIZE, type PageRequest } from '../model/page.ts'
 import type { Cursors } from './cursors.ts'
 
-/** The arguments do not describe a page. `argument` names the wrong one. */
+/** The paging arguments are not valid. `argument` is the name of the invalid one. */
 export class PageError extends Error {
   override readonly name = 'PageError'
   readonly argument: string
@@ -11,8 +11,9 @@ export class PageError extends Error {
   }
 }
 
-/** A page request as positions in the list. Positions decrease from the first item to the last. */
+/** A page request, with positions instead of cursors. The first item of a list has the highest position. */
 export interface PageBounds {
+  /** The maximum number of items. */
   limit: number
   /** True when the page is counted from the end of the list. */
   backward: boolean
@@ -22,7 +23,10 @@ export interface PageBounds {
   before: number | null
 }
 
-/** Throws PageError when an argument is out of range, not a cursor of this list, or contradicts another. */
+/**
+ * Converts a page request to positions. Throws PageError when an argument is out of range, is not a cursor
+ * of this list, or contradicts another argument.
+ */
 export function pageBounds(request: PageRequest, maxSize: number, cursors: Cursors): PageBounds {
   const first = request.first ?? null
   const last = request.last ?? null

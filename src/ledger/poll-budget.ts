@@ -2,12 +2,12 @@ import { type Kysely, sql, type Transaction } from 'kysely'
 import { isPostgres } from './database.ts'
 import type { Tables } from './tables.ts'
 
-/** However often 0-0 limits a tenant, it is polled once in ten seconds. */
+/** The lowest poll rate of a tenant: one poll in ten seconds. */
 const MIN_RPS = 0.1
-/** What each answered poll adds to a rate that was halved. */
+/** How much each successful poll raises a rate that was halved. In polls per second. */
 const RPS_STEP = 0.1
 
-/** Halves the rate at which a tenant is polled: 0-0 asked for fewer calls. */
+/** Halves the poll rate of a tenant, because 0-0 asked for fewer requests. The minimum is `MIN_RPS`. */
 export async function slowDown(
   database: Kysely<Tables>,
   tenant: string,
@@ -23,7 +23,10 @@ export async function slowDown(
     .execute()
 }
 
-/** Raises a rate that was halved by `RPS_STEP`, at most to `maxRps`. */
+/**
+ * Raises a rate that was halved by `RPS_STEP`. At `maxRps` the stored rate becomes null, which stands for
+ * the configured rate.
+ */
 export async function speedUp(
   database: Kysely<Tables>,
   tenant: string,
@@ -37,16 +40,19 @@ export async function speedUp(
     .execute()
 }
 
-/** What the tenant may still spend; kept from other processes until the transaction ends. */
+/**
+ * Returns the refilled tokens of a tenant, one token for each poll, and locks its budget until the
+ * transaction ends. Returns 0 when another process holds the lock.
+ */
 export async function lockTokens(
   trx: Transaction<Tables>,
   tenant: string,
-  at: number,
+  nowMs: number,
   maxRps: number,
 ): Promise<number> {
   await trx
     .insertInto('poll_budget')
-    .values({ tenant, tokens: maxRps, refilled_at: at, rate: null })
+    .values({ tenant, tokens: maxRps, refilled_at: nowMs, rate: null })
     .onConflict((conflict) => conflict.column('tenant').doNothing())
     .execute()
   const budget = await trx
@@ -55,13 +61,14 @@ export async function lockTokens(
     .where('tenant', '=', tenant)
     .$if(isPostgres(trx), (query) => query.forUpdate().skipLocked())
     .executeTakeFirst()
-  // Another process is spending it now.
+  // Another process holds the lock.
   if (!budget) return 0
   const rate = Math.min(maxRps, budget.rate ?? maxRps)
-  const refilled = budget.tokens + ((at - budget.refilled_at) / 1000) * rate
+  const refilled = budget.tokens + ((nowMs - budget.refilled_at) / 1000) * rate
   return Math.min(Math.max(1, rate), refilled)
 }
 
+/** Stores the remaining tokens of a tenant. `refilled_at` is the time passed to `lockTokens`. */
 export async function storeTokens(
   trx: Transaction<Tables>,
   tenant: string,

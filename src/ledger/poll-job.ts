@@ -4,17 +4,17 @@ import type { PollJobTable } from './tables.ts'
 /** The kinds of entities that are polled. */
 export type PolledKind = Exclude<Kind, 'assetGroup'>
 
-/** When the polls of an entity begin, and when they end without a terminal status. */
+/** When the polls of an entity begin, and when they end if there is no terminal status. */
 export interface PollTiming {
   /** Milliseconds before the first poll. */
   firstPollMs: Record<PolledKind, number>
-  /** Milliseconds after which polling ends. */
+  /** Milliseconds after which polling ends, counted from when the poll job is added. */
   deadlineMs: number
 }
 
-/** A poll job of one kind, claimed for one poll. */
+/** A poll job of one kind of entity, claimed for one poll. */
 export interface ClaimedJob<K extends PolledKind> extends EntityRef<K> {
-  /** Null when the stored key cannot be decrypted any more. */
+  /** The bearer key; null when none is stored or it cannot be decrypted. */
   credential: string | null
   snapshot: Snapshot<K>
   origin: Origin<K>
@@ -22,40 +22,46 @@ export interface ClaimedJob<K extends PolledKind> extends EntityRef<K> {
   gapMs: number
   dueAt: Date
   deadlineAt: Date
-  /** The end of a pause that 0-0 asked for. In the future only when the deadline comes before it. */
+  /** The end of a pause that 0-0 asked for. It is in the future only when the deadline is earlier. */
   notBefore: Date
-  /** How many polls in a row, before this one, were answered NOT_FOUND or FORBIDDEN. */
+  /** How many polls in a row, before this one, failed with NOT_FOUND or FORBIDDEN. */
   refusedPolls: number
   /** The fencing number of the claim. */
   fence: number
-  /** For a task that 0-0 has not accepted: WAITING for its assets, or SENT without a recorded answer. */
+  /**
+   * For a task that 0-0 has not accepted: WAITING for its assets, or SENT without a recorded response.
+   * Otherwise null.
+   */
   submission: PollJobTable['submission']
 }
 
 /** A poll job, claimed for one poll; `kind` discriminates the union. */
 export type ClaimedPollJob = { [K in PolledKind]: ClaimedJob<K> }[PolledKind]
 
-/** What to claim. */
+/** Which poll jobs to claim. */
 export interface ClaimOptions {
   now: Date
+  /** The maximum number of jobs. */
   limit: number
   leaseMs: number
-  /** Polls per second of one tenant, over all processes. */
+  /** The maximum number of polls per second of one tenant, over all processes. */
   maxRps: number
 }
 
-/** What follows a poll that did not end polling: the next poll, or the end of polling and its reason. */
+/** What follows a poll without a terminal status: the next poll, or the end of polling with its reason. */
 export type AfterPoll = NextPoll | { pollingEndedReason: string }
 
 /** When and how the next poll is made. */
 export interface NextPoll {
-  /** A time after the deadline stands for the deadline. */
+  /** The deadline is used when it is earlier. */
   nextPollAt: Date
+  /** Milliseconds between the previous poll and the next one, without jitter. */
   gapMs: number
-  /** The end of a pause that 0-0 asked for, during which the job never becomes due; absent: there is none. */
+  /** The end of a pause that 0-0 asked for. The job does not become due before it. Absent: no pause. */
   notBefore?: Date
   /** Absent: unchanged. */
   refusedPolls?: number
+  /** Absent: null. */
   submission?: 'WAITING' | 'SENT'
   /** Absent: unchanged. */
   deadlineAt?: Date

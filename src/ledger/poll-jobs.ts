@@ -8,64 +8,72 @@ import type { AfterPoll, ClaimedPollJob, ClaimOptions, PolledKind } from './poll
 import type { Secrets } from './secrets.ts'
 import type { Tables } from './tables.ts'
 
-/** The scheduled polls of all tenants. A claim lasts until its lease expires or `conclude` ends it. */
+/**
+ * The poll jobs of all tenants. A claim ends when `conclude` ends it. When its lease expires, another
+ * process can claim the job, and the first claim is lost.
+ */
 export interface PollJobs {
-  /** Claims due poll jobs for `leaseMs`, longest overdue first, within each tenant's budget. */
+  /** Claims due poll jobs, longest overdue first, within the poll budget of each tenant. */
   claim(options: ClaimOptions): Promise<ClaimedPollJob[]>
-  /** Extends the leases of these claims to `leaseMs` from now, except those that were lost. */
+  /** Extends the leases of these claims to `leaseMs` milliseconds from now. Skips claims that were lost. */
   extend(jobs: ClaimedPollJob[], leaseMs: number): Promise<void>
-  /** Records that a task is being sent to 0-0. Returns false when the claim was lost; then the task must not be sent. */
+  /**
+   * Records that a waiting task is about to be sent to 0-0. Returns false when the claim was lost or the
+   * task was sent already; then the task must not be sent.
+   */
   markSent(job: ClaimedPollJob): Promise<boolean>
   /**
-   * As `conclude`, after `markSent`. It succeeds also when another process has claimed the poll job meanwhile, because only
-   * the sender knows the outcome. Returns false, recording nothing, when another process has recorded an outcome.
+   * Like `conclude`, for a task after `markSent`. It also succeeds when another process has claimed the job
+   * since then, because only the sender knows the outcome. Returns false and writes nothing when an
+   * outcome is already recorded.
    */
   concludeSent(
     job: ClaimedPollJob,
     observed: Snapshot<PolledKind> | null,
-    then: AfterPoll,
+    afterPoll: AfterPoll,
   ): Promise<boolean>
   /**
-   * Ends a claim with what the poll observed (null: nothing) and what follows. Returns false, recording nothing, when the
-   * claim was lost.
+   * Ends a claim: records the observed snapshot, if any, and schedules the next poll or ends polling.
+   * Returns false and writes nothing when the claim was lost.
    */
   conclude(
     job: ClaimedPollJob,
     observed: Snapshot<PolledKind> | null,
-    then: AfterPoll,
+    afterPoll: AfterPoll,
   ): Promise<boolean>
-  /** Halves the poll rate of a tenant, because 0-0 asked for fewer calls. */
+  /** Halves the poll rate of a tenant, because 0-0 asked for fewer requests. */
   slowDown(tenant: string, maxRps: number): Promise<void>
   /** Raises a halved rate by one step, up to the configured rate. */
   speedUp(tenant: string, maxRps: number): Promise<void>
-  /** When the next poll job can be claimed, or null when there is none. */
+  /** Returns when the next poll job can be claimed, or null when there is no poll job. */
   nextDueAt(): Promise<Date | null>
-  /** Calls `listener` when a poll job was added or may be due earlier. Returns the function that stops it. */
+  /** Adds a listener, called when a poll job was added or may be due earlier. Returns a function that removes it. */
   onAdded(listener: () => void): () => void
-  /** Calls the listeners. Must be called after the addition is committed. */
+  /** Calls the listeners of `onAdded`. Call it after the commit. */
   added(): void
 }
 
-interface Parts {
+/** What `createPollJobs` needs. */
+interface PollJobsOptions {
   database: Kysely<Tables>
   secrets: Secrets
   /** Called with the row of an entity after a recorded change of it was committed. */
   onRecorded(row: EntityRow): void
 }
 
-/** The poll jobs in `database`. */
-export function createPollJobs({ database, secrets, onRecorded }: Parts): PollJobs {
+/** Creates the calls that read and write the poll jobs in `database`. */
+export function createPollJobs({ database, secrets, onRecorded }: PollJobsOptions): PollJobs {
   const listeners = new Set<() => void>()
 
   async function recordPoll(
     job: ClaimedPollJob,
     observed: Snapshot<PolledKind> | null,
-    then: AfterPoll,
+    afterPoll: AfterPoll,
     lock: ClaimLock,
   ): Promise<boolean> {
     const recorded = await database
       .transaction()
-      .execute((trx) => endClaim(trx, job, observed, then, lock))
+      .execute((trx) => endClaim(trx, job, observed, afterPoll, lock))
     if (recorded?.isChanged) onRecorded(recorded.row)
     return recorded !== null
   }
@@ -73,46 +81,15 @@ export function createPollJobs({ database, secrets, onRecorded }: Parts): PollJo
   return {
     claim: (options) => claimPollJobs(database, secrets, options),
 
-    async extend(jobs, leaseMs) {
-      for (const job of jobs) {
-        await held(database, job)
-          .set({ lease_until: Date.now() + leaseMs })
-          .execute()
-      }
-    },
-
-    async markSent(job) {
-      const { numUpdatedRows } = await held(database, job)
-        .set({ submission: 'SENT', not_before: 0 })
-        .where('submission', '=', 'WAITING')
-        .executeTakeFirst()
-      return numUpdatedRows === 1n
-    },
-
-    conclude: (job, observed, then) => recordPoll(job, observed, then, lockHeld),
-    concludeSent: (job, observed, then) => recordPoll(job, observed, then, takeSent),
+    extend: (jobs, leaseMs) => extendLeases(database, jobs, leaseMs),
+    markSent: (job) => markSent(database, job),
+    conclude: (job, observed, afterPoll) => recordPoll(job, observed, afterPoll, lockHeld),
+    concludeSent: (job, observed, afterPoll) => recordPoll(job, observed, afterPoll, takeSent),
 
     slowDown: (tenant, maxRps) => slowDown(database, tenant, maxRps),
     speedUp: (tenant, maxRps) => speedUp(database, tenant, maxRps),
 
-    async nextDueAt() {
-      const row = await database
-        .selectFrom('poll_job')
-        .select(({ eb, fn }) =>
-          fn
-            .min(
-              eb
-                .case()
-                .when('lease_until', '>', eb.ref('next_poll_at'))
-                .then(eb.ref('lease_until'))
-                .else(eb.ref('next_poll_at'))
-                .end(),
-            )
-            .as('next'),
-        )
-        .executeTakeFirst()
-      return row?.next ? new Date(Number(row.next)) : null
-    },
+    nextDueAt: () => findNextDueAt(database),
 
     onAdded(listener) {
       listeners.add(listener)
@@ -125,7 +102,47 @@ export function createPollJobs({ database, secrets, onRecorded }: Parts): PollJo
   }
 }
 
-/** The number of poll jobs of all tenants. */
+async function extendLeases(
+  database: Kysely<Tables>,
+  jobs: ClaimedPollJob[],
+  leaseMs: number,
+): Promise<void> {
+  for (const job of jobs) {
+    await held(database, job)
+      .set({ lease_until: Date.now() + leaseMs })
+      .execute()
+  }
+}
+
+async function markSent(database: Kysely<Tables>, job: ClaimedPollJob): Promise<boolean> {
+  const { numUpdatedRows } = await held(database, job)
+    .set({ submission: 'SENT', not_before: 0 })
+    .where('submission', '=', 'WAITING')
+    .executeTakeFirst()
+  return numUpdatedRows === 1n
+}
+
+/** A poll job can be claimed when it is due and the lease of an earlier claim has expired. */
+async function findNextDueAt(database: Kysely<Tables>): Promise<Date | null> {
+  const row = await database
+    .selectFrom('poll_job')
+    .select(({ eb, fn }) =>
+      fn
+        .min(
+          eb
+            .case()
+            .when('lease_until', '>', eb.ref('next_poll_at'))
+            .then(eb.ref('lease_until'))
+            .else(eb.ref('next_poll_at'))
+            .end(),
+        )
+        .as('next'),
+    )
+    .executeTakeFirst()
+  return row?.next ? new Date(Number(row.next)) : null
+}
+
+/** Returns the number of poll jobs of all tenants. */
 export async function countPollJobs(database: Kysely<Tables>): Promise<number> {
   const { count } = await database
     .selectFrom('poll_job')

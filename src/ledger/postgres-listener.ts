@@ -3,15 +3,17 @@ import { Client } from 'pg'
 import { type ChangeNotifier, decodeNotification, NOTIFICATION_CHANNEL } from './change-notifier.ts'
 import { closeStreams, streamOf } from './postgres-stream.ts'
 
+/** The pause before a new connection. */
 const RECONNECT_MS = 250
 const CONNECT_TIMEOUT_MS = 2_000
-/** How often the connection is tried, so that one that died silently is noticed. */
+/** The interval of the queries that detect a connection that broke without an error. */
 const PROBE_MS = 5_000
 
 /**
- * Passes on the notifications of all processes, over a connection of its own that is replaced whenever it breaks. After each
- * interruption, and for a notification that cannot be read, all listeners are told to look for themselves. Returns the
- * function that ends it.
+ * Forwards the notifications of all processes to `notifier`. Uses a separate connection, and reconnects
+ * whenever it breaks. Calls `sendAll` after each connect, because notifications may have been lost before
+ * it, and for a notification that cannot be decoded. Passes each error to `onError`. Returns the function
+ * that stops it; its promise resolves when the connection is closed.
  */
 export function listenForNotifications(
   databaseUrl: string,
@@ -39,7 +41,7 @@ export function listenForNotifications(
     const broken = Promise.withResolvers<void>()
     client.on('error', broken.reject)
     client.on('end', broken.resolve)
-    client.on('notification', ({ payload }) => passOn(payload ?? ''))
+    client.on('notification', ({ payload }) => forward(payload ?? ''))
     signal.addEventListener('abort', () => broken.resolve(), { once: true })
     broken.promise.catch(() => {})
     try {
@@ -54,8 +56,11 @@ export function listenForNotifications(
     }
   }
 
-  /** Anyone who may connect to the database may notify; what is thrown here would end the process. */
-  function passOn(payload: string): void {
+  /**
+   * Forwards one notification. It must not throw, because an error in an event handler would end the
+   * process, and any database user can send an invalid payload.
+   */
+  function forward(payload: string): void {
     try {
       notifier.send(decodeNotification(payload))
     } catch (error) {

@@ -4,16 +4,18 @@ import { Pool, type PoolClient, types } from 'pg'
 import { closeStreams, streamOf } from './postgres-stream.ts'
 import { LedgerUnavailable } from './unavailable.ts'
 
-/** Connections of one process to PostgreSQL, besides the one that listens. */
+/** The maximum number of connections of one process, without the connection of the listener. */
 const MAX_CONNECTIONS = 10
-/** Also how long a query may wait for a connection. */
+/** Also the longest wait of a query for a free connection. */
 const CONNECT_TIMEOUT_MS = 5_000
 const QUERY_TIMEOUT_MS = 10_000
+/** The type id of `bigint` in the system catalog `pg_type`. */
 const INT8 = 20
 
 /**
- * Connections to PostgreSQL in the shape Kysely asks for. Having none to give is a LedgerUnavailable, whatever the
- * cause. `onError` is told of idle connections that broke; the pool replaces them by itself.
+ * Creates a pool of PostgreSQL connections for Kysely. Its `connect` throws LedgerUnavailable when there is
+ * no connection, whatever the cause. Calls `onError` with the error of a broken connection; the pool
+ * replaces the connection.
  */
 export function createPool(databaseUrl: string, onError: (error: unknown) => void): PostgresPool {
   const streams = new Set<Duplex>()
@@ -23,16 +25,17 @@ export function createPool(databaseUrl: string, onError: (error: unknown) => voi
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     query_timeout: QUERY_TIMEOUT_MS,
     application_name: 'zerograph',
-    // Positions, sequence numbers and milliseconds: all far below 2^53.
+    // A `bigint` becomes a number: positions, sequence numbers and milliseconds are far below 2^53.
     types: {
       getTypeParser: (id, format) => (id === INT8 ? Number : types.getTypeParser(id, format)),
     },
   })
   pool.on('error', onError)
   pool.on('connect', (client) => {
-    // The pool hears only idle connections; one that breaks between two statements of a transaction would end the process.
+    // The pool handles errors of idle connections only. Without this handler, a connection that breaks
+    // between two statements of a transaction would end the process.
     client.on('error', onError)
-    dropSilent(client)
+    closeOnQueryTimeout(client)
     const stream = streamOf(client)
     streams.add(stream)
     stream.once('close', () => streams.delete(stream))
@@ -44,7 +47,7 @@ export function createPool(databaseUrl: string, onError: (error: unknown) => voi
         throw new LedgerUnavailable('AWAY', { cause })
       }),
     async end() {
-      // Resolves when no connection is in use any more, which a query's timeout bounds.
+      // Waits for running queries, at most for QUERY_TIMEOUT_MS.
       await pool.end()
       await closeStreams([...streams])
     },
@@ -52,19 +55,19 @@ export function createPool(databaseUrl: string, onError: (error: unknown) => voi
 }
 
 /**
- * Ends the connection whose query got no answer in time: the driver gives up the query alone, and the pool would hand out
- * a connection that waits for ever.
+ * Closes the connection when a query times out. The driver only rejects the query, and the pool would reuse
+ * a connection that still waits for the response.
  */
-function dropSilent(client: PoolClient): void {
+function closeOnQueryTimeout(client: PoolClient): void {
   const query = client.query.bind(client) as (...args: unknown[]) => Promise<unknown>
   const stream = streamOf(client)
-  const watched = (...args: unknown[]) =>
+  const queryOrClose = (...args: unknown[]) =>
     query(...args).catch((error: Error) => {
       if (error.message === QUERY_TIMED_OUT) stream.destroy()
       throw error
     })
-  client.query = watched as typeof client.query
+  client.query = queryOrClose as typeof client.query
 }
 
-/** As the driver says it. */
+/** The message of the error that `pg` throws when a query times out. */
 const QUERY_TIMED_OUT = 'Query read timeout'

@@ -18,8 +18,8 @@ import { columnsOf, type EntityRow } from './entity-row.ts'
 import type { Tables } from './tables.ts'
 
 /**
- * Inserts an entity with its first transition. Returns its row; returns null, writing nothing, when the entity is
- * registered already.
+ * Inserts an entity and its first transition. Returns its row. Returns null and writes nothing when the
+ * entity is registered already.
  */
 export async function insertEntity<K extends Kind>(
   trx: Transaction<Tables>,
@@ -47,8 +47,8 @@ export async function insertEntity<K extends Kind>(
 }
 
 /**
- * The snapshot to store after `observed`, or null when nothing changes: `observed` has the stored values, or is an older
- * answer that arrived late.
+ * Returns the snapshot to store after `observed`. Returns null when nothing changes, because `observed` has
+ * the stored values or is outdated (see `isStale`).
  */
 export function nextSnapshot(row: EntityRow, observed: Snapshot): Snapshot | null {
   const before = decodeSnapshot(row.snapshot)
@@ -58,8 +58,8 @@ export function nextSnapshot(row: EntityRow, observed: Snapshot): Snapshot | nul
 }
 
 /**
- * Records what was observed of the entity in `row`. Returns the row as it is then. An observation that changes nothing
- * writes nothing. A new status appends a transition, and a terminal status ends polling.
+ * Records an observed snapshot of the entity in `row`. Writes nothing when no value changed. A new status
+ * appends a transition, and a terminal status ends polling. Returns the stored row.
  */
 export async function recordObservation(
   trx: Transaction<Tables>,
@@ -69,20 +69,21 @@ export async function recordObservation(
   const snapshot = nextSnapshot(row, observed)
   if (!snapshot) return row
 
-  const terminal = isTerminal(row.kind as Kind, snapshot.status)
+  const isTerminalNow = isTerminal(row.kind as Kind, snapshot.status)
   const after = await write(trx, row, {
     ...columnsOf(row, snapshot),
-    ...(terminal ? { polling_ended: 1, polling_ended_reason: null } : {}),
+    ...(isTerminalNow ? { polling_ended: 1, polling_ended_reason: null } : {}),
     observed_at: Date.now(),
   })
   const result =
     after.status === row.status ? after : await appendTransition(trx, after, row.status)
-  // After the poll jobs of waiting tasks, because it locks the credential, which every transaction locks last.
-  if (terminal) await deletePollJob(trx, row)
+  // Delete after `appendTransition`, which locks poll jobs of waiting tasks: this locks the credential, and
+  // every transaction locks the credential last, which prevents deadlocks.
+  if (isTerminalNow) await deletePollJob(trx, row)
   return result
 }
 
-/** Ends the polling of an entity whose status is not terminal. The status stays. Returns the row as it is then. */
+/** Ends the polling of an entity whose status is not terminal. The status is unchanged. Returns the stored row. */
 export async function endPolling(
   trx: Transaction<Tables>,
   row: EntityRow,
@@ -94,12 +95,13 @@ export async function endPolling(
   return after
 }
 
-/** Marks an entity as polled again. Returns the row as it is then. */
+/** Marks an entity as polled again after its polling ended early. Returns the stored row. */
 export async function resumePolling(trx: Transaction<Tables>, row: EntityRow): Promise<EntityRow> {
   if (row.polling_ended === 0) return row
   return write(trx, row, { polling_ended: 0, polling_ended_reason: null })
 }
 
+/** Updates columns of an entity. Returns the row with the new values. */
 async function write(
   trx: Transaction<Tables>,
   row: EntityRow,
@@ -110,8 +112,8 @@ async function write(
 }
 
 /**
- * Appends the transition to the status of `row`, makes the tasks due that wait for this asset, and notifies the other
- * processes when the transaction commits.
+ * Appends a transition from `previous` to the status of `row`, and makes the tasks due that wait for this
+ * asset. PostgreSQL notifies the other processes when the transaction commits. Returns the stored row.
  */
 async function appendTransition(
   trx: Transaction<Tables>,
@@ -132,7 +134,7 @@ async function appendTransition(
   return write(trx, row, { seq })
 }
 
-/** Deletes the poll job of an entity, and the tenant's credential when no other poll job needs it. */
+/** Deletes the poll job of an entity, and the bearer key of the tenant when no other poll job needs it. */
 async function deletePollJob(
   trx: Transaction<Tables>,
   { tenant, kind, key }: EntityRow,

@@ -5,24 +5,27 @@ import { LRUCache } from 'lru-cache'
 import { type Cursors, createCursors } from './cursors.ts'
 import type { Kind } from './entity.ts'
 
-/** What is derived from the service's secret: who a key belongs to, how a key is kept, and cursors. */
+/** The operations that use the secret of the service. Each uses its own key, derived with HKDF (RFC 5869). */
 export interface Secrets {
-  /** The owner of a bearer key, 64 hex digits: HMAC-SHA-256 under the service's secret, so that the key cannot be guessed from it. */
+  /**
+   * Returns the tenant of a bearer key: its HMAC-SHA-256 as 64 hex digits. Without the secret, nobody can
+   * test a guessed bearer key against it.
+   */
   tenantOf(credential: string): string
-  /** AES-256-GCM; opens only for the tenant it was sealed for. */
+  /** Encrypts a bearer key with AES-256-GCM, bound to the tenant. Returns base64. */
   seal(credential: string, tenant: string): string
-  /** Throws when the text was sealed under another secret or for another tenant. */
+  /** Decrypts what `seal` returned. Throws when it was encrypted with another secret or for another tenant. */
   open(sealed: string, tenant: string): string
-  /** The cursors of the list of one kind of a tenant. */
+  /** Returns the cursors for the list of one kind of entity of one tenant. */
   cursorsOf(tenant: string, kind: Kind): Cursors
 }
 
-/** How many owners are not worked out anew for each operation. */
+/** The number of tenants in the cache of `tenantOf`. */
 const MAX_TENANTS = 1_000
 const IV_BYTES = 12
 const TAG_BYTES = 16
 
-/** `secret` is 32 bytes. */
+/** Creates the operations from a secret of 32 bytes. */
 export function createSecrets(secret: Buffer): Secrets {
   const derive = (purpose: string) => Buffer.from(hkdfSync('sha256', secret, '', purpose, 32))
   const tenantKey = derive('zerograph tenant')
@@ -55,7 +58,11 @@ export function createSecrets(secret: Buffer): Secrets {
   }
 }
 
-/** The secret kept in `dataDir`, made there (readable by its owner alone) the first time. */
+/**
+ * Returns the secret stored in the file `secret` in `dataDir`. When there is no such file, creates it with a
+ * random secret, readable only by its owner. Throws when the file cannot be read or created, or does not
+ * contain 32 bytes in base64.
+ */
 export function loadOrMakeSecret(dataDir: string): Buffer {
   const path = join(dataDir, 'secret')
   try {

@@ -1,35 +1,35 @@
 import type { Generated } from 'kysely'
 
-/** Groups, assets and video tasks that were created through this service or subscribed to. */
+/** Registered entities: groups, assets and video tasks that were created through this service or subscribed to. */
 export interface EntityTable {
-  /** Order of registration over all tenants. List cursors encode it. */
+  /** The order of registration over all tenants. List cursors encode it. */
   position: Generated<number>
   tenant: string
   kind: string
   key: string
-  /** A second key: the id that 0-0 gave to a task which had an id of this service first. */
+  /** A second key of a task: its id at 0-0, when its first key is an id of this service. */
   alias: string | null
-  /** An asset's group, by that group's key. */
+  /** The key of an asset's group. */
   parent: string | null
-  /** An asset's media type. */
+  /** The media type of an asset. */
   type: string | null
   status: string
-  /** 1 when it is not polled any more: its status is terminal, or its poll job ended early. */
+  /** 1 when there are no further polls: the status is terminal, or the poll job ended early. Otherwise 0. */
   polling_ended: number
   /** What 0-0 last reported, as JSON. */
   snapshot: string
-  /** What only this service knows, stored at creation, as JSON. */
+  /** What only this service knows, stored at registration, as JSON. */
   origin: string | null
-  /** Why the poll job ended before a terminal status. */
+  /** Why the poll job ended before a terminal status; null when it did not. */
   polling_ended_reason: string | null
-  /** The transition that led to `status`. */
+  /** The sequence number of the latest transition. */
   seq: number
-  /** When a value of this row last changed. Milliseconds since the epoch, as all times in these tables. */
+  /** When a value of this row last changed. All times in these tables are milliseconds since the epoch. */
   observed_at: number
 }
 
-/** Changes of status, in order. Kept for a day. */
-export interface TransitionTable {
+/** Changes of status and early ends of polling, in order. Kept for a day. */
+interface TransitionTable {
   seq: Generated<number>
   tenant: string
   kind: string
@@ -42,7 +42,7 @@ export interface TransitionTable {
   observed_at: number
 }
 
-/** The scheduled polls. */
+/** The poll jobs. */
 export interface PollJobTable {
   tenant: string
   kind: string
@@ -51,18 +51,18 @@ export interface PollJobTable {
   gap_ms: number
   deadline_at: number
   lease_until: number
-  /** The fencing number: each claim increments it, so a process can detect that it has lost its claim. */
+  /** The fencing number. Each claim increments it, so a process can detect that it has lost its claim. */
   fence: number
-  /** For a task that 0-0 has not accepted: WAITING for its assets, or SENT without a recorded answer. Otherwise null. */
+  /** For a task that 0-0 has not accepted: WAITING for its assets, or SENT without a recorded response. Otherwise null. */
   submission: 'WAITING' | 'SENT' | null
-  /** 0-0 asked for a pause until this time; 0: it did not. */
+  /** The end of a pause that 0-0 asked for; 0 when there is none. */
   not_before: Generated<number>
-  /** How many polls in a row were answered NOT_FOUND or FORBIDDEN. */
+  /** How many polls in a row failed with NOT_FOUND or FORBIDDEN. */
   refused_polls: Generated<number>
 }
 
 /** The assets that a waiting task refers to. Deleting the poll job of the task deletes these rows. */
-export interface AwaitedAssetTable {
+interface AwaitedAssetTable {
   tenant: string
   /** Always `videoTask`; part of the foreign key to the poll job. */
   kind: string
@@ -72,36 +72,37 @@ export interface AwaitedAssetTable {
 }
 
 /** The encrypted bearer key of a tenant that has poll jobs. */
-export interface CredentialTable {
+interface CredentialTable {
   tenant: string
   sealed: string
 }
 
 /** A create under an idempotency key. Written before the create is sent. */
-export interface IdempotencyRecordTable {
+interface IdempotencyRecordTable {
   tenant: string
   idempotency_key: string
   /** A hash of the input, to detect that the key is used with another input. */
   fingerprint: string
-  /** Names the call that may send the create; null in rows written before this column existed. */
+  /** Names the call that sends the create. Null in rows that are older than this column. */
   holder: string | null
+  /** SENDING, DONE or UNKNOWN. */
   state: string
   /** The result as JSON, once `state` is DONE. */
   outcome: string | null
-  /** The sender is known to be alive until then. */
+  /** The sender is considered dead after this time. */
   lease_until: number
   created_at: number
 }
 
-/** The lock for creating one asset at a time for a tenant. */
-export interface TenantLockTable {
+/** The tenant lock: one asset is created at a time for each tenant. */
+interface TenantLockTable {
   tenant: string
   holder: string
   lease_until: number
 }
 
 /** The token bucket that limits the polls of a tenant. */
-export interface PollBudgetTable {
+interface PollBudgetTable {
   tenant: string
   tokens: number
   refilled_at: number
@@ -109,8 +110,8 @@ export interface PollBudgetTable {
   rate: number | null
 }
 
-/** One row that is written to check whether the storage accepts writes. */
-export interface WriteProbeTable {
+/** Contains one row, which is written to check whether the storage accepts writes. */
+interface WriteProbeTable {
   id: number
   value: string
 }

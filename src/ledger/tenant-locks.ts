@@ -3,21 +3,22 @@ import { isPostgres } from './database.ts'
 import type { Tables } from './tables.ts'
 
 /**
- * One lock for each tenant, among the processes that share a PostgreSQL database. With SQLite there is one process, so
- * every call succeeds without a query.
+ * One lock for each tenant, shared by the processes that use the same PostgreSQL database. With SQLite there
+ * is only one process, so every call succeeds without a query.
  */
 export interface TenantLocks {
-  /** Takes the lock for `TENANT_LOCK_LEASE_MS`. Returns false when another holder has it. */
+  /** Acquires the lock for `TENANT_LOCK_LEASE_MS`. Returns false when it is held, also by the same holder. */
   take(tenant: string, holder: string): Promise<boolean>
-  /** Renews the lease of a lock that `holder` has; does nothing when it has it no longer. */
+  /** Extends the lease of the lock. Does nothing when `holder` does not hold the lock. */
   extend(tenant: string, holder: string): Promise<void>
-  /** Releases the lock if `holder` has it. */
+  /** Releases the lock. Does nothing when `holder` does not hold it. */
   release(tenant: string, holder: string): Promise<void>
 }
 
-/** Milliseconds after which the lock of a process that has died can be taken by another. */
+/** The lease. After it, another process can acquire the lock of a process that has died. */
 export const TENANT_LOCK_LEASE_MS = 5_000
 
+/** Creates the calls that read and write the tenant locks in `database`. */
 export function createTenantLocks(database: Kysely<Tables>): TenantLocks {
   return {
     async take(tenant, holder) {

@@ -3,7 +3,7 @@ import type { EntityRef, Kind, Status, Transition } from './entity.ts'
 import { entityOf } from './entity-row.ts'
 import type { Tables } from './tables.ts'
 
-/** The transitions of one entity after `seq`, in order, as far as they have not been pruned. */
+/** Returns the transitions of one entity with a sequence number above `seq`, oldest first, unless pruned. */
 export async function transitionsAfter<K extends Kind>(
   database: Kysely<Tables>,
   { tenant, kind, key }: EntityRef<K>,

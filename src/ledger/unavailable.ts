@@ -3,7 +3,7 @@ import { RequestError } from '../model/failure.ts'
 import { type UnavailableReason, unavailableReasonOf } from './storage-failure.ts'
 
 const MESSAGES: Record<UnavailableReason, string> = {
-  AWAY: 'The database of this service is away.',
+  AWAY: 'The database of this service is not available.',
   FULL: 'The disk of the database of this service is full.',
   LOCKED: 'The database of this service is locked by another process.',
   READ_ONLY: 'The database of this service is read-only.',
@@ -11,12 +11,12 @@ const MESSAGES: Record<UnavailableReason, string> = {
   GONE: 'The database file of this service was deleted or replaced.',
 }
 
-/** What cannot be recorded is not sent to 0-0. */
+/** Added to the message for callers: the service sends nothing to 0-0 that it cannot record. */
 const NOT_SENT = 'Nothing was created at 0-0.'
 
 /**
- * The storage of the ledger failed. The call wrote nothing, unless the connection to PostgreSQL broke during the commit.
- * The same call may succeed later. `message` is safe to show to callers; `cause` is for logs.
+ * The storage of the ledger failed. The call wrote nothing, unless the connection to PostgreSQL broke during
+ * the commit. The call can be retried later. `message` is safe to show to callers; `cause` is for logs.
  */
 export class LedgerUnavailable extends RequestError {
   override readonly name = 'LedgerUnavailable'
@@ -33,14 +33,14 @@ export class LedgerUnavailable extends RequestError {
 }
 
 /**
- * The same calls. They throw LedgerUnavailable when the storage failed, and any other error unchanged. Each
- * LedgerUnavailable is also passed to `onUnavailable`.
+ * Wraps asynchronous calls so that they throw LedgerUnavailable when the storage failed, and other errors
+ * unchanged. Each LedgerUnavailable is also passed to `onUnavailable`.
  */
 export function typedErrors<Calls extends object>(
   calls: Calls,
   onUnavailable: (error: LedgerUnavailable) => void,
 ): Calls {
-  const typed = Object.entries(calls).map(([name, call]) => [
+  const wrapped = Object.entries(calls).map(([name, call]) => [
     name,
     (...args: unknown[]) => {
       const result = call(...args)
@@ -53,10 +53,10 @@ export function typedErrors<Calls extends object>(
       })
     },
   ])
-  return Object.fromEntries(typed)
+  return Object.fromEntries(wrapped)
 }
 
-/** The LedgerUnavailable for an error of the storage, or null for any other error. */
+/** Converts a storage failure to LedgerUnavailable. Returns null for any other error. */
 export function asLedgerUnavailable(error: unknown): LedgerUnavailable | null {
   if (error instanceof LedgerUnavailable) return error
   const reason = unavailableReasonOf(error)
@@ -64,38 +64,38 @@ export function asLedgerUnavailable(error: unknown): LedgerUnavailable | null {
 }
 
 /** Options of `persist`. */
-export interface PersistOptions {
-  /** Once aborted, a failing write is repeated once more and then not again. */
+interface PersistOptions {
+  /** After the abort, `write` is attempted once more. */
   signal: AbortSignal
-  /** Called with the first failure. The write is repeated after it. */
+  /** Called with the first failure. `write` is retried after it. */
   onWaiting(error: LedgerUnavailable): void
-  /** Called when the write succeeded after a failure. */
+  /** Called when `write` succeeds after a failure. */
   onRecovered(): void
 }
 
 const RETRY_MS = 200
 
 /**
- * Returns what `write` returns, and repeats it every 200 ms as long as the storage fails. Throws the last LedgerUnavailable
- * once `signal` is aborted, and any other error at once.
+ * Calls `write`, retries it every 200 ms while the storage fails, and returns its result. Throws the last
+ * LedgerUnavailable after `signal` is aborted, and any other error at once.
  */
 export async function persist<T>(
   write: () => Promise<T>,
   { signal, onWaiting, onRecovered }: PersistOptions,
 ): Promise<T> {
-  let hasWaited = false
+  let hasFailed = false
   while (true) {
     try {
       const result = await write()
-      if (hasWaited) onRecovered()
+      if (hasFailed) onRecovered()
       return result
     } catch (error) {
       if (!(error instanceof LedgerUnavailable)) throw error
-      if (!hasWaited) onWaiting(error)
-      hasWaited = true
+      if (!hasFailed) onWaiting(error)
+      hasFailed = true
       if (signal.aborted) throw error
       await pause(RETRY_MS, undefined, { signal }).catch(() => {})
-      // One more attempt follows the abort.
+      // An abort ends the pause early. The next failed attempt then throws.
     }
   }
 }

@@ -1,13 +1,13 @@
-/** Where 0-0 keeps groups and assets. */
+/** The platform on which 0-0 stores a group or an asset. */
 export type Platform = 'JIMENG' | 'BYTEPLUS'
 
-/** Names a group or an asset by its id at 0-0. */
+/** Identifies a group or an asset by its id at 0-0. */
 export interface PlatformRef {
   platform: Platform
   id: string
 }
 
-/** The key of a group or an asset in the ledger and in the loaders, and the second part of its global id. */
+/** Returns the key of a group or an asset in the ledger and in the loaders: `PLATFORM:id`, the end of its global id. */
 export function keyOf({ platform, id }: PlatformRef): string {
   return `${platform}:${id}`
 }
@@ -15,13 +15,13 @@ export function keyOf({ platform, id }: PlatformRef): string {
 /** The media type of an asset. */
 export type AssetType = 'IMAGE' | 'VIDEO' | 'AUDIO'
 
-/** UNKNOWN stands for every status word that this service does not know. */
+/** The status of an asset. UNKNOWN stands for every status word that this service does not know. */
 export type AssetStatus = 'PROCESSING' | 'ACTIVE' | 'FAILED' | 'UNKNOWN'
 
-/** 0-0 documents no other status of a group than ACTIVE. */
-export type AssetGroupStatus = 'ACTIVE' | 'UNKNOWN'
+/** The status of a group. 0-0 documents only ACTIVE. */
+type AssetGroupStatus = 'ACTIVE' | 'UNKNOWN'
 
-/** WAITING_FOR_ASSETS is a status of this service: 0-0 has not received the task yet. */
+/** The status of a video task. WAITING_FOR_ASSETS is a status of this service: 0-0 has not received the task. */
 export type VideoTaskStatus =
   | 'WAITING_FOR_ASSETS'
   | 'QUEUED'
@@ -32,10 +32,10 @@ export type VideoTaskStatus =
   | 'EXPIRED'
   | 'UNKNOWN'
 
-/** What a video task uses an input file for. */
+/** The purpose of an input file of a video task. */
 export type ResourceRole = 'FIRST_FRAME' | 'LAST_FRAME' | 'REFERENCE'
 
-/** A group as 0-0 reported it. */
+/** A group as 0-0 reported it. `rawStatus` is the status word of 0-0. */
 export interface AssetGroupSnapshot {
   platform: Platform
   groupId: string
@@ -69,7 +69,7 @@ export interface VideoTaskSnapshot {
   provider: string | null
   status: VideoTaskStatus
   rawStatus: string | null
-  /** 0 to 100. */
+  /** Percent, 0 to 100. */
   progress: number | null
   video: Video | null
   usage: VideoUsage | null
@@ -98,7 +98,9 @@ export interface VideoUsage {
   totalTokens: number | null
 }
 
-/** Whether an asset in this status does not change any more (documentation of 0-0, assets). */
+/**
+ * Returns whether the status of an asset is terminal, so that the asset does not change (0-0 documentation, assets).
+ */
 export function isTerminalAsset(status: AssetStatus): boolean {
   return status === 'ACTIVE' || status === 'FAILED'
 }
@@ -110,7 +112,7 @@ const TERMINAL_TASKS: ReadonlySet<VideoTaskStatus> = new Set([
   'EXPIRED',
 ])
 
-/** Whether a video task in this status does not change any more. */
+/** Returns whether the status of a video task is terminal, so that the task does not change. */
 export function isTerminalTask(status: VideoTaskStatus): boolean {
   return TERMINAL_TASKS.has(status)
 }

@@ -1,20 +1,22 @@
 /** The longest delay a timer of Node.js accepts: about 24.8 days. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
-/** Whether a credential has expired. `expiresAt` is in milliseconds since the epoch; null: it never expires. */
+/**
+ * Returns whether a credential has expired. `expiresAt` is in milliseconds since the epoch; null: it does not expire.
+ */
 export function hasExpired(expiresAt: number | null): boolean {
   return expiresAt !== null && expiresAt <= Date.now()
 }
 
 /**
- * Calls `listener` once, asynchronously, when a credential expires, also when that was in the past.
- * Returns the function that cancels it.
+ * Calls `listener` once, asynchronously, when a credential expires or when it has already expired. `expiresAt` is in
+ * milliseconds since the epoch; null: it does not expire. Returns the function that cancels the call.
  */
 export function onExpiry(expiresAt: number | null, listener: () => void): () => void {
   if (expiresAt === null) return () => {}
   const wait = () => setTimeout(check, Math.min(MAX_TIMER_MS, Math.max(0, expiresAt - Date.now())))
   let timer = wait()
-  // A timer may fire a millisecond early, and the longest timer may be shorter than the rest of the lifetime.
+  // A timer can fire one millisecond early, and the longest timer can be shorter than the remaining lifetime.
   function check() {
     if (hasExpired(expiresAt)) listener()
     else timer = wait()

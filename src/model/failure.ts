@@ -1,4 +1,4 @@
-/** One problem with an input. `path` leads to it, e.g. `['resources', '0', 'role']`. */
+/** One issue of an input. `path` is its path in the input, e.g. `['resources', '0', 'role']`. */
 export interface InputIssue {
   path: string[]
   message: string
@@ -17,27 +17,27 @@ export type CreateFailure = { message: string; retryable: boolean } & (
   | Plain<'OUTCOME_UNKNOWN' | 'IDEMPOTENCY_CONFLICT'>
 )
 
-/** The failures that are thrown: they are about the caller, about this service, or about a broken upstream. */
-export type ThrownFailure = { message: string; retryable: boolean } & Plain<(typeof THROWN)[number]>
+/** The failures that a create throws. They concern the caller, this service or an invalid upstream response. */
+type ThrownFailure = { message: string; retryable: boolean } & Plain<(typeof THROWN)[number]>
 
-/** Why a request failed, as the caller is told. */
+/** The data of a failure as the caller receives it. */
 export type Failure =
   | CreateFailure
-  /** `ids`: of a subscription, every id that 0-0 does not know, as the caller wrote it. */
+  /** `ids`: for a subscription, every id in the request that 0-0 does not know. */
   | { message: string; retryable: boolean; code: 'NOT_FOUND'; ids?: string[] }
   | ThrownFailure
 
 const THROWN = ['UNAUTHENTICATED', 'FORBIDDEN', 'UPSTREAM_PROTOCOL', 'SERVICE_UNAVAILABLE'] as const
 
-/** Whether a create returns this failure as its result. It throws any other. */
+/** Returns whether a create returns this failure as its result. It throws any other failure. */
 export function isCreateFailure(failure: Failure): failure is CreateFailure {
   return !THROWN.some((code) => code === failure.code)
 }
 
-/** Seconds to wait when nobody says how long. 0-0 does not say it when it limits calls (upstream-api 5.1 and 5.2). */
+/** Seconds to wait before a retry when the response of 0-0 does not contain them (upstream-api 5.1 and 5.2). */
 export const DEFAULT_RETRY_AFTER_SECONDS = 5
 
-/** An error that is meant for the caller. Its subclasses are failures of 0-0 and of the storage. */
+/** An error whose failure is sent to the caller. Its subclasses are errors of 0-0 and of the storage. */
 export class RequestError extends Error {
   override readonly name: string = 'RequestError'
   readonly failure: Failure
@@ -47,7 +47,7 @@ export class RequestError extends Error {
   }
 }
 
-/** The error for an input with these issues. */
+/** Creates the error INVALID_INPUT for an input with these issues. */
 export function invalidInput(issues: InputIssue[]): RequestError {
   const [first] = issues
   const message =
@@ -58,21 +58,21 @@ export function invalidInput(issues: InputIssue[]): RequestError {
 }
 
 /**
- * The failure that an error stands for, or null when the error is not meant for the caller. Results of creates, GraphQL
- * errors, log lines and metrics all get their failure from here.
+ * Returns the failure of an error, or null when the error is not meant for the caller. The results of creates, GraphQL
+ * errors, log lines and metrics all use this function.
  */
 export function failureOf(error: unknown): Failure | null {
   const original = originalErrorOf(error)
   return original instanceof RequestError ? original.failure : null
 }
 
-/** Whether an error only says that the caller has disconnected. */
+/** Returns whether an error only means that the caller has disconnected. */
 export function isAbort(error: unknown): boolean {
   const original = originalErrorOf(error)
   return original instanceof Error && original.name === 'AbortError'
 }
 
-/** The error as it was thrown first: graphql-js wraps an error in each layer that it passes. */
+/** Returns the error that was thrown first. graphql-js can wrap an error several times. */
 export function originalErrorOf(error: unknown): unknown {
   let original = error
   while (original instanceof Error && 'originalError' in original) {

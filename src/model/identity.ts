@@ -1,8 +1,8 @@
 import { RequestError } from './failure.ts'
 
-/** Who sent a request, and the key with which 0-0 is called for them. */
+/** The authenticated sender of a request, and its key for 0-0. */
 export interface Identity {
-  /** The owner of everything that is registered for them. */
+  /** The tenant that owns the registered entities. */
   tenant: string
   /** The bearer key for 0-0, without `Bearer`. */
   credential: string
@@ -12,25 +12,26 @@ export interface Identity {
   expiresAt: number | null
 }
 
-/** What authentication found: null without credentials, a RequestError when they are refused. */
+/** The result of authentication: null without credentials, a RequestError when the credentials are refused. */
 export type IdentityResult = Identity | RequestError | null
 
-/** One request to this service. */
+/** The request of one operation. */
 export interface RequestContext {
   identity: IdentityResult
+  /** The request id, as in logs and responses. */
   requestId: string
   /** Aborts when the caller has disconnected. */
   signal: AbortSignal
 }
 
-/** The identity of a request. Throws UNAUTHENTICATED when there is none, and what authentication threw. */
+/** Returns the identity of a request. Throws UNAUTHENTICATED without credentials, or the error of authentication. */
 export function requireIdentity({ identity }: Pick<RequestContext, 'identity'>): Identity {
   if (identity === null) throw new RequestError(MISSING_CREDENTIALS)
   if (identity instanceof RequestError) throw identity
   return identity
 }
 
-/** The tenant of a request, or null without valid credentials. */
+/** Returns the tenant of an identity, or null without valid credentials. */
 export function tenantOf(identity: IdentityResult): string | null {
   return identity === null || identity instanceof RequestError ? null : identity.tenant
 }

@@ -1,4 +1,4 @@
-/** Which part of a list is requested, newest first (Relay Cursor Connections, 4). */
+/** The paging arguments of a list (GraphQL Cursor Connections Specification, 4). */
 export interface PageRequest {
   first?: number | null | undefined
   after?: string | null | undefined
@@ -6,14 +6,14 @@ export interface PageRequest {
   before?: string | null | undefined
 }
 
-/** One page of a list. */
+/** One page of a list, newest first. */
 export interface Page<T> {
   items: { cursor: string; item: T }[]
   hasNextPage: boolean
   hasPreviousPage: boolean
-  /** Counts the whole list. Queries the database only when it is called. */
+  /** Counts the items of the whole list with a database query. */
   totalCount(): Promise<number>
 }
 
-/** The size of a page when a request does not say it. */
+/** The page size of a request without `first` and `last`. */
 export const DEFAULT_PAGE_SIZE = 20

@@ -32,7 +32,7 @@ export interface CreateVideoTaskRequest {
   providerOptions?: Record<string, unknown> | undefined
 }
 
-/** One input file of a video task: an asset by its id at 0-0, or a public URL. */
+/** One input file of a video task: an asset with its id at 0-0, or a public URL. */
 export type VideoResourceRequest = { type: AssetType; role: ResourceRole } & (
   | { assetId: string; platform: Platform; url?: undefined }
   | { url: string; assetId?: undefined; platform?: undefined }

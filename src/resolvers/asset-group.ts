@@ -19,15 +19,18 @@ import { nullIfNotFound } from './null-if-not-found.ts'
 import { orFailure } from './or-failure.ts'
 import { withRequested } from './with-requested.ts'
 
-/** A group, as the graph shows it. */
+/** A group in the form of the GraphQL schema. */
 export type AssetGroup = AssetGroupSnapshot
 
-/** The group that an entity of the ledger stores. */
+/** Returns the group of a ledger entity. */
 export function assetGroupOf({ snapshot }: Entity<'assetGroup'>): AssetGroup {
   return snapshot
 }
 
-/** The group with this global or bare id, or null when 0-0 does not know it. Throws any other failure. */
+/**
+ * Returns the group with this global or bare id, or null when 0-0 does not know it. Throws INVALID_INPUT when the id
+ * cannot be the id of a group, and any other failure of the read.
+ */
 export async function findAssetGroup(
   id: string,
   platform: Platform,
@@ -36,7 +39,7 @@ export async function findAssetGroup(
   return findAssetGroupByRef(getPlatformId('AssetGroup', id, platform), context)
 }
 
-/** As `findAssetGroup`, for an id that is already parsed. */
+/** Like `findAssetGroup`, but for a parsed id. */
 export async function findAssetGroupByRef(
   ref: PlatformRef,
   { loaders }: Context,
@@ -45,7 +48,7 @@ export async function findAssetGroupByRef(
   return entity && assetGroupOf(entity)
 }
 
-/** A page of the groups that are registered here, newest first. */
+/** Returns a page of the groups that are registered here, newest first. Throws like `listPage`. */
 export async function listAssetGroups(
   request: PageRequest,
   context: Context,
@@ -54,11 +57,11 @@ export async function listAssetGroups(
 }
 
 /** The input of `createAssetGroup`. */
-export interface CreateAssetGroupInput extends CreateAssetGroupRequest {
+interface CreateAssetGroupInput extends CreateAssetGroupRequest {
   idempotencyKey?: string | undefined
 }
 
-/** Creates a group at 0-0. Returns the group, or the failure that is the result instead. */
+/** Creates a group at 0-0. Returns the group or a CreateFailure. Throws any other failure, e.g. UNAUTHENTICATED. */
 export async function createAssetGroup(
   { idempotencyKey, ...request }: CreateAssetGroupInput,
   context: Context,

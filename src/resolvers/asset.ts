@@ -27,14 +27,14 @@ import { nullIfNotFound } from './null-if-not-found.ts'
 import { orFailure } from './or-failure.ts'
 import { withRequested } from './with-requested.ts'
 
-/** An asset, as the graph shows it. */
+/** An asset in the form of the GraphQL schema. */
 export interface Asset extends AssetSnapshot {
-  /** The URL it was registered with; null when it was registered elsewhere. */
+  /** The URL with which it was registered; null when it was not registered through this service. */
   sourceUrl: string | null
 }
 
 /** The input of `createAsset`. */
-export interface CreateAssetInput {
+interface CreateAssetInput {
   platform: Platform
   /** A global or a bare id. */
   groupId: string
@@ -44,13 +44,13 @@ export interface CreateAssetInput {
   idempotencyKey?: string | undefined
 }
 
-/** Which assets of a list are wanted. */
-export interface AssetFilter {
+/** Filters a list of assets. */
+interface AssetFilter {
   status?: AssetStatus | null | undefined
   type?: AssetType | null | undefined
 }
 
-/** The asset that an entity of the ledger stores. */
+/** Returns the asset of a ledger entity. */
 export function assetOf({ snapshot, origin, pollingEndedReason }: Entity<'asset'>): Asset {
   return {
     ...snapshot,
@@ -59,7 +59,10 @@ export function assetOf({ snapshot, origin, pollingEndedReason }: Entity<'asset'
   }
 }
 
-/** The asset with this global or bare id, or null when 0-0 does not know it. Throws any other failure. */
+/**
+ * Returns the asset with this global or bare id, or null when 0-0 does not know it. Throws INVALID_INPUT when the id
+ * cannot be the id of an asset, and any other failure of the read.
+ */
 export async function findAsset(
   id: string,
   platform: Platform,
@@ -68,7 +71,7 @@ export async function findAsset(
   return findAssetByRef(getPlatformId('Asset', id, platform), context)
 }
 
-/** As `findAsset`, for an id that is already parsed. */
+/** Like `findAsset`, but for a parsed id. */
 export async function findAssetByRef(
   ref: PlatformRef,
   { loaders }: Context,
@@ -77,7 +80,7 @@ export async function findAssetByRef(
   return entity && assetOf(entity)
 }
 
-/** The group of an asset; null when 0-0 does not report it. */
+/** Returns the group of an asset, or null when 0-0 does not report its id. Throws the failure of the read. */
 export async function findGroupOf(
   { platform, groupId }: Asset,
   { loaders }: Context,
@@ -86,7 +89,7 @@ export async function findGroupOf(
   return assetGroupOf(await loaders.assetGroup.load({ platform, id: groupId }))
 }
 
-/** A page of the assets that are registered here, newest first. */
+/** Returns a page of the assets that are registered here, newest first. Throws like `listPage`. */
 export async function listAssets(
   filter: AssetFilter,
   request: PageRequest,
@@ -95,7 +98,7 @@ export async function listAssets(
   return listPage('asset', filter, request, assetOf, context)
 }
 
-/** A page of the assets of a group that are registered here, newest first. */
+/** Returns a page of the assets of a group that are registered here, newest first. Throws like `listPage`. */
 export async function listAssetsOf(
   { platform, groupId }: AssetGroup,
   filter: AssetFilter,
@@ -106,7 +109,9 @@ export async function listAssetsOf(
   return listPage('asset', { ...filter, parent }, request, assetOf, context)
 }
 
-/** Registers an asset with 0-0. Returns the asset, or the failure that is the result instead. */
+/**
+ * Registers an asset with 0-0. Returns the asset or a CreateFailure. Throws any other failure, e.g. UNAUTHENTICATED.
+ */
 export async function createAsset(
   { groupId, idempotencyKey, ...input }: CreateAssetInput,
   context: Context,
@@ -140,7 +145,9 @@ export async function createAsset(
   })
 }
 
-/** Throws NOT_FOUND for a group of another tenant: among tenants that share a key, a group belongs to the one that registered it. */
+/**
+ * Throws NOT_FOUND for a group of another tenant. With a shared key, a group belongs to the tenant that registered it.
+ */
 async function refuseForeignGroup(key: string, context: Context): Promise<void> {
   const { tenant } = requireIdentity(context)
   if (await context.ledger.find({ tenant, kind: 'assetGroup', key })) return
@@ -149,8 +156,9 @@ async function refuseForeignGroup(key: string, context: Context): Promise<void> 
 }
 
 /**
- * Registers assets one after another, because the provider refuses parallel creates (upstream-api 2.2). Returns one result
- * for each input, in order.
+ * Registers assets one after another, because the provider refuses parallel creates (upstream-api 2.2). Returns one
+ * result per input, in order. Throws INVALID_INPUT for too many inputs, and the error of the first input unless it is a
+ * CreateFailure.
  */
 export async function createAssets(
   inputs: readonly CreateAssetInput[],
@@ -168,8 +176,8 @@ export async function createAssets(
 }
 
 /**
- * The failure that one create throws, as its result: once other creates have succeeded, their ids must reach the caller.
- * Throws the error when it is the first result.
+ * Returns the failure of a create as its result, because the ids of the earlier creates must reach the caller. Throws
+ * an error of the first create, and an error that is not meant for the caller.
  */
 function asResult(error: unknown, results: unknown[]): Failure {
   const failure = failureOf(error)
@@ -177,5 +185,5 @@ function asResult(error: unknown, results: unknown[]): Failure {
   return failure
 }
 
-/** Small, because each create waits for the one before it. */
+/** Small, because creates run one after another. */
 const MAX_ASSETS_AT_ONCE = 50

@@ -1,13 +1,14 @@
-/** Keeps the process alive until `work` has ended. Returns `work`. */
+/** Delays the end of the process until `work` has ended. Returns `work`. */
 export type WaitUntil = <T>(work: Promise<T>) => Promise<T>
 
-export interface BackgroundWork {
+/** Work that continues after its response has been sent. */
+interface BackgroundWork {
   waitUntil: WaitUntil
-  /** Resolves when no work is left, also none that other work started. */
+  /** Resolves when all work has ended, including work that other work started. Does not reject. */
   ended(): Promise<void>
 }
 
-/** Keeps track of work that goes on after its response. */
+/** Creates the record of background work of one process. */
 export function createBackgroundWork(): BackgroundWork {
   const running = new Set<Promise<unknown>>()
   return {
@@ -18,7 +19,6 @@ export function createBackgroundWork(): BackgroundWork {
       return work
     },
     async ended() {
-      // Work may start other work.
       while (running.size > 0) await Promise.allSettled(running)
     },
   }

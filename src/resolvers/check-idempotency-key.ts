@@ -5,8 +5,8 @@ const MAX_LENGTH = 255
 const PRINTABLE = /^(?=.*\S)\P{Cc}+$/u
 
 /**
- * What is wrong with the key of a create; there need not be one. A lone surrogate is refused because databases store every
- * one of them as the same replacement character: two keys would be one.
+ * Returns the issues of the idempotency key of a create; none when the key is absent. Rejects lone surrogates, because
+ * databases store each of them as the same replacement character, so that two different keys would become equal.
  */
 export function checkIdempotencyKey(key: string | undefined): InputIssue[] {
   if (key === undefined) return []

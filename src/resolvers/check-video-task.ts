@@ -8,7 +8,7 @@ import type { Context } from './context.ts'
 import { notAnId, parsePlatformId } from './ids.ts'
 
 /** An input file of `CreateVideoTaskInput`: an asset or a URL. */
-export interface VideoResourceInput {
+interface VideoResourceInput {
   type: AssetType
   role: ResourceRole
   /** A global or a bare id. */
@@ -24,15 +24,15 @@ export interface CreateVideoTaskInput extends Omit<CreateVideoTaskRequest, 'reso
   idempotencyKey?: string | undefined
 }
 
-/** The request for 0-0 and every issue of the input. The request may be sent only when there is no issue. */
+/** Returns the request for 0-0 and all issues of the input. Send the request only when there are no issues. */
 export function checkVideoTask(
   { waitForAssets: _, idempotencyKey, resources, ...rest }: CreateVideoTaskInput,
   context: Context,
 ): { request: CreateVideoTaskRequest; issues: InputIssue[] } {
   const issues = checkIdempotencyKey(idempotencyKey)
   if (rest.providerOptions && requireIdentity(context).isShared) {
-    // They reach the provider unchecked, and could name an asset of another tenant.
-    const message = 'Not taken where tenants share a key.'
+    // These options are sent to the provider unchecked and could contain an asset id of another tenant.
+    const message = 'Not allowed when tenants share a key.'
     issues.push({ path: ['providerOptions'], message })
   }
   const checked = resources.map((resource, index) => {
@@ -48,7 +48,7 @@ function checkResource({ type, role, assetId, platform, url }: VideoResourceInpu
   request: VideoResourceRequest
   issue?: InputIssue
 } {
-  // Takes the place of a missing or wrong source, so that the other rules can still be checked.
+  // Replaces a missing or invalid source, so that the other rules can still be checked.
   const placeholder = { type, role, url: 'https://placeholder.invalid/' }
   if (assetId !== undefined && url !== undefined) {
     const message = 'Give either assetId or url, not both.'

@@ -5,30 +5,32 @@ import type { Loaders } from './loaders.ts'
 import type { Reads } from './reads.ts'
 import type { WithTenantLock } from './tenant-lock.ts'
 
-/** The most that one field may ask for, and the most that one operation may cause. */
-export interface RequestLimits {
+/** Limits of list arguments and of the reads of one operation. */
+interface RequestLimits {
+  /** Items of one page. */
   pageSize: number
+  /** Ids of one subscription. */
   subscriptionIds: number
-  /** Reads from 0-0 for one operation; for a subscription, for each event. */
+  /** Reads from 0-0 of one operation, or of one event of a subscription. */
   upstreamReads: number
 }
 
-/** What all operations share. */
+/** The services that all operations share. */
 export interface Services {
   ledger: Ledger
   upstream: UpstreamClient
   reads: Reads
-  /** Whether 0-0 has refused the caller's own key within the last minute. */
+  /** Returns whether 0-0 has refused this key of a caller within the last minute. */
   isKeyRefused(credential: string): boolean
   withTenantLock: WithTenantLock
   limits: RequestLimits
-  /** Keeps the process alive until `work` has ended. Returns `work`. */
+  /** Delays the end of the process until `work` has ended. Returns `work`. */
   waitUntil<T>(work: Promise<T>): Promise<T>
   /** Reports an error of this service that does not fail the operation. */
   onError(error: unknown): void
 }
 
-/** What the resolvers of one operation receive. */
+/** The GraphQL context of one operation. */
 export interface Context extends Services, RequestContext {
   loaders: Loaders
 }

@@ -15,13 +15,13 @@ const FIRST_WAIT_MS = 25
 const LONGEST_WAIT_MS = 500
 
 /**
- * Sends a create at most once per idempotency key. The record is written before the create is sent, and every later call
- * with the key waits for the outcome of the first and gets the same outcome. A create that was sent is completed and
- * recorded, also when the caller disconnects or the database fails meanwhile. The key is released when 0-0 has certainly
- * done nothing, for a temporary reason (docs/decisions/0014).
+ * Sends a create at most once per idempotency key, and returns the created entity. The record is written before the
+ * create is sent. Every later call with the key waits for the outcome of the first call and has the same outcome. A
+ * create that was sent is completed and recorded, even when the caller disconnects or the database fails. The key is
+ * released when 0-0 has certainly done nothing for a temporary reason (docs/decisions/0014).
  *
- * Throws the failure of the first call, OUTCOME_UNKNOWN when nobody can know it, IDEMPOTENCY_CONFLICT when the key was used
- * with another input, and SERVICE_UNAVAILABLE when the record cannot be written, so that nothing was sent.
+ * Throws the failure of the first call, OUTCOME_UNKNOWN when that cannot be known, IDEMPOTENCY_CONFLICT when the key
+ * was used with another input, and SERVICE_UNAVAILABLE when the record cannot be written; nothing was sent then.
  */
 export async function createOnce<K extends Kind>(
   create: Create<K>,
@@ -47,7 +47,7 @@ export async function createOnce<K extends Kind>(
   }
 }
 
-/** The record under the key, once no other call is sending the create. */
+/** Returns the record of the key. Waits while another call sends the create. Rejects when the caller disconnects. */
 async function beginRecord<K extends Kind>(
   key: IdempotencyRecordKey,
   { kind, request }: Create<K>,
@@ -63,7 +63,7 @@ async function beginRecord<K extends Kind>(
   }
 }
 
-/** Earlier versions also stored temporary failures. Under the same key those cannot be retried. */
+/** Earlier versions also stored temporary failures. With the same key they cannot be retried. */
 function lasting(failure: Failure): Failure {
   return failure.retryable ? OUTCOME_UNKNOWN : failure
 }
@@ -74,7 +74,7 @@ const CONFLICT: Failure = {
   retryable: false,
 }
 
-/** The same text for the same values, whatever the order of their fields is. */
+/** Serialises a value as JSON with sorted property names, so that equal inputs have equal fingerprints. */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_name, part) =>
     part && typeof part === 'object' && !Array.isArray(part)

@@ -13,7 +13,7 @@ import { assetsOf, readUsableReferences } from './referenced-assets.ts'
 import { type VideoTask, videoTaskOf } from './video-task.ts'
 import { withDefaults } from './video-task-defaults.ts'
 
-/** The failure that only the creation of a video task has: assets it refers to are not ACTIVE. */
+/** The failure of a video task that refers to assets which are not ACTIVE. */
 export interface AssetsNotReady {
   code: 'ASSETS_NOT_READY'
   message: string
@@ -22,9 +22,9 @@ export interface AssetsNotReady {
 }
 
 /**
- * Sends a video task to 0-0 when the whole input is valid and every asset it refers to is ACTIVE. With `waitForAssets` it
- * stores the task instead, and the tracker sends it when the assets are ACTIVE. Returns the task, or the failure that is
- * the result instead.
+ * Sends a video task to 0-0 when the input is valid and every referenced asset is ACTIVE. With `waitForAssets`, stores
+ * the task instead, and the tracker sends it when the assets are ACTIVE. Returns the task, AssetsNotReady or a
+ * CreateFailure. Throws any other failure, e.g. UNAUTHENTICATED.
  */
 export async function createVideoTask(
   input: CreateVideoTaskInput,
@@ -63,7 +63,7 @@ async function sendTask(request: CreateVideoTaskRequest, call: UpstreamCall, con
   return { key: snapshot.taskId, snapshot }
 }
 
-/** Registers the assets too, so that they are polled and the task becomes due when their polling has ended. */
+/** Also registers the assets, so that they are polled and the task becomes due when their polling has ended. */
 async function storeWaitingTask(
   request: CreateVideoTaskRequest,
   _call: UpstreamCall,
@@ -97,7 +97,7 @@ function waitingTask({ model }: CreateVideoTaskRequest): VideoTaskSnapshot {
   }
 }
 
-/** Thrown before anything is sent. Its own class, because only this create has this result. */
+/** Thrown before anything is sent. Not a RequestError, because this failure is a result of this create only. */
 class AssetsNotReadyError extends Error {
   override readonly name = 'AssetsNotReadyError'
   readonly result: AssetsNotReady

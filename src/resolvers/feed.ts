@@ -6,49 +6,53 @@ import { RequestError } from '../model/failure.ts'
 
 const RETRY_MS = 500
 
-/** What a feed follows, and how it reads it. */
+/** Options of `openFeed`: the entities to follow, and the functions that read them. */
 export interface FeedOptions<K extends Kind> {
   notifier: ChangeNotifier
-  /** What to listen to: the entities themselves, or the parent of the entities. */
+  /** The entities to listen to, or the parent of the entities. */
   targets: EntityRef[]
-  /** Reads the entities as they are now. Called after listening has begun. */
+  /** Reads the current entities. Called after listening has begun. */
   present(): Promise<Entity<K>[]>
   /** Reads the keys of the entities to follow. Called when notifications may have been lost. */
   keys(): Promise<string[]>
+  /** Reads the transitions of an entity after `seq`, in order. */
   transitionsAfter(key: string, seq: number): Promise<Transition<K>[]>
-  /** True: the feed ends when the polling of all entities has ended. False: it continues, and includes new entities. */
+  /**
+   * True: the feed ends when the polling of all entities has ended. False: it does not end, and includes new entities.
+   */
   finite: boolean
   /** Ends the feed when the subscriber disconnects. */
   signal?: AbortSignal | undefined
-  /** When the credential of the subscriber expires, in milliseconds since the epoch; null or absent: never. */
+  /** When the credential of the subscriber expires, in milliseconds since the epoch; null or absent: it does not. */
   expiresAt?: number | null | undefined
 }
 
 /**
- * Why a feed ended: the polling of every entity has ended, the credential expired, the subscriber left, or reading threw.
- * Only `settled` is a normal completion.
+ * Why a feed ended: the polling of every entity has ended, the credential expired, the subscriber disconnected, or a
+ * read failed. Only `completed` is a normal completion.
  */
-export type FeedEnd = 'settled' | 'expired' | 'left' | 'failed'
+type FeedEnd = 'completed' | 'expired' | 'left' | 'failed'
 
 /**
- * The present status of some entities, then every later transition of each, in order, without gaps and without duplicates.
- * `previous` is null in the first one of each entity.
+ * Yields the current status of the entities, then every later transition of each entity, in order, without gaps and
+ * without duplicates. `previous` is null in the first value of each entity.
  */
 export interface Feed<K extends Kind> extends AsyncIterableIterator<Transition<K>> {
   /** Null while the feed has not ended. */
   readonly endReason: FeedEnd | null
-  /** Ends the feed at once, also while `next` waits. Only the first reason counts. */
+  /** Ends the feed at once, even while `next` waits. Only the first call has an effect. */
   end(reason: FeedEnd): void
-  /** Ends the feed because the subscriber left. */
+  /** Ends the feed with the reason `left`. */
   return(): Promise<IteratorResult<Transition<K>>>
 }
 
 /**
- * Opens a feed. It reads the ledger when the next transition is requested. A notification only says what to read, so a
- * paused subscriber uses memory only for the keys of changed entities. The feed stops listening when it ends.
+ * Opens a feed. Rejects when the current entities cannot be read. The feed reads the ledger when the next transition is
+ * requested. A notification only contains the key to read, so a slow subscriber uses memory only for the keys of
+ * changed entities. The feed stops listening when it ends.
  *
- * `next` waits while the storage of the ledger fails, and throws any other error of reading. When the credential expires
- * it throws UNAUTHENTICATED once, so that the end is not mistaken for a completion.
+ * While the storage of the ledger fails, `next` waits and reads again. It throws any other error of a read. When the
+ * credential expires it throws UNAUTHENTICATED once, because a normal end would mean that all entities are terminal.
  */
 export async function openFeed<K extends Kind>(options: FeedOptions<K>): Promise<Feed<K>> {
   const feed = new LedgerFeed(options)
@@ -60,9 +64,9 @@ class LedgerFeed<K extends Kind> implements Feed<K> {
   readonly #options: FeedOptions<K>
   /** The last `seq` that was read, by key. */
   readonly #cursors = new Map<string, number>()
-  /** The keys of entities that are still polled. */
+  /** The keys of entities whose polling has not ended. */
   readonly #polled = new Set<string>()
-  /** The keys of entities that may have changed, in the order of their notifications. */
+  /** The keys of entities that may have changed, in the order of their notifications; the next keys to read. */
   readonly #notified = new Set<string>()
   readonly #ready: Transition<K>[] = []
   readonly #stopListening: (() => void)[]
@@ -88,7 +92,7 @@ class LedgerFeed<K extends Kind> implements Feed<K> {
     return this.#endReason
   }
 
-  /** Reads the present status of the entities. Throws what reading throws. */
+  /** Reads the current status of the entities. Throws the error of the read. */
   async open(): Promise<void> {
     try {
       for (const entity of await this.#options.present()) {
@@ -134,7 +138,7 @@ class LedgerFeed<K extends Kind> implements Feed<K> {
       if (transition) return transition
       if (this.#notificationsLost) await this.#readKeys()
       else if (this.#notified.size > 0) await this.#readChanges()
-      else if (this.#options.finite && this.#polled.size === 0) this.end('settled')
+      else if (this.#options.finite && this.#polled.size === 0) this.end('completed')
       else await this.#nextWake()
     }
     const error = this.#expiryError
@@ -168,7 +172,7 @@ class LedgerFeed<K extends Kind> implements Feed<K> {
   async #readChanges(): Promise<void> {
     const [key] = this.#notified
     if (key === undefined) return
-    // Deleted before reading, so that a notification during the read adds it again.
+    // Delete the key before reading, so that a notification during the read adds it again.
     this.#notified.delete(key)
     try {
       const seq = this.#cursors.get(key) ?? 0
@@ -183,7 +187,7 @@ class LedgerFeed<K extends Kind> implements Feed<K> {
     }
   }
 
-  /** Waits before the next attempt to read, until a notification at most. Throws any error but LedgerUnavailable. */
+  /** Waits RETRY_MS, or until the next notification. Throws any error other than LedgerUnavailable. */
   async #pauseIfUnavailable(error: unknown): Promise<void> {
     if (!(error instanceof LedgerUnavailable)) throw error
     if (this.#endReason !== null) return

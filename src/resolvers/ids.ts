@@ -2,18 +2,18 @@ import type { Platform, PlatformRef } from '../model/entities.ts'
 import { invalidInput } from '../model/failure.ts'
 
 /*
- * Callers give either a global id (`Asset:JIMENG:Asset-ab12`) or the bare id that 0-0 uses (`Asset-ab12`).
+ * An id in a request is either a global id (`Asset:JIMENG:Asset-ab12`) or the bare id that 0-0 uses (`Asset-ab12`).
  */
 
-/** What a global id names. */
-export type GlobalRef =
+/** A parsed global id. */
+type GlobalRef =
   | ({ type: 'AssetGroup' | 'Asset' } & PlatformRef)
   | { type: 'VideoTask'; id: string }
 
-/** The form of an id in a path of 0-0. Any other text could change the path. */
+/** The format of an id at 0-0. Ids become part of a URL path, and other characters could change the path. */
 const BARE_ID = /^[A-Za-z0-9_-]{1,128}$/
 
-/** What a global id names, or null when it is not a global id. */
+/** Parses a global id. Returns null when it is not one. */
 export function parseGlobalId(globalId: string): GlobalRef | null {
   const [type, ...rest] = globalId.split(':')
   if (type === 'VideoTask' && rest.length === 1 && isBareId(rest[0])) return { type, id: rest[0] }
@@ -24,7 +24,10 @@ export function parseGlobalId(globalId: string): GlobalRef | null {
   return null
 }
 
-/** The asset or group that an id names, or null when it names none. `platform` is used for a bare id only. */
+/**
+ * Parses the global or bare id of an asset or group. Returns null when it cannot be an id of that type. `platform` is
+ * used for a bare id only.
+ */
 export function parsePlatformId(
   type: 'AssetGroup' | 'Asset',
   id: string,
@@ -35,7 +38,7 @@ export function parsePlatformId(
   return ref?.type === type ? { platform: ref.platform, id: ref.id } : null
 }
 
-/** As `parsePlatformId`. Throws INVALID_INPUT, with `path`, when the id cannot name an entity of that type. */
+/** Like `parsePlatformId`, but throws INVALID_INPUT with `path` instead of returning null. */
 export function getPlatformId(
   type: 'AssetGroup' | 'Asset',
   id: string,
@@ -47,7 +50,7 @@ export function getPlatformId(
   return ref
 }
 
-/** The bare id of a video task. Throws INVALID_INPUT, with `path`, when the id cannot name a video task. */
+/** Returns the bare id of a video task. Throws INVALID_INPUT with `path` when it cannot be an id of a video task. */
 export function getVideoTaskId(id: string, path: string[] = ['id']): string {
   if (isBareId(id)) return id
   const ref = parseGlobalId(id)
@@ -55,7 +58,7 @@ export function getVideoTaskId(id: string, path: string[] = ['id']): string {
   return ref.id
 }
 
-/** The message for an id that cannot name an entity of that type. */
+/** Returns the error message for an id that cannot be an id of that type. */
 export function notAnId(type: GlobalRef['type']): string {
   const example = type === 'VideoTask' ? 'VideoTask:cgt-ab12' : `${type}:JIMENG:…`
   return `Not an id of type ${type}. Give "${example}", or the id 0-0 uses: up to 128 letters, digits, "-" and "_".`

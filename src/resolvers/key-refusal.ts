@@ -5,27 +5,31 @@ import type { UpstreamCall } from '../upstream/call.ts'
 import type { UpstreamClient } from '../upstream/client.ts'
 import { UpstreamError } from '../upstream/upstream-error.ts'
 
-/** The upstream client, and which keys 0-0 has refused. */
+/** An upstream client that observes which keys 0-0 refuses. */
 export interface KeyGuard {
   upstream: UpstreamClient
-  /** Whether 0-0 refused this key within the last minute and has not accepted it since. */
+  /** Returns whether 0-0 refused this key within the last minute and has not accepted it since. */
   isRefused(credential: string): boolean
 }
 
-const REMEMBERED_MS = 60_000
-const MAX_REMEMBERED = 10_000
+const REFUSED_TTL_MS = 60_000
+const MAX_REFUSED_KEYS = 10_000
 
 /**
- * For keys that callers send. A list is answered without a request to 0-0, so an invalid key would get an empty list.
- * Refusals are remembered so that a list can throw UNAUTHENTICATED instead.
+ * Creates the guard for keys that callers send. Lists are answered without a request to 0-0, so an invalid key would
+ * receive an empty list. The guard caches refused keys for `refusedTtlMs` milliseconds, so that a list can throw
+ * UNAUTHENTICATED.
  */
-export function guardCallersKeys(upstream: UpstreamClient, rememberedMs = REMEMBERED_MS): KeyGuard {
-  const refused = new LRUCache<string, true>({ max: MAX_REMEMBERED, ttl: rememberedMs })
+export function guardCallersKeys(
+  upstream: UpstreamClient,
+  refusedTtlMs = REFUSED_TTL_MS,
+): KeyGuard {
+  const refused = new LRUCache<string, true>({ max: MAX_REFUSED_KEYS, ttl: refusedTtlMs })
   return {
     isRefused: (credential) => refused.size > 0 && refused.has(hashOf(credential)),
-    upstream: intercept(upstream, async ({ credential }, answer) => {
+    upstream: intercept(upstream, async ({ credential }, response) => {
       try {
-        const value = await answer
+        const value = await response
         accept(credential)
         return value
       } catch (error) {
@@ -42,8 +46,8 @@ export function guardCallersKeys(upstream: UpstreamClient, rememberedMs = REMEMB
 }
 
 /**
- * For the key of the service. When 0-0 refuses it, the operator must act: `onRefused` is called, and the caller gets
- * SERVICE_UNAVAILABLE.
+ * Creates the guard for the key of this service. When 0-0 refuses the key, the operator must replace it: `onRefused` is
+ * called, and the call throws SERVICE_UNAVAILABLE.
  */
 export function guardHeldKey(
   upstream: UpstreamClient,
@@ -51,9 +55,9 @@ export function guardHeldKey(
 ): KeyGuard {
   return {
     isRefused: () => false,
-    upstream: intercept(upstream, async (_call, answer) => {
+    upstream: intercept(upstream, async (_call, response) => {
       try {
-        return await answer
+        return await response
       } catch (error) {
         if (!isKeyRefused(error)) throw error
         onRefused(error)
@@ -73,15 +77,15 @@ function isKeyRefused(error: unknown): boolean {
   return error instanceof UpstreamError && error.code === 'UNAUTHENTICATED'
 }
 
-/** A hash, so that the key itself is not kept in memory longer than its requests take. */
+/** Hashes a key, so that the cache does not contain keys. */
 function hashOf(credential: string): string {
   return createHash('sha256').update(credential).digest('base64')
 }
 
-/** The same client. Each of its calls returns what `follow` returns for the answer. */
+/** Wraps the client: each of its calls returns the result of `follow` for the response. */
 function intercept(
   upstream: UpstreamClient,
-  follow: <T>(call: UpstreamCall, answer: Promise<T>) => Promise<T>,
+  follow: <T>(call: UpstreamCall, response: Promise<T>) => Promise<T>,
 ): UpstreamClient {
   return {
     ...upstream,

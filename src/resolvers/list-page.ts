@@ -8,8 +8,9 @@ import { UpstreamError } from '../upstream/upstream-error.ts'
 import type { Context } from './context.ts'
 
 /**
- * A page of the entities that are registered here. Throws INVALID_INPUT when the arguments do not describe a page, and
- * UNAUTHENTICATED when 0-0 has refused the caller's key, with which nothing can be registered.
+ * Returns a page of the entities of the caller's tenant, each converted by `view`. Throws INVALID_INPUT for invalid
+ * paging arguments. Throws UNAUTHENTICATED when 0-0 has refused the caller's key, because an empty page would hide the
+ * error.
  */
 export async function listPage<K extends Kind, T>(
   kind: K,

@@ -5,27 +5,27 @@ import { RequestError } from '../model/failure.ts'
 import type { RequestContext } from '../model/identity.ts'
 import type { Reads, TaskRef } from './reads.ts'
 
-/** Reads each entity once within one operation, however often it is requested. */
+/** Reads each entity at most once per operation. */
 export interface Loaders {
   assetGroup: DataLoader<PlatformRef, Entity<'assetGroup'>, string>
   asset: DataLoader<PlatformRef, Entity<'asset'>, string>
   videoTask: DataLoader<TaskRef, Entity<'videoTask'>, string>
 }
 
-interface Parts {
+interface LoaderServices {
   reads: Reads
   limits: { upstreamReads: number }
 }
 
 /**
- * Creates the loaders of one operation, or of one event of a subscription. 0-0 has no request for several entities, so a
- * batch is one request per entity, all sent together.
+ * Creates the loaders of one operation, or of one event of a subscription. 0-0 has no batch request, so a batch is one
+ * concurrent request per entity.
  *
- * A read beyond `limits.upstreamReads` fails with INVALID_INPUT. The limit is checked here and not only before execution,
- * because the number of assets of a video task is known only after the task was read.
+ * A read beyond `limits.upstreamReads` fails with INVALID_INPUT. The limit is checked here and not only before
+ * execution, because the number of assets of a video task is known only after the task has been read.
  */
 export function createLoaders(
-  { reads, limits }: Parts,
+  { reads, limits }: LoaderServices,
   { identity, requestId, signal }: RequestContext,
 ): Loaders {
   let admitted = 0
@@ -40,22 +40,22 @@ export function createLoaders(
   }
   return {
     assetGroup: new DataLoader(
-      all((ref) => reads.assetGroup(ref, request)),
+      readAll((ref) => reads.assetGroup(ref, request)),
       { cacheKeyFn: keyOf },
     ),
     asset: new DataLoader(
-      all((ref) => reads.asset(ref, request)),
+      readAll((ref) => reads.asset(ref, request)),
       { cacheKeyFn: keyOf },
     ),
     videoTask: new DataLoader(
-      all((ref) => reads.videoTask(ref, request)),
+      readAll((ref) => reads.videoTask(ref, request)),
       { cacheKeyFn: ({ taskId, model }) => `${taskId} ${model}` },
     ),
   }
 }
 
-/** A batch function that runs `read` for each reference at once. One that fails does not fail the others. */
-function all<Ref, T>(read: (ref: Ref) => Promise<T>) {
+/** Creates a batch function that runs `read` for all references concurrently. Each read fails on its own. */
+function readAll<Ref, T>(read: (ref: Ref) => Promise<T>) {
   return async (refs: readonly Ref[]): Promise<(T | Error)[]> => {
     const results = await Promise.allSettled(refs.map(read))
     return results.map((result) =>
@@ -65,7 +65,7 @@ function all<Ref, T>(read: (ref: Ref) => Promise<T>) {
 }
 
 function tooManyReads(limit: number): RequestError {
-  const message = `The operation needs more than ${limit} reads from 0-0. Ask for smaller pages.`
+  const message = `The operation needs more than ${limit} reads from 0-0. Request smaller pages.`
   const issues = [{ path: [], message }]
   return new RequestError({ code: 'INVALID_INPUT', message, retryable: false, issues })
 }

@@ -5,12 +5,12 @@ import type { Context } from './context.ts'
 import { parseGlobalId } from './ids.ts'
 import { findVideoTask, type VideoTask } from './video-task.ts'
 
-/** Anything that has a global id. */
-export type Node = AssetGroup | Asset | VideoTask
+/** An entity with a global id. */
+type Node = AssetGroup | Asset | VideoTask
 
 const MAX_NODES = 100
 
-/** The entity with this global id, or null when 0-0 does not know it. Throws INVALID_INPUT for any other id. */
+/** Returns the entity with this global id, or null when 0-0 does not know it. Throws INVALID_INPUT for another id. */
 export async function findNode(globalId: string, context: Context): Promise<Node | null> {
   const ref = parseGlobalId(globalId)
   switch (ref?.type) {
@@ -25,7 +25,7 @@ export async function findNode(globalId: string, context: Context): Promise<Node
   }
 }
 
-/** One result for each id. One that fails does not fail the others. Throws INVALID_INPUT for more than 100 ids. */
+/** Returns one promise per id, as `findNode`. Throws INVALID_INPUT for more than 100 ids. */
 export function findNodes(ids: readonly string[], context: Context): Promise<Node | null>[] {
   if (ids.length <= MAX_NODES) return ids.map((id) => findNode(id, context))
   throw invalidInput([{ path: ['ids'], message: `At most ${MAX_NODES} ids.` }])

@@ -1,7 +1,7 @@
 import { LedgerUnavailable } from '../ledger/unavailable.ts'
 import { UpstreamError } from '../upstream/upstream-error.ts'
 
-/** Returns what was read, or null when 0-0 does not know the entity. Throws any other error. */
+/** Returns the entity that was read, or null when the read throws NOT_FOUND. Throws any other error. */
 export async function nullIfNotFound<T>(reading: Promise<T>): Promise<T | null> {
   try {
     return await reading
@@ -11,7 +11,10 @@ export async function nullIfNotFound<T>(reading: Promise<T>): Promise<T | null> 
   }
 }
 
-/** For reads that continue without the ledger: null when its storage fails. Throws any other error. */
+/**
+ * A rejection handler for reads that can continue without the ledger: null for LedgerUnavailable. Throws any other
+ * error.
+ */
 export function nullIfUnavailable(error: unknown): null {
   if (error instanceof LedgerUnavailable) return null
   throw error

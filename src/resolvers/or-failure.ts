@@ -1,6 +1,6 @@
 import { type CreateFailure, failureOf, isCreateFailure } from '../model/failure.ts'
 
-/** Returns what `create` returns, or the failure that is its result instead. Throws any other error. */
+/** Returns the result of `create`, or the CreateFailure that it throws. Throws any other error. */
 export async function orFailure<T>(create: () => Promise<T>): Promise<T | CreateFailure> {
   try {
     return await create()

@@ -7,9 +7,9 @@ import { type CreateVideoTaskInput, checkVideoTask } from './check-video-task.ts
 import type { Context } from './context.ts'
 import { assetsOf, readReferences, referenceIssues } from './referenced-assets.ts'
 
-/** What `createVideoTask` would do with an input. */
+/** The result of `previewVideoTask`. */
 export interface VideoTaskPreview {
-  /** Whether the task could be sent now. */
+  /** Whether `createVideoTask` could send the task now. */
   submittable: boolean
   issues: InputIssue[]
   /** The assets that are not ACTIVE yet. */
@@ -17,14 +17,17 @@ export interface VideoTaskPreview {
   estimatedVideoTokens: number
 }
 
-/** Checks an input without sending a task. Reads the assets it refers to, and creates nothing. */
+/**
+ * Checks an input of `createVideoTask`. Reads the referenced assets and creates nothing. Throws UNAUTHENTICATED without
+ * an identity, and the failure of a read.
+ */
 export async function previewVideoTask(
   input: CreateVideoTaskInput,
   context: Context,
 ): Promise<VideoTaskPreview> {
   requireIdentity(context)
   const { request, issues } = checkVideoTask(input, context)
-  // More files than any model takes are an issue already, so their assets are not read.
+  // Too many files are an issue already, so their assets are not read.
   const isReadable = request.resources.length <= MAX_FILES
   const references = isReadable ? await readReferences(request, context) : []
   issues.push(...referenceIssues(references))

@@ -18,49 +18,51 @@ import { UpstreamError } from '../upstream/upstream-error.ts'
 import { nullIfUnavailable } from './null-if-not-found.ts'
 import { createSingleFlight } from './single-flight.ts'
 
-/** Names a video task. */
+/** Identifies a video task. */
 export interface TaskRef {
   /** Its key in the ledger. */
   key: string
   /** Its id at 0-0. */
   taskId: string
-  /** The model by which 0-0 routes the read; null when it is not known. */
+  /** The model that 0-0 needs to route the read; null when unknown. */
   model: string | null
 }
 
-/** The request that a read is made for. */
-export interface ReadContext extends RequestContext {
-  /** Called before each read that is not answered from memory. Throws when the operation has made too many. */
+/** The request that causes a read. */
+interface ReadContext extends RequestContext {
+  /** Called before each read that is not answered from the cache. Throws when the operation has reached its limit. */
   admitRead?(): void
 }
 
 /**
- * Reads from 0-0, shared by all operations. Identical reads in flight with the same key are one request, every answer is
- * recorded, and entities with a terminal status are cached.
+ * Reads from 0-0 for all operations. Concurrent identical reads of a tenant share one request, every response is
+ * recorded in the ledger, and entities with a terminal status are cached.
  *
- * Each read throws UpstreamError. NOT_FOUND also stands for an entity that a tenant with a shared key has not registered.
+ * Each read throws UpstreamError: NOT_FOUND also when a tenant with a shared key has not registered the entity. It
+ * throws UNAUTHENTICATED without an identity.
  */
 export interface Reads {
   assetGroup(ref: PlatformRef, request: ReadContext): Promise<Entity<'assetGroup'>>
   asset(ref: PlatformRef, request: ReadContext): Promise<Entity<'asset'>>
   videoTask(ref: TaskRef, request: ReadContext): Promise<Entity<'videoTask'>>
   /**
-   * Returns the entity from the ledger. Reads it with `read` and registers it first when it is not there, or when its
-   * polling ended before a terminal status.
+   * Returns the entity from the ledger. When it is not registered, or its polling ended before a terminal status, reads
+   * it with `read` and registers it first.
    *
-   * A thousand subscribers of one asset call this and `transitionsAfter` at the same moment. Calls between two
-   * notifications share one answer; calls after a notification get a newer one.
+   * Many subscribers of one asset call this and `transitionsAfter` at the same time. Concurrent calls without a
+   * notification between them share one result. A call after a notification reads again.
    */
   ensureRegistered<K extends Kind>(
     ref: EntityRef<K>,
     request: RequestContext,
     read: (signal: AbortSignal) => Promise<Entity<K>>,
   ): Promise<Entity<K>>
+  /** Returns the transitions of the entity after `seq`, in order. */
   transitionsAfter<K extends Kind>(ref: EntityRef<K>, seq: number): Promise<Transition<K>[]>
 }
 
-/** Options of the reads. */
-export interface ReadsOptions {
+/** Options of `createReads`. */
+interface ReadsOptions {
   upstream: UpstreamClient
   ledger: Ledger
   /** Milliseconds for which an entity with a terminal status is cached; 0: it is not cached. */
@@ -140,7 +142,7 @@ function unregistered<K extends Kind>(
   }
 }
 
-/** Groups have no lifecycle, so nothing says that their values stay the same. */
+/** Groups have no terminal status, so their values may change at any time. */
 function isCacheable(kind: Kind, { snapshot }: Entity): boolean {
   return kind !== 'assetGroup' && isTerminal(kind, snapshot.status)
 }

@@ -8,10 +8,10 @@ import type { Context } from './context.ts'
 import { nullIfNotFound } from './null-if-not-found.ts'
 
 /** An asset that an input file of a video task refers to. */
-export interface AssetReference {
+interface AssetReference {
   /** The path of the input file in the input. */
   path: string[]
-  /** The type that the input file says the asset has. */
+  /** The type that the input file declares. */
   type: AssetType
   ref: PlatformRef
   /** Null when 0-0 does not know the asset. */
@@ -20,7 +20,10 @@ export interface AssetReference {
 
 type KnownReference = AssetReference & { asset: Entity<'asset'> }
 
-/** Every asset that a request refers to: from the ledger when it is ACTIVE there, otherwise from 0-0. */
+/**
+ * Returns every asset that a request refers to: from the ledger when it is ACTIVE there, otherwise from 0-0. Throws the
+ * failure of a read, except for an unknown asset.
+ */
 export async function readReferences(
   { resources }: CreateVideoTaskRequest,
   context: Context,
@@ -38,7 +41,7 @@ export async function readReferences(
   return (await Promise.all(reading)).flat()
 }
 
-/** As `readReferences`. Throws when 0-0 does not know an asset (NOT_FOUND) or it has another type (INVALID_INPUT). */
+/** Like `readReferences`, but throws NOT_FOUND for an unknown asset and INVALID_INPUT for an asset of another type. */
 export async function readUsableReferences(
   request: CreateVideoTaskRequest,
   context: Context,
@@ -53,18 +56,18 @@ export async function readUsableReferences(
   return references.filter(isKnown)
 }
 
-/** The issues for which a task with these references can never be sent: an asset is unknown, misused or failed. */
+/** Returns the permanent issues of the references: an asset is unknown, has another type or has failed. */
 export function referenceIssues(references: AssetReference[]): InputIssue[] {
   return [...missingIssues(references), ...typeIssues(references), ...failedIssues(references)]
 }
 
-/** The wanted assets among the references, each once. */
+/** Returns the distinct known assets for which `predicate` returns true. */
 export function assetsOf(
   references: AssetReference[],
-  isWanted: (asset: Asset) => boolean,
+  predicate: (asset: Asset) => boolean,
 ): Asset[] {
   const assets = new Map(references.filter(isKnown).map(({ asset }) => [asset.key, assetOf(asset)]))
-  return [...assets.values()].filter(isWanted)
+  return [...assets.values()].filter(predicate)
 }
 
 function isKnown(reference: AssetReference): reference is KnownReference {
@@ -80,7 +83,7 @@ function missingIssues(references: AssetReference[]): InputIssue[] {
     }))
 }
 
-/** 0-0 would accept the task, charge for it, and fail it. */
+/** Checked here, because 0-0 would accept the task, charge for it, and fail it. */
 function typeIssues(references: AssetReference[]): InputIssue[] {
   return references.filter(isKnown).flatMap(({ path, type, asset: { snapshot } }) => {
     if (snapshot.type === null || snapshot.type === type) return []
@@ -89,7 +92,7 @@ function typeIssues(references: AssetReference[]): InputIssue[] {
   })
 }
 
-/** A failed asset never becomes ACTIVE, so waiting for it does not help. */
+/** FAILED is terminal, so the asset never becomes ACTIVE. */
 function failedIssues(references: AssetReference[]): InputIssue[] {
   return references.filter(isKnown).flatMap(({ path, asset }) => {
     const { assetId, status, failureReason } = assetOf(asset)

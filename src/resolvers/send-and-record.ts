@@ -11,21 +11,23 @@ import { UpstreamError, type UpstreamErrorCode } from '../upstream/upstream-erro
 import type { Context } from './context.ts'
 import { nullIfUnavailable } from './null-if-not-found.ts'
 
-/** A create that a caller requests. */
+/** A create to send to 0-0. */
 export interface Create<K extends Kind> {
   kind: K
-  /** The input in plain values. Another input under the same idempotency key is refused. */
+  /** The input as JSON values. A different input under the same idempotency key is a conflict. */
   request: object
   idempotencyKey: string | undefined
-  /** Sends the create. Until it calls `onSent`, nothing has left this process; after that, 0-0 may have done it. */
+  /**
+   * Sends the create. Before it calls `onSent`, nothing has been sent; after that, 0-0 may have executed the create.
+   */
   send(call: UpstreamCall): Promise<{ key: string; snapshot: Registration<K>['snapshot'] }>
   origin: Registration<K>['origin']
 }
 
-/** An idempotency record that this call holds until its outcome is written. */
-export type HeldRecord = IdempotencyRecordKey & { holder: string }
+/** An idempotency record that this call holds until the outcome is written. */
+type HeldRecord = IdempotencyRecordKey & { holder: string }
 
-/** The failure of a create whose outcome nobody can know. */
+/** The failure of a create whose outcome cannot be determined. */
 export const OUTCOME_UNKNOWN: Failure = {
   code: 'OUTCOME_UNKNOWN',
   message: 'It is not known whether 0-0 did this; it is not sent again.',
@@ -33,8 +35,8 @@ export const OUTCOME_UNKNOWN: Failure = {
 }
 
 /**
- * Sends a create and writes its outcome into the record: the created entity, a failure, or nothing when the key is released
- * because 0-0 has certainly done nothing. Returns the created entity. Throws what sending threw.
+ * Sends a create and writes its outcome into the record: the created entity or a failure. Releases the key instead when
+ * 0-0 has certainly done nothing. Returns the created entity, and throws the error of `send` or its lasting failure.
  */
 export async function sendAndRecord<K extends Kind>(
   held: HeldRecord,
@@ -59,7 +61,7 @@ export async function sendAndRecord<K extends Kind>(
     const unrecorded = { pollingEnded: false, pollingEndedReason: null, seq: 0 }
     return { key, snapshot, origin, ...unrecorded, observedAt: new Date() }
   } catch (error) {
-    if (!sent || didNothing(error)) {
+    if (!sent || hadNoEffect(error)) {
       const unrecorded = { kind, failed: failureOf(error)?.code ?? 'INTERNAL' }
       const release = () => ledger.idempotencyRecords.release(held, held.holder)
       await write(unrecorded, release).catch(context.onError)
@@ -68,18 +70,18 @@ export async function sendAndRecord<K extends Kind>(
     const failure = lastingFailureOf(error)
     const finish = () => ledger.idempotencyRecords.finish(held, { failure })
     await write({ kind, failed: failure.code }, finish).catch(context.onError)
-    // Without a key nobody can ask for this outcome again, so the error keeps its own type.
+    // Without an idempotency key the outcome cannot be requested again, so the original error is thrown.
     if (create.idempotencyKey === undefined || failureOf(error) === null) throw error
     throw new RequestError(failure)
   }
 }
 
-/** Milliseconds that a caller waits for the outcome to be written. It is written after that all the same. */
+/** Maximum milliseconds that a caller waits until the outcome is written. Writing continues after that. */
 const MAX_CALLER_WAIT_MS = 2_000
 
 /**
- * Extends the lease of the record until the returned function has written the outcome. That function returns what `write`
- * returns, or null while the storage fails: then the caller does not wait, and writing continues until it succeeds.
+ * Extends the lease of the record until the returned function has written the outcome. That function returns the result
+ * of `write`. While the storage fails it returns null without waiting, and writing continues in the background.
  */
 function startRecording(held: HeldRecord, { ledger, waitUntil, onError }: Context) {
   const extending = setInterval(() => {
@@ -99,7 +101,7 @@ function startRecording(held: HeldRecord, { ledger, waitUntil, onError }: Contex
   }
 }
 
-/** Temporary reasons for which 0-0 may refuse a create. */
+/** Temporary errors with which 0-0 may refuse a create. */
 const TEMPORARY: ReadonlySet<UpstreamErrorCode> = new Set([
   'UNAUTHENTICATED',
   'FORBIDDEN',
@@ -108,13 +110,16 @@ const TEMPORARY: ReadonlySet<UpstreamErrorCode> = new Set([
   'UPSTREAM_UNAVAILABLE',
 ])
 
-/** Whether a create that was sent has certainly done nothing, for a temporary reason. Our own refusals did nothing. */
-function didNothing(error: unknown): boolean {
+/**
+ * Returns whether a create that was sent has certainly had no effect, for a temporary reason. A RequestError of this
+ * service means that the create had no effect.
+ */
+function hadNoEffect(error: unknown): boolean {
   if (error instanceof UpstreamError) return !error.mayBeDone && TEMPORARY.has(error.code)
   return error instanceof RequestError && !(error instanceof LedgerUnavailable)
 }
 
-/** The failure that every later call with the key gets for a create that was sent. */
+/** Returns the failure that every later call with the idempotency key throws. */
 function lastingFailureOf(error: unknown): Failure {
   const failure = failureOf(error)
   if (failure === null) return OUTCOME_UNKNOWN

@@ -1,8 +1,8 @@
-/** Lets those who want the same thing at the same moment share one attempt to get it. */
-export interface SingleFlight {
+/** Deduplicates concurrent work by key. */
+interface SingleFlight {
   /**
-   * What `work` gives, or what an attempt already under way for `key` gives.
-   * An aborted `signal` rejects this caller alone; the attempt is aborted when its last caller has left.
+   * Returns the result of the running work for `key`, or starts `work` when none is running. Rejects when the work
+   * fails. Aborting `signal` rejects only this call. The work is aborted when all of its callers have aborted.
    */
   share<T>(
     key: string,
@@ -17,6 +17,7 @@ interface Flight {
   callers: number
 }
 
+/** Creates an independent set of keys. */
 export function createSingleFlight(): SingleFlight {
   const flights = new Map<string, Flight>()
 
@@ -24,10 +25,10 @@ export function createSingleFlight(): SingleFlight {
     const abort = new AbortController()
     const flight = { result: work(abort.signal), abort, callers: 0 }
     flights.set(key, flight)
-    const land = () => {
+    const remove = () => {
       if (flights.get(key) === flight) flights.delete(key)
     }
-    flight.result.then(land, land)
+    flight.result.then(remove, remove)
     return flight
   }
 
@@ -40,13 +41,13 @@ export function createSingleFlight(): SingleFlight {
       signal?.throwIfAborted()
       const flight = flights.get(key) ?? start(key, work)
       flight.callers += 1
-      const left = Promise.withResolvers<never>()
-      const leave = () => left.reject(signal?.reason)
-      signal?.addEventListener('abort', leave, { once: true })
+      const aborted = Promise.withResolvers<never>()
+      const onAbort = () => aborted.reject(signal?.reason)
+      signal?.addEventListener('abort', onAbort, { once: true })
       try {
-        return (await Promise.race([flight.result, left.promise])) as T
+        return (await Promise.race([flight.result, aborted.promise])) as T
       } finally {
-        signal?.removeEventListener('abort', leave)
+        signal?.removeEventListener('abort', onAbort)
         flight.callers -= 1
         if (flight.callers === 0 && flights.get(key) === flight) {
           flights.delete(key)

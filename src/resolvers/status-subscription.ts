@@ -11,7 +11,7 @@ import { nullIfNotFound } from './null-if-not-found.ts'
 import { taskRefOf, type VideoTask, videoTaskOf } from './video-task.ts'
 
 /** One event of a status subscription. `previous` is null in the first event of each entity. */
-export interface StatusChange<S> {
+interface StatusChange<S> {
   previous: S | null
   current: S
   observedAt: Date
@@ -21,7 +21,7 @@ export type AssetStatusChange = StatusChange<Status<'asset'>> & { asset: Asset }
 /** An event of `videoTaskStatusChanged`. */
 export type VideoTaskStatusChange = StatusChange<Status<'videoTask'>> & { videoTask: VideoTask }
 
-/** The event for a transition of an asset. */
+/** Creates the event for a transition of an asset, and new loaders for the event. */
 export function assetStatusChange(
   transition: Transition<'asset'>,
   context: Context,
@@ -29,7 +29,7 @@ export function assetStatusChange(
   return { ...startEvent(transition, context), asset: assetOf(transition.entity) }
 }
 
-/** The event for a transition of a video task. */
+/** Creates the event for a transition of a video task, and new loaders for the event. */
 export function videoTaskStatusChange(
   transition: Transition<'videoTask'>,
   context: Context,
@@ -37,7 +37,7 @@ export function videoTaskStatusChange(
   return { ...startEvent(transition, context), videoTask: videoTaskOf(transition.entity) }
 }
 
-/** Each event gets its own loaders, because a loader returns the same entity as long as it exists. */
+/** Creates new loaders for each event, because a loader caches its entities. */
 function startEvent<K extends Kind>(
   { previous, current, entity }: Transition<K>,
   context: Context,
@@ -46,7 +46,10 @@ function startEvent<K extends Kind>(
   return { previous, current, observedAt: entity.observedAt }
 }
 
-/** Follows assets until the polling of all has ended. Throws NOT_FOUND, with `ids`, when 0-0 does not know some of them. */
+/**
+ * Follows assets until the polling of all has ended. Throws INVALID_INPUT for an invalid id or too many ids, and
+ * NOT_FOUND with `ids` when 0-0 does not know some of them.
+ */
 export async function subscribeToAssets(
   ids: readonly string[],
   platform: Platform,
@@ -62,18 +65,18 @@ export async function subscribeToAssets(
   return followEach(targets, context)
 }
 
-/** Follows video tasks until the polling of all has ended. Throws NOT_FOUND, with `ids`, when 0-0 does not know some of them. */
+/** Follows video tasks until the polling of all has ended. Throws like `subscribeToAssets`. */
 export async function subscribeToVideoTasks(
   ids: readonly string[],
   model: string | null,
   context: Context,
 ): Promise<Feed<'videoTask'>> {
   const { tenant } = requireIdentity(context)
-  const named = checkIds(ids, context).map((id, index) => ({
+  const parsed = checkIds(ids, context).map((id, index) => ({
     id,
     key: getVideoTaskId(id, ['ids', String(index)]),
   }))
-  const targets = named.map(async ({ id, key }) => {
+  const targets = parsed.map(async ({ id, key }) => {
     const known = await context.ledger.find({ tenant, kind: 'videoTask', key })
     const taskRef = taskRefOf(key, model, known)
     const ref = { tenant, kind: 'videoTask', key: taskRef.key } as const
@@ -85,8 +88,8 @@ export async function subscribeToVideoTasks(
 }
 
 /**
- * Follows every asset of a group that is registered here, also those registered later. Does not complete.
- * Throws NOT_FOUND when 0-0 does not know the group.
+ * Follows every asset of a group that is registered here, including assets registered later. Does not complete. Throws
+ * NOT_FOUND when 0-0 does not know the group.
  */
 export async function subscribeToAssetGroup(
   id: string,
@@ -119,7 +122,7 @@ export async function subscribeToAssetGroup(
 
 /** An entity to follow, and how to read it from 0-0 when it is not registered here. */
 interface Target<K extends Kind> {
-  /** As the caller wrote it; several when the same entity was named more than once. */
+  /** The ids in the request; several when they identify the same entity. */
   ids: string[]
   ref: EntityRef<K>
   /** The signal aborts when every operation that shares the read has ended. */
@@ -149,7 +152,7 @@ function followEach<K extends Kind>(targets: Target<K>[], context: Context): Pro
   )
 }
 
-/** Opens the feed, which ends when the caller disconnects or the caller's credential expires. */
+/** Opens a feed that ends when the caller disconnects or the credential expires. */
 function follow<K extends Kind>(
   options: Omit<FeedOptions<K>, 'notifier' | 'signal' | 'expiresAt'>,
   context: Context,
@@ -159,7 +162,7 @@ function follow<K extends Kind>(
   return openFeed<K>({ ...options, notifier: ledger.notifier, signal, expiresAt })
 }
 
-/** The registered entities. Throws NOT_FOUND with the ids of all that 0-0 does not know. */
+/** Registers the entities that are not registered. Throws NOT_FOUND with the ids of all that 0-0 does not know. */
 async function registerAll<K extends Kind>(
   targets: Target<K>[],
   context: Context,

@@ -3,19 +3,20 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { TENANT_LOCK_LEASE_MS, type TenantLocks } from '../ledger/tenant-locks.ts'
 
 /**
- * Runs `work` while no other work of the same tenant runs, in this process or in another one at the same database.
- * Returns what `work` returns and fails as it fails. Work of other tenants runs at the same time.
+ * Runs `work` while no other work of the same tenant runs, in this process or in another process with the same
+ * database. Returns the result of `work`, and rejects with its error. Work of other tenants runs concurrently.
  */
 export type WithTenantLock = <T>(tenant: string, work: () => Promise<T>) => Promise<T>
 
 /** Milliseconds between two attempts to take a lock that another process holds. */
 const RETRY_MS = 50
 
+/** Creates the lock on the locks of the database. */
 export function createTenantLock(locks: TenantLocks): WithTenantLock {
   /** The last work queued for each tenant in this process. */
   const lastQueued = new Map<string, Promise<unknown>>()
 
-  async function lockAmongProcesses<T>(tenant: string, work: () => Promise<T>): Promise<T> {
+  async function withDatabaseLock<T>(tenant: string, work: () => Promise<T>): Promise<T> {
     const holder = randomUUID()
     while (!(await locks.take(tenant, holder))) await pause(RETRY_MS)
     const renewal = setInterval(
@@ -32,7 +33,7 @@ export function createTenantLock(locks: TenantLocks): WithTenantLock {
 
   return (tenant, work) => {
     const before = lastQueued.get(tenant) ?? Promise.resolve()
-    const running = before.then(() => lockAmongProcesses(tenant, work))
+    const running = before.then(() => withDatabaseLock(tenant, work))
     const ended = running
       .catch(() => {})
       .then(() => {

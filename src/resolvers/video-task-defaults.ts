@@ -1,9 +1,9 @@
 import type { CreateVideoTaskRequest } from '../model/requests.ts'
 
 /**
- * The request with every option that has a known default: what is sent to 0-0 is then also what the task shows. Known are
- * those of the Seedance 2.0 models (upstream-api 3.1); `adaptive` leaves the ratio to the model. For other models what is
- * left out is not sent.
+ * Returns the request with the known defaults of absent options, so that the task shows the values that were sent to
+ * 0-0. Only the defaults of the Seedance 2.0 models are known (upstream-api 3.1). With `adaptive` the model chooses the
+ * ratio. For other models the request is returned unchanged.
  */
 export function withDefaults(request: CreateVideoTaskRequest): CreateVideoTaskRequest {
   const { model, duration = 5, resolution = '720p', ratio = 'adaptive' } = request

@@ -10,10 +10,11 @@ import { listPage } from './list-page.ts'
 import { nullIfNotFound, nullIfUnavailable } from './null-if-not-found.ts'
 import type { TaskRef } from './reads.ts'
 
-/** A video task, as the graph shows it. */
+/** A video task in the form of the GraphQL schema. */
 export interface VideoTask extends Omit<VideoTaskSnapshot, 'taskId' | 'model'> {
-  /** Never changes. `taskId` is null until 0-0 has accepted the task. */
+  /** The key in the ledger. It does not change. */
   id: string
+  /** Null until 0-0 has accepted the task. */
   taskId: string | null
   model: string
   prompt: string | null
@@ -24,7 +25,7 @@ export interface VideoTask extends Omit<VideoTaskSnapshot, 'taskId' | 'model'> {
   resources: VideoResourceRequest[]
 }
 
-/** The video task that an entity of the ledger stores. */
+/** Returns the video task of a ledger entity. */
 export function videoTaskOf(entity: Entity<'videoTask'>): VideoTask {
   const { key, snapshot, origin, pollingEndedReason } = entity
   const request = origin?.request
@@ -41,12 +42,13 @@ export function videoTaskOf(entity: Entity<'videoTask'>): VideoTask {
   }
 }
 
-/** For a task whose model neither 0-0 nor the caller named. */
+/** The model of a task for which neither 0-0 nor the caller has sent one. */
 const UNKNOWN_MODEL = 'unknown'
 
 /**
- * The video task with this global or bare id, or null when neither 0-0 nor the ledger knows it. Throws any other failure.
- * A task whose polling has ended is answered from the ledger when 0-0 does not know it any more, which happens after days.
+ * Returns the video task with this global or bare id, or null when neither 0-0 nor the ledger knows it. Throws any other
+ * failure. After some days 0-0 returns NOT_FOUND for a task. A task whose polling has ended is then returned from the
+ * ledger.
  */
 export async function findVideoTask(
   id: string,
@@ -64,8 +66,8 @@ export async function findVideoTask(
 }
 
 /**
- * How to read a task from 0-0. `id` is what the caller gave; `known` is the task in the ledger, which may have another key
- * than the id that 0-0 uses.
+ * Returns the reference with which a task is read from 0-0. `id` is the id in the request. `known` is the task in the
+ * ledger, whose key can differ from its id at 0-0.
  */
 export function taskRefOf(
   id: string,
@@ -79,7 +81,7 @@ export function taskRefOf(
   }
 }
 
-/** The asset of an input file; null when the input file is a URL. */
+/** Returns the asset of an input file, or null when the input file is a URL. Throws the failure of the read. */
 export async function findResourceAsset(
   { assetId, platform }: VideoResourceRequest,
   { loaders }: Context,
@@ -87,7 +89,7 @@ export async function findResourceAsset(
   return assetId === undefined ? null : assetOf(await loaders.asset.load({ platform, id: assetId }))
 }
 
-/** A page of the video tasks that are registered here, newest first. */
+/** Returns a page of the video tasks that are registered here, newest first. Throws like `listPage`. */
 export async function listVideoTasks(
   filter: { status?: VideoTaskStatus | null | undefined },
   request: PageRequest,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 
 /** The account of a request, or the reason why the request has none. */
-export type Authentication = { account: string } | { failure: 'missingKey' | 'invalidKey' }
+type Authentication = { account: string } | { failure: 'missingKey' | 'invalidKey' }
 
 /**
  * Reads the account from an `Authorization` header. The account is the fingerprint of the key.

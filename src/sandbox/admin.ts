@@ -4,7 +4,7 @@ import { type Faults, SWITCH_NAMES } from './fault.ts'
 import type { Store } from './store.ts'
 
 /** The data that the admin routes show and change. */
-export interface AdminOptions {
+interface AdminOptions {
   calls: CallLog
   faults: Faults
   store: Store

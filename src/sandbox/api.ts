@@ -12,7 +12,7 @@ import { recordCalls } from './record-calls.ts'
 import type { Reply } from './reply.ts'
 
 /** What the REST API needs from the rest of the sandbox. */
-export interface ApiOptions {
+interface ApiOptions {
   routes: ApiRoutes
   faults: Faults
   calls: CallLog

@@ -3,7 +3,7 @@ import { fingerprint } from './account.ts'
 import type { Runtime } from './gateway-error.ts'
 
 /** The six routes of 0-0 that the sandbox emulates (upstream-api 1). */
-export const ROUTES = [
+const ROUTES = [
   'createAssetGroup',
   'getAssetGroup',
   'createAsset',
@@ -94,7 +94,7 @@ const faultListSchema = z.union([z.array(faultSchema), faultSchema.transform((fa
 /**
  * Switches, with optional limits to a route, an account (its fingerprint) and a number of requests.
  */
-export type Fault = z.infer<typeof faultSchema>
+type Fault = z.infer<typeof faultSchema>
 /** The switches that apply to one request. */
 export type Switches = Omit<Fault, 'route' | 'account' | 'times'>
 

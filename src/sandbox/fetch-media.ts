@@ -11,7 +11,7 @@ const MAX_REDIRECTS = 3
 const REDIRECTS = new Set([301, 302, 303, 307, 308])
 
 /** Where and how to fetch. */
-export interface FetchOptions {
+interface FetchOptions {
   /** The folder for the fetched file; it must exist. */
   directory: string
   dispatcher: Dispatcher

@@ -9,7 +9,7 @@ import type { Reply } from './reply.ts'
 import { MODELS } from './task-input.ts'
 
 /** The route that a request matched, the faults that apply to it, and the handlers. */
-export interface MatchedRoute {
+interface MatchedRoute {
   route: RouteName
   switches: Switches
   routes: ApiRoutes

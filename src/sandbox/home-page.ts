@@ -1,5 +1,5 @@
 /** The sample files: name, `asset_type` and the status that an asset made of it gets. */
-export const SAMPLES = [
+const SAMPLES = [
   ['portrait.png', 'Image', 'Active'],
   ['landscape.jpg', 'Image', 'Active'],
   ['product.webp', 'Image', 'Active'],

@@ -27,7 +27,7 @@ export const DEFAULT_PACE: Pace = {
 }
 
 /** What a `Lifecycle` needs from the rest of the sandbox. */
-export interface LifecycleOptions {
+interface LifecycleOptions {
   store: Store
   worker: MediaWorker
   pace: Pace

@@ -15,7 +15,7 @@ export type WorkerResult = { id: number } & (
 )
 
 /** Both have defaults; tests replace them. */
-export interface MediaWorkerOptions {
+interface MediaWorkerOptions {
   /** The module that the worker process runs. */
   workerUrl?: URL
   /** How long the process stays without a job; 5000 by default. */

@@ -6,7 +6,7 @@ import { providerError, type Reply } from './reply.ts'
 const MAX_ATTEMPTS = 3
 
 /** A request of the gateway to its provider. */
-export interface ProviderRequest {
+interface ProviderRequest {
   route: RouteName
   runtime: Runtime
   switches: Switches

@@ -7,7 +7,7 @@ import { estimateTokens } from './task-input.ts'
 export const PROVIDER = 'lingjing'
 
 /** What `taskBody` needs besides the task. */
-export interface TaskBodyOptions {
+interface TaskBodyOptions {
   /** Scheme, host and port of the video URL. */
   origin: string
   switches: Switches

@@ -14,42 +14,57 @@ import { connectionOf } from './relay-connection.ts'
 import { withoutNulls } from './without-nulls.ts'
 
 const AssetGroupStatusRef = builder.enumType('AssetGroupStatus', {
-  description: 'The state of a group. 0-0 documents no other than `ACTIVE`.',
+  description: 'The status of a group. 0-0 documents only `ACTIVE`.',
   values: {
-    ACTIVE: { description: 'Assets can be added.' },
-    UNKNOWN: { description: 'A word this service does not know; see `rawStatus`.' },
+    ACTIVE: { description: 'Assets can be added to the group.' },
+    UNKNOWN: {
+      description: '0-0 sent a status that this service does not know. `rawStatus` has it.',
+    },
   } as const,
 })
 
+/** An asset group. */
 export const AssetGroupRef = builder.objectRef<AssetGroup>('AssetGroup')
 
 builder.node(AssetGroupRef, {
-  description: 'A container for assets that belong together, such as the views of one character.',
+  description: 'A group of assets that belong together, for example all views of one character.',
   id: {
-    description: 'The global id: `AssetGroup:JIMENG:group-ab12`.',
+    description: 'The global id, for example `AssetGroup:JIMENG:group-ab12`.',
     resolve: ({ platform, groupId }) => keyOf({ platform, id: groupId }),
   },
   fields: (t) => ({
-    groupId: t.exposeID('groupId', { description: 'The id 0-0 itself uses.' }),
-    platform: t.expose('platform', { type: PlatformRef, description: 'Where 0-0 keeps it.' }),
-    name: t.exposeString('name', { nullable: true, description: 'The name it was given.' }),
+    groupId: t.exposeID('groupId', { description: 'The id at 0-0.' }),
+    platform: t.expose('platform', {
+      type: PlatformRef,
+      description: 'The platform at which 0-0 stores the group.',
+    }),
+    name: t.exposeString('name', {
+      nullable: true,
+      description: 'The name of the group. Null when 0-0 does not report it.',
+    }),
     description: t.exposeString('description', {
       nullable: true,
-      description: 'The description it was given.',
+      description:
+        'The description of the group. Null when it has none, or when 0-0 does not report it.',
     }),
     projectName: t.exposeString('projectName', {
       nullable: true,
-      description: 'The project at the provider; assets can only be used within it.',
+      description:
+        'The project at the provider. Assets can be used only within their project. Null when 0-0 does not report it.',
     }),
-    status: t.expose('status', { type: AssetGroupStatusRef, description: 'The state.' }),
+    status: t.expose('status', {
+      type: AssetGroupStatusRef,
+      description: 'The status of the group.',
+    }),
     rawStatus: t.exposeString('rawStatus', {
       nullable: true,
-      description: "0-0's own word for the state, e.g. `Active`.",
+      description:
+        'The status as 0-0 sent it, for example `Active`. Null when 0-0 does not report it.',
     }),
     createdAt: t.expose('createdAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When it was created, by the clock of 0-0.',
+      description: 'The time of creation by the clock of 0-0. Null when 0-0 does not report it.',
     }),
   }),
 })
@@ -64,14 +79,14 @@ builder.queryFields((t) => ({
     type: AssetGroupRef,
     complexity: UPSTREAM_CALL,
     nullable: true,
-    description: 'A group as 0-0 has it now; null when 0-0 does not know it.',
+    description: 'Reads a group from 0-0. Null when 0-0 does not know the id.',
     args: {
-      id: t.arg.id({ required: true, description: 'A global id, or the id 0-0 uses.' }),
+      id: t.arg.id({ required: true, description: 'A global id, or the id of the entity at 0-0.' }),
       platform: t.arg({
         type: PlatformRef,
         required: true,
         defaultValue: 'JIMENG',
-        description: 'Where an id of 0-0 lives; ignored for a global id.',
+        description: 'The platform of an id of 0-0. Ignored for a global id.',
       }),
     },
     resolve: (_root, { id, platform }, context) => findAssetGroup(id, platform, context),
@@ -80,7 +95,8 @@ builder.queryFields((t) => ({
     {
       type: AssetGroupRef,
       complexity: pageComplexity,
-      description: 'The groups registered through this service with the same key, newest first.',
+      description:
+        'The groups that your tenant registered through this service, newest first, as last observed.',
       resolve: async (_root, page, context) => connectionOf(await listAssetGroups(page, context)),
     },
     AssetGroupConnectionRef,
@@ -88,23 +104,26 @@ builder.queryFields((t) => ({
 }))
 
 const CreateAssetGroupInputRef = builder.inputType('CreateAssetGroupInput', {
-  description: 'A group to create.',
+  description: 'The group to create.',
   fields: (t) => ({
     platform: t.field({
       type: PlatformRef,
       required: true,
       defaultValue: 'JIMENG',
-      description: 'Where 0-0 shall keep it.',
+      description: 'The platform at which 0-0 stores the group.',
     }),
-    name: t.string({ required: true, description: 'At most 64 characters: `"Heroine"`.' }),
-    description: t.string({ description: 'At most 300 characters.' }),
-    projectName: t.string({ description: 'The project at the provider; `default` when left out.' }),
+    name: t.string({
+      required: true,
+      description: 'The name: 1 to 64 characters, for example `"Heroine"`.',
+    }),
+    description: t.string({ description: 'A description of at most 300 characters.' }),
+    projectName: t.string({ description: 'The project at the provider. `default` when omitted.' }),
     idempotencyKey: t.string({ description: IDEMPOTENCY_KEY_DESCRIPTION }),
   }),
 })
 
 const CreateAssetGroupResultRef = builder.unionType('CreateAssetGroupResult', {
-  description: 'The group, or why there is none.',
+  description: 'The created group, or the reason why the create failed.',
   types: [AssetGroupRef, ...CREATE_ERROR_REFS],
   resolveType: resultTypeOf('AssetGroup'),
 })
@@ -113,12 +132,12 @@ builder.mutationField('createAssetGroup', (t) =>
   t.field({
     type: CreateAssetGroupResultRef,
     complexity: CREATE,
-    description: 'Creates a group, to put assets into.',
+    description: 'Creates an asset group.',
     args: {
       input: t.arg({
         type: CreateAssetGroupInputRef,
         required: true,
-        description: 'What to create.',
+        description: 'The group to create.',
       }),
     },
     resolve: (_root, { input }, context) => createAssetGroup(withoutNulls(input), context),

@@ -18,71 +18,92 @@ import { connectionOf } from './relay-connection.ts'
 import { withoutNulls } from './without-nulls.ts'
 
 const AssetTypeRef = builder.enumType('AssetType', {
-  description: 'What kind of file an asset is.',
+  description: 'The media type of an asset.',
   values: {
-    IMAGE: { description: 'JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC or HEIF; below 30 MB.' },
-    VIDEO: { description: 'MP4 or MOV; 2 to 15 seconds.' },
-    AUDIO: { description: 'WAV or MP3; 2 to 15 seconds.' },
+    IMAGE: { description: 'JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC or HEIF, below 30 MB.' },
+    VIDEO: { description: 'MP4 or MOV, 2 to 15 seconds long.' },
+    AUDIO: { description: 'WAV or MP3, 2 to 15 seconds long.' },
   } as const,
 })
 
+/** The statuses of an asset. */
 export const AssetStatusRef = builder.enumType('AssetStatus', {
-  description: 'The state of an asset: `PROCESSING`, then `ACTIVE` or `FAILED` for good.',
+  description:
+    'The status of an asset: first `PROCESSING`, then `ACTIVE` or `FAILED`. The last two are terminal.',
   values: {
-    PROCESSING: { description: 'Being fetched and checked; cannot be used yet.' },
-    ACTIVE: { description: 'Video tasks can refer to it.' },
-    FAILED: { description: 'Cannot be used; register another URL. See `failureReason`.' },
-    UNKNOWN: { description: 'A word this service does not know; see `rawStatus`.' },
+    PROCESSING: {
+      description: 'The provider fetches and checks the file. The asset cannot be used yet.',
+    },
+    ACTIVE: { description: 'Video tasks can use the asset.' },
+    FAILED: {
+      description:
+        'The asset cannot be used. `failureReason` has the reason. Register another URL.',
+    },
+    UNKNOWN: {
+      description: '0-0 sent a status that this service does not know. `rawStatus` has it.',
+    },
   } as const,
 })
 
+/** An asset. */
 export const AssetRef = builder.objectRef<Asset>('Asset')
 
 builder.node(AssetRef, {
-  description: 'A media file that video tasks can refer to once it is `ACTIVE`.',
+  description: 'A media file. Video tasks can use it when its status is `ACTIVE`.',
   id: {
-    description: 'The global id: `Asset:JIMENG:Asset-ab12`.',
+    description: 'The global id, for example `Asset:JIMENG:Asset-ab12`.',
     resolve: ({ platform, assetId }) => keyOf({ platform, id: assetId }),
   },
   fields: (t) => ({
-    assetId: t.exposeID('assetId', { description: 'The id 0-0 itself uses.' }),
-    platform: t.expose('platform', { type: PlatformRef, description: 'Where 0-0 keeps it.' }),
-    name: t.exposeString('name', { nullable: true, description: 'The name it was given.' }),
+    assetId: t.exposeID('assetId', { description: 'The id at 0-0.' }),
+    platform: t.expose('platform', {
+      type: PlatformRef,
+      description: 'The platform at which 0-0 stores the asset.',
+    }),
+    name: t.exposeString('name', {
+      nullable: true,
+      description: 'The name of the asset. Null when it has none, or when 0-0 does not report it.',
+    }),
     type: t.expose('type', {
       type: AssetTypeRef,
       nullable: true,
-      description: 'What kind of file it is; null when 0-0 does not say.',
+      description: 'The media type. Null when 0-0 does not report it.',
     }),
-    status: t.expose('status', { type: AssetStatusRef, description: 'The state.' }),
+    status: t.expose('status', { type: AssetStatusRef, description: 'The status of the asset.' }),
     rawStatus: t.exposeString('rawStatus', {
-      description: "0-0's own word for the state, e.g. `Processing`.",
+      description:
+        'The status as 0-0 sent it, for example `Processing`. Empty when 0-0 does not report it.',
     }),
     url: t.expose('url', {
       type: 'URL',
       nullable: true,
-      description: 'Where 0-0 says the file is now; may be a signed copy that expires after hours.',
+      description:
+        'The current URL of the file at 0-0. It may be a signed URL that expires after some hours. Null when 0-0 does not report it.',
     }),
     sourceUrl: t.expose('sourceUrl', {
       type: 'URL',
       nullable: true,
-      description: 'The URL it was registered with; null when it was registered elsewhere.',
+      description:
+        'The URL with which the asset was registered. Null when it was not registered through this service.',
     }),
     failureReason: t.exposeString('failureReason', {
       nullable: true,
       description:
-        'Why it failed, as far as 0-0 says, e.g. `WidthTooSmall: …`; or why this service stopped watching it.',
+        'The reason of a failure as 0-0 reports it, for example `WidthTooSmall: …`, or the reason why polling ended without a terminal status. Null when there is no such reason.',
     }),
     createdAt: t.expose('createdAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When it was registered, by the clock of 0-0.',
+      description:
+        'The time of registration by the clock of 0-0. Null when 0-0 does not report it.',
     }),
-    // Its own upstream call, hence nullable: a failed link must not take the asset down with it.
+    // Nullable because it needs its own call to 0-0: when that call fails, the asset is still returned.
     group: t.field({
       type: AssetGroupRef,
       complexity: UPSTREAM_CALL,
       nullable: true,
-      description: 'The group it is in, read once for all assets of an operation.',
+      description:
+        'The group of the asset, read from 0-0 once per operation. Null when 0-0 does not report the group. Null with an error when the group cannot be read.',
       resolve: (asset, _args, context) => findGroupOf(asset, context),
     }),
   }),
@@ -98,8 +119,14 @@ builder.objectField(AssetGroupRef, 'assets', (t) =>
     {
       type: AssetRef,
       complexity: pageComplexity,
-      description: "The group's assets that were registered through this service, newest first.",
-      args: { status: t.arg({ type: AssetStatusRef, description: 'Only those in this state.' }) },
+      description:
+        'The assets of the group that your tenant registered through this service, newest first, as last observed.',
+      args: {
+        status: t.arg({
+          type: AssetStatusRef,
+          description: 'Return only assets with this status.',
+        }),
+      },
       resolve: async (group, { status, ...page }, context) =>
         connectionOf(await listAssetsOf(group, { status }, page, context)),
     },
@@ -112,14 +139,14 @@ builder.queryFields((t) => ({
     type: AssetRef,
     complexity: UPSTREAM_CALL,
     nullable: true,
-    description: 'An asset as 0-0 has it now; null when 0-0 does not know it.',
+    description: 'Reads an asset from 0-0. Null when 0-0 does not know the id.',
     args: {
-      id: t.arg.id({ required: true, description: 'A global id, or the id 0-0 uses.' }),
+      id: t.arg.id({ required: true, description: 'A global id, or the id of the entity at 0-0.' }),
       platform: t.arg({
         type: PlatformRef,
         required: true,
         defaultValue: 'JIMENG',
-        description: 'Where an id of 0-0 lives; ignored for a global id.',
+        description: 'The platform of an id of 0-0. Ignored for a global id.',
       }),
     },
     resolve: (_root, { id, platform }, context) => findAsset(id, platform, context),
@@ -129,10 +156,13 @@ builder.queryFields((t) => ({
       type: AssetRef,
       complexity: pageComplexity,
       description:
-        'The assets registered through this service with the same key, newest first, as last observed.',
+        'The assets that your tenant registered through this service, newest first, as last observed.',
       args: {
-        status: t.arg({ type: AssetStatusRef, description: 'Only those in this state.' }),
-        type: t.arg({ type: AssetTypeRef, description: 'Only those of this kind.' }),
+        status: t.arg({
+          type: AssetStatusRef,
+          description: 'Return only assets with this status.',
+        }),
+        type: t.arg({ type: AssetTypeRef, description: 'Return only assets of this type.' }),
       },
       resolve: async (_root, { status, type, ...page }, context) =>
         connectionOf(await listAssets({ status, type }, page, context)),
@@ -142,33 +172,39 @@ builder.queryFields((t) => ({
 }))
 
 const CreateAssetInputRef = builder.inputType('CreateAssetInput', {
-  description: 'A file to register.',
+  description: 'The file to register.',
   fields: (t) => ({
     platform: t.field({
       type: PlatformRef,
       required: true,
       defaultValue: 'JIMENG',
-      description: 'Where the group lives; ignored when `groupId` is a global id.',
+      description: 'The platform of the group. Ignored when `groupId` is a global id.',
     }),
-    groupId: t.id({ required: true, description: 'The group to put it in: either form of id.' }),
+    groupId: t.id({
+      required: true,
+      description: 'The group of the asset: a global id, or the id of the group at 0-0.',
+    }),
     url: t.field({
       type: 'URL',
       required: true,
-      description: 'A public URL of the file. Keep it reachable until the asset is `ACTIVE`.',
+      description:
+        'A public http or https URL of the file. It must be reachable until the asset is `ACTIVE`.',
     }),
     type: t.field({
       type: AssetTypeRef,
       required: true,
       defaultValue: 'IMAGE',
-      description: 'What kind of file it is.',
+      description: 'The media type of the file.',
     }),
-    name: t.string({ description: 'At most 64 characters: `"Heroine, front"`.' }),
+    name: t.string({
+      description: 'A name of at most 64 characters, for example `"Heroine, front"`.',
+    }),
     idempotencyKey: t.string({ description: IDEMPOTENCY_KEY_DESCRIPTION }),
   }),
 })
 
 const CreateAssetResultRef = builder.unionType('CreateAssetResult', {
-  description: 'The asset, or why there is none.',
+  description: 'The registered asset, or the reason why the create failed.',
   types: [AssetRef, ...CREATE_ERROR_REFS],
   resolveType: resultTypeOf('Asset'),
 })
@@ -177,21 +213,27 @@ builder.mutationFields((t) => ({
   createAsset: t.field({
     type: CreateAssetResultRef,
     complexity: CREATE,
-    description: 'Registers a file with 0-0, which then fetches and checks it.',
+    description:
+      'Registers a file with 0-0. The asset is `PROCESSING` until the provider has fetched and checked the file.',
     args: {
-      input: t.arg({ type: CreateAssetInputRef, required: true, description: 'What to register.' }),
+      input: t.arg({
+        type: CreateAssetInputRef,
+        required: true,
+        description: 'The file to register.',
+      }),
     },
     resolve: (_root, { input }, context) => createAsset(withoutNulls(input), context),
   }),
   createAssets: t.field({
     type: [CreateAssetResultRef],
     complexity: ({ inputs }) => ({ field: inputs.length * CREATE, multiplier: inputs.length }),
-    description: 'Registers up to 50 files, one after another; one result for each, in order.',
+    description:
+      'Registers at most 50 files, one after another. Returns one result for each input, in the same order.',
     args: {
       inputs: t.arg({
         type: [CreateAssetInputRef],
         required: true,
-        description: 'What to register.',
+        description: 'The files to register.',
       }),
     },
     resolve: (_root, { inputs }, context) => createAssets(inputs.map(withoutNulls), context),

@@ -4,6 +4,7 @@ import RelayPlugin from '@pothos/plugin-relay'
 import type { Context } from '../resolvers/context.ts'
 import { FIELD, MAX_RESOURCES } from './cost.ts'
 
+/** The Pothos builder. Each file of this room adds its types and fields to it. */
 export const builder = new SchemaBuilder<{
   Context: Context
   DefaultFieldNullability: false
@@ -19,67 +20,75 @@ export const builder = new SchemaBuilder<{
 }>({
   defaultFieldNullability: false,
   plugins: [RelayPlugin, ComplexityPlugin],
-  // The plugin declares what a field costs; the sum is made before execution (execution/operation-cost.ts).
+  // The plugin only stores the cost of each field. execution/operation-cost.ts adds the costs before execution.
   complexity: { defaultComplexity: FIELD, defaultListMultiplier: MAX_RESOURCES, disabled: true },
   relay: {
     cursorType: 'String',
     encodeGlobalID: (typename, id) => `${typename}:${id}`,
-    idFieldOptions: { description: 'The global id, stable and readable.' },
+    idFieldOptions: { description: 'The global id. It does not change.' },
     nodeTypeOptions: {
-      description: 'Anything that has a global id.',
+      description: 'An entity with a global id: a group, an asset or a video task.',
       resolveType: (node) => typeNameOf(node as object),
     },
-    // Ours: they refuse an id that cannot be one without failing its neighbours (schema/node.ts).
+    // schema/node.ts defines `node` and `nodes`: with those of the plugin, one malformed id fails all ids of `nodes`.
     nodeQueryOptions: false,
     nodesQueryOptions: false,
-    // `nodes` and `edges` have the size of the page, which their connection tells.
+    // No multiplier for `nodes` and `edges`: the connection field has the size of the page (`pageComplexity`).
     nodesOnConnection: {
       complexity: FIELD,
-      description: 'The items themselves, for those who need no cursors.',
+      description: 'The items of the page, without cursors.',
     },
     defaultConnectionTypeOptions: {
-      description: 'A page of a list, newest first (Relay Cursor Connections).',
+      description: 'A page of a list, newest first (Relay Cursor Connections Specification).',
     },
-    defaultEdgeTypeOptions: { description: 'An item of a list and its place in it.' },
+    defaultEdgeTypeOptions: { description: 'An item of a list with its cursor.' },
     edgesFieldOptions: {
       complexity: FIELD,
       nullable: { list: false, items: false },
-      description: 'The items with their cursors.',
+      description: 'The items of the page with their cursors.',
     },
     nodeFieldOptions: { nullable: false, description: 'The item.' },
-    cursorFieldOptions: { description: 'Give it as `after` or `before` to go on from here.' },
-    pageInfoTypeOptions: { description: 'Where a page lies in its list.' },
-    pageInfoFieldOptions: { description: 'Where this page lies in the list.' },
-    hasNextPageFieldOptions: { description: 'Whether there are older items after this page.' },
+    cursorFieldOptions: { description: 'The position of the item, for `after` and `before`.' },
+    pageInfoTypeOptions: { description: 'The position of a page in its list.' },
+    pageInfoFieldOptions: { description: 'The position of this page in the list.' },
+    hasNextPageFieldOptions: { description: 'Whether older items follow this page.' },
     hasPreviousPageFieldOptions: {
-      description: 'Whether there are newer items before this page.',
+      description: 'Whether newer items precede this page.',
     },
     startCursorFieldOptions: {
-      description: 'The cursor of the first item, null on an empty page.',
+      description: 'The cursor of the first item. Null when the page is empty.',
     },
-    endCursorFieldOptions: { description: 'The cursor of the last item, null on an empty page.' },
-    firstArgOptions: { description: 'How many of the newest: at most 100; 20 when left out.' },
-    afterArgOptions: { description: 'Only items after the one with this cursor.' },
+    endCursorFieldOptions: {
+      description: 'The cursor of the last item. Null when the page is empty.',
+    },
+    firstArgOptions: {
+      description: 'Return this number of the newest items: 0 to 100, 20 when omitted.',
+    },
+    afterArgOptions: {
+      description: 'Return only items that are older than the item with this cursor.',
+    },
     lastArgOptions: {
-      description: 'How many of the oldest, at most 100; not together with `first`.',
+      description:
+        'Return this number of the oldest items: 0 to 100. Cannot be combined with `first`.',
     },
-    beforeArgOptions: { description: 'Only items before the one with this cursor.' },
+    beforeArgOptions: {
+      description: 'Return only items that are newer than the item with this cursor.',
+    },
   },
 })
 
 builder.queryType({
-  description: 'Reads: of one thing from 0-0 as it is now, of lists from what was registered here.',
+  description:
+    'Reads. Single entities are read from 0-0. Lists contain the entities that your tenant registered through this service. A tenant is a 0-0 key, or the tenant claim of a JWT.',
 })
 builder.mutationType({
-  description:
-    'Creates. Each answers with what was created, or with an `Error` that says what to do.',
+  description: 'Creates. Each returns the created entity, or a type that implements `Error`.',
 })
 builder.subscriptionType({
-  description:
-    'Status changes as they are observed, over WebSocket (graphql-transport-ws) or server-sent events.',
+  description: 'Status changes, over WebSocket (graphql-transport-ws) or as server-sent events.',
 })
 
-/** Each node type has a key no other has. */
+/** The name of the type of a node. Each type has a property that the other types do not have. */
 function typeNameOf(node: object): string {
   if ('assetId' in node) return 'Asset'
   return 'taskId' in node ? 'VideoTask' : 'AssetGroup'

@@ -2,35 +2,35 @@ import { DEFAULT_PAGE_SIZE, type PageRequest } from '../model/page.ts'
 import type { Context } from '../resolvers/context.ts'
 
 /**
- * What fields cost, in points. The scale is that of MAX_COMPLEXITY: with its default of 10,000 an operation causes at
- * most 500 calls to 0-0. How they are summed up is in execution/operation-cost.ts, and why they are what they are in
- * docs/decisions/0017-operation-cost.md.
+ * The costs of fields, in points. MAX_COMPLEXITY limits their sum: with its default of 10,000 an operation causes at
+ * most 500 calls to 0-0. execution/operation-cost.ts adds them. docs/decisions/0017-operation-cost.md explains the
+ * numbers.
  */
 
-/** Any field of an answer. */
+/** Any field of the response. */
 export const FIELD = 0.1
-/** A row that is read from the ledger with others. */
+/** An item of a page. */
 const ROW = 1
-/** A query to the ledger, without its rows. */
+/** A query to the ledger, without the rows that it returns. */
 export const LEDGER_QUERY = 10
 /** A read from 0-0. */
 export const UPSTREAM_CALL = 20
-/** An id of a subscription: most are registered here and are not read from 0-0. MAX_SUBSCRIPTION_IDS bounds them too. */
+/** An id of a subscription. Less than a read, because most ids are registered and need no call to 0-0. */
 export const SUBSCRIBED_ID = 10
-/** A create: creates run one after another, and may cost money. */
+/** A create. Creates run one after another, and may cost money. */
 export const CREATE = 100
 
-/** The most files a video task can have, and so the size of the lists that no argument bounds. */
+/** The maximum number of files of a video task. It is the size of all lists that no argument limits. */
 export const MAX_RESOURCES = 12
 /**
- * How many files a task is taken to have when its links are counted: most tasks have one or two. What a task with more
- * of them reads from 0-0 counts against the bound of calls while the operation runs (resolvers/loaders.ts).
+ * The number of files of a task for which its cost is computed. Most tasks have one or two. For tasks with more files,
+ * resolvers/loaders.ts limits the reads during execution.
  */
 export const TYPICAL_RESOURCES = 2
 
-/** A page of a list: the query, and each row once, however it is selected; its size is that of `nodes` and `edges`. */
+/** The cost of a page: the query, and each row once. The multiplier is for the fields of `nodes` and `edges`. */
 export function pageComplexity({ first, last }: PageRequest, { limits }: Context) {
-  // The resolver refuses a page that is larger.
+  // The resolver refuses larger pages.
   const size = Math.min(first ?? last ?? DEFAULT_PAGE_SIZE, limits.pageSize)
   return { field: LEDGER_QUERY + Math.max(size, 0) * ROW, multiplier: size }
 }

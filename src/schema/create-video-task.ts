@@ -9,18 +9,19 @@ import { CreateVideoTaskInputRef, inputOf, readCostOf } from './video-task-input
 const AssetsNotReadyErrorRef = builder
   .objectRef<FailureOf<'ASSETS_NOT_READY'>>('AssetsNotReadyError')
   .implement({
-    description: 'A video task can only refer to `ACTIVE` assets. Watch these, then try again.',
+    description:
+      'The video task refers to assets that are not `ACTIVE`. Nothing was sent. Subscribe to their status, and repeat the create when they are `ACTIVE`.',
     interfaces: [ErrorRef],
     fields: (t) => ({
       assets: t.expose('assets', {
         type: [AssetRef],
-        description: 'Those that are not `ACTIVE`.',
+        description: 'The assets that are not `ACTIVE`.',
       }),
     }),
   })
 
 const CreateVideoTaskResultRef = builder.unionType('CreateVideoTaskResult', {
-  description: 'The task, or why there is none.',
+  description: 'The created task, or the reason why the create failed.',
   types: [VideoTaskRef, AssetsNotReadyErrorRef, ...CREATE_ERROR_REFS],
   resolveType: resultTypeOf('VideoTask'),
 })
@@ -29,9 +30,14 @@ builder.mutationField('createVideoTask', (t) =>
   t.field({
     type: CreateVideoTaskResultRef,
     complexity: ({ input }) => CREATE + readCostOf(input),
-    description: 'Has a video made. Costs money; the input is checked whole before it is sent.',
+    description:
+      'Creates a video task. 0-0 charges for it. The whole input is checked before anything is sent.',
     args: {
-      input: t.arg({ type: CreateVideoTaskInputRef, required: true, description: 'What to make.' }),
+      input: t.arg({
+        type: CreateVideoTaskInputRef,
+        required: true,
+        description: 'The video task to create.',
+      }),
     },
     resolve: (_root, { input }, context) => createVideoTask(inputOf(input), context),
   }),

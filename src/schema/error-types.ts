@@ -3,73 +3,92 @@ import type { AssetsNotReady } from '../resolvers/create-video-task.ts'
 import { builder } from './builder.ts'
 
 const ErrorCodeRef = builder.enumType('ErrorCode', {
-  description: 'Every way an operation can fail, here or as `extensions.code` of a GraphQL error.',
+  description:
+    'Why an operation failed: the `code` of an `Error`, and `extensions.code` of a GraphQL error.',
   values: {
-    UNAUTHENTICATED: { description: 'No API key came with the operation, or 0-0 rejects it.' },
-    FORBIDDEN: { description: '0-0 knows the key but does not allow this with it.' },
-    INVALID_INPUT: { description: 'Something in the input is wrong; nothing was sent to 0-0.' },
-    NOT_FOUND: { description: 'Something the input refers to does not exist.' },
-    ASSETS_NOT_READY: { description: 'A referenced asset is not ACTIVE; nothing was sent to 0-0.' },
-    PAYMENT_REQUIRED: { description: 'The balance at 0-0 does not suffice.' },
-    RATE_LIMITED: { description: '0-0 asks for fewer calls; see `retryAfterSeconds`.' },
-    UPSTREAM_REJECTED: { description: '0-0, or a provider behind it, refused the request.' },
-    UPSTREAM_UNAVAILABLE: { description: '0-0 cannot be reached; nothing was done.' },
-    UPSTREAM_PROTOCOL: { description: '0-0 gave an answer that cannot be understood.' },
-    OUTCOME_UNKNOWN: { description: '0-0 may or may not have done it; it is never sent again.' },
-    IDEMPOTENCY_CONFLICT: { description: 'The idempotency key was used with another input.' },
+    UNAUTHENTICATED: { description: 'The credentials are missing or invalid.' },
+    FORBIDDEN: { description: '0-0 does not allow this operation with this key.' },
+    INVALID_INPUT: { description: 'The input is invalid. Nothing was sent to 0-0.' },
+    NOT_FOUND: { description: 'The input refers to an entity that does not exist.' },
+    ASSETS_NOT_READY: {
+      description: 'The input refers to an asset that is not `ACTIVE`. Nothing was sent to 0-0.',
+    },
+    PAYMENT_REQUIRED: { description: 'The balance at 0-0 is too low.' },
+    RATE_LIMITED: { description: 'Too many calls. `retryAfterSeconds` says when to try again.' },
+    UPSTREAM_REJECTED: {
+      description: '0-0 or a provider refused the request, and would refuse it again.',
+    },
+    UPSTREAM_UNAVAILABLE: {
+      description: '0-0 cannot be reached or cannot answer now. Nothing was done.',
+    },
+    UPSTREAM_PROTOCOL: { description: '0-0 sent an answer that cannot be parsed.' },
+    OUTCOME_UNKNOWN: {
+      description:
+        'A create was sent, and it is not known whether 0-0 carried it out. It is never sent again.',
+    },
+    IDEMPOTENCY_CONFLICT: {
+      description: 'The idempotency key was used before with another input.',
+    },
     SERVICE_UNAVAILABLE: {
-      description: 'This service itself cannot do it now; nothing was done at 0-0.',
+      description: 'This service cannot carry out the operation now. Nothing was done at 0-0.',
     },
   } as const,
 })
 
 type AnyFailure = Failure | AssetsNotReady
 
-/** The failure behind the error type with this code. */
+/** The failure with this code. */
 export type FailureOf<Code extends AnyFailure['code']> = Extract<AnyFailure, { code: Code }>
 
+/** The interface of all errors that a create returns. */
 export const ErrorRef = builder.interfaceRef<AnyFailure>('Error').implement({
-  description: 'Why something was not created.',
+  description: 'The reason why a create failed.',
   fields: (t) => ({
     message: t.exposeString('message', {
-      description: 'For people, in English. Never carries a key, a stack or a web page.',
+      description:
+        'An explanation in English, for people. It contains no key, no stack trace and no HTML.',
     }),
-    code: t.expose('code', { type: ErrorCodeRef, description: 'For programs.' }),
+    code: t.expose('code', { type: ErrorCodeRef, description: 'The kind of error, for programs.' }),
     retryable: t.exposeBoolean('retryable', {
-      description: 'Whether the same call may succeed later, and repeating it is safe.',
+      description: 'Whether the same create may succeed later and can be repeated safely.',
     }),
   }),
 })
 
+/** A problem with an input. */
 export const InputIssueRef = builder.objectRef<InputIssue>('InputIssue').implement({
-  description: 'One thing wrong with an input.',
+  description: 'A problem with an input.',
   fields: (t) => ({
     path: t.exposeStringList('path', {
-      description: 'Where, from the top of the input: `["resources", "0", "role"]`.',
+      description:
+        'The path to the invalid value from the top of the input, for example `["resources", "0", "role"]`.',
     }),
-    message: t.exposeString('message', { description: 'What, for people.' }),
+    message: t.exposeString('message', { description: 'An explanation in English, for people.' }),
   }),
 })
 
 const InvalidInputErrorRef = builder
   .objectRef<FailureOf<'INVALID_INPUT'>>('InvalidInputError')
   .implement({
-    description: 'The input breaks one or more rules. All of them are listed.',
+    description: 'The input is invalid. Nothing was sent.',
     interfaces: [ErrorRef],
     fields: (t) => ({
-      issues: t.expose('issues', { type: [InputIssueRef], description: 'Every issue, at once.' }),
+      issues: t.expose('issues', {
+        type: [InputIssueRef],
+        description: 'All problems with the input.',
+      }),
     }),
   })
 
 const NotFoundErrorRef = builder.objectRef<FailureOf<'NOT_FOUND'>>('NotFoundError').implement({
-  description: 'The input refers to something 0-0 does not know.',
+  description: 'The input refers to an entity that 0-0 does not know.',
   interfaces: [ErrorRef],
 })
 
 const PaymentRequiredErrorRef = builder
   .objectRef<FailureOf<'PAYMENT_REQUIRED'>>('PaymentRequiredError')
   .implement({
-    description: 'The balance at 0-0 does not suffice.',
+    description: 'The balance at 0-0 is too low.',
     interfaces: [ErrorRef],
   })
 
@@ -77,15 +96,17 @@ const RateLimitedErrorRef = builder
   .objectRef<FailureOf<'RATE_LIMITED'>>('RateLimitedError')
   .implement({
     description:
-      '0-0 or a provider behind it asks for fewer calls. When a provider said it, a group or an asset may have been created all the same, so a repeat may leave a duplicate, which costs nothing.',
+      '0-0 or a provider received too many calls. After a rate limit of a provider, a group or an asset may have been created. A repeat may then create a duplicate, which costs nothing.',
     interfaces: [ErrorRef],
     fields: (t) => ({
       retryAfterSeconds: t.exposeFloat('retryAfterSeconds', {
-        description: 'What 0-0 asked to wait, or a guess when it did not say.',
+        description:
+          'The number of seconds that 0-0 asked to wait, or a default when 0-0 named none.',
       }),
       upstreamMessage: t.string({
         nullable: true,
-        description: "0-0's own words, often in Chinese: `上游已达到最大限制`.",
+        description:
+          'The original message of 0-0, often in Chinese, for example `上游已达到最大限制`. Null when there is none.',
         resolve: ({ upstreamMessage = null }) => upstreamMessage,
       }),
     }),
@@ -97,12 +118,13 @@ const UpstreamRejectedErrorRef = builder
   >('UpstreamRejectedError')
   .implement({
     description:
-      '0-0, or a provider behind it, refused the request and would again. Of `createAssets`, `code` may also say that 0-0 no longer accepts the key.',
+      '0-0 or a provider refused the request, and would refuse it again. As a result of `createAssets`, `code` can also be `UNAUTHENTICATED`, `FORBIDDEN` or `UPSTREAM_PROTOCOL`.',
     interfaces: [ErrorRef],
     fields: (t) => ({
       upstreamCode: t.string({
         nullable: true,
-        description: 'The code it gave, e.g. `InvalidParameter.url` or `9003`.',
+        description:
+          'The error code of 0-0 or of the provider, for example `InvalidParameter.url` or `9003`. Null when there is none.',
         resolve: (failure) => ('upstreamCode' in failure ? failure.upstreamCode : null),
       }),
     }),
@@ -112,12 +134,13 @@ const UpstreamUnavailableErrorRef = builder
   .objectRef<FailureOf<'UPSTREAM_UNAVAILABLE' | 'SERVICE_UNAVAILABLE'>>('UpstreamUnavailableError')
   .implement({
     description:
-      '0-0, or this service, cannot do it now; `code` tells which. Nothing was created: trying again is safe.',
+      '0-0 (`UPSTREAM_UNAVAILABLE`) or this service (`SERVICE_UNAVAILABLE`) is not available now. Nothing was created, so the create can be repeated safely.',
     interfaces: [ErrorRef],
     fields: (t) => ({
       retryAfterSeconds: t.float({
-        description: 'How long it will stay so at least, or a guess when that is not known.',
-        // What this service itself cannot do has no such number.
+        description:
+          'The number of seconds to wait before the next attempt, or a default when it is not known.',
+        // SERVICE_UNAVAILABLE has no retry time.
         resolve: (failure) =>
           'retryAfterSeconds' in failure ? failure.retryAfterSeconds : DEFAULT_RETRY_AFTER_SECONDS,
       }),
@@ -128,18 +151,18 @@ const OutcomeUnknownErrorRef = builder
   .objectRef<FailureOf<'OUTCOME_UNKNOWN'>>('OutcomeUnknownError')
   .implement({
     description:
-      'The request was sent, and no answer came that tells whether it was done; when a provider answered, `message` says what. It is not sent again by itself. Repeating it without a key, or with another one, may pay twice.',
+      'The create was sent, and it is not known whether 0-0 carried it out. `message` contains the answer of a provider if there was one. This service does not send the create again. A repeat without an idempotency key, or with another one, may be paid twice.',
     interfaces: [ErrorRef],
   })
 
 const IdempotencyConflictErrorRef = builder
   .objectRef<FailureOf<'IDEMPOTENCY_CONFLICT'>>('IdempotencyConflictError')
   .implement({
-    description: 'The same `idempotencyKey` was used before with another input.',
+    description: 'The `idempotencyKey` was used before with another input. Nothing was sent.',
     interfaces: [ErrorRef],
   })
 
-/** The error types every create may answer with. */
+/** The error types that every create can return. */
 export const CREATE_ERROR_REFS = [
   InvalidInputErrorRef,
   NotFoundErrorRef,
@@ -151,7 +174,7 @@ export const CREATE_ERROR_REFS = [
   IdempotencyConflictErrorRef,
 ]
 
-/** The last four are results of `createAssets` alone; elsewhere they are thrown. Their `code` tells them apart. */
+/** The last four are results of `createAssets` only. Other creates throw them. */
 const ERROR_TYPE_NAMES: Record<AnyFailure['code'], string> = {
   INVALID_INPUT: 'InvalidInputError',
   NOT_FOUND: 'NotFoundError',
@@ -168,7 +191,7 @@ const ERROR_TYPE_NAMES: Record<AnyFailure['code'], string> = {
   SERVICE_UNAVAILABLE: 'UpstreamUnavailableError',
 }
 
-/** Which type a create's answer is of: the error's, or `created` when it is none. */
+/** Returns the `resolveType` of a result union: the error type of a failure, or `created` for a created entity. */
 export function resultTypeOf(created: string) {
   return (result: object) =>
     'retryable' in result ? ERROR_TYPE_NAMES[(result as AnyFailure).code] : created

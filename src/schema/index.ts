@@ -9,4 +9,5 @@ import './video-task-status-changed.ts'
 import './node.ts'
 import { builder } from './builder.ts'
 
+/** The executable schema of the service. */
 export const schema = builder.toSchema({ sortSchema: false })

@@ -1,9 +1,10 @@
 import { builder } from './builder.ts'
 
+/** The platforms of 0-0. */
 export const PlatformRef = builder.enumType('Platform', {
-  description: 'Where 0-0 keeps a group and its assets.',
+  description: 'The platform at which 0-0 stores a group and its assets.',
   values: {
-    JIMENG: { description: "Volcengine's side; what 0-0's documentation uses." },
-    BYTEPLUS: { description: "BytePlus' side." },
+    JIMENG: { description: 'Volcengine. The documentation of 0-0 uses this platform.' },
+    BYTEPLUS: { description: 'BytePlus.' },
   } as const,
 })

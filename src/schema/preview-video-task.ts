@@ -6,21 +6,23 @@ import { InputIssueRef } from './error-types.ts'
 import { CreateVideoTaskInputRef, inputOf, readCostOf } from './video-task-input.ts'
 
 const VideoTaskPreviewRef = builder.objectRef<VideoTaskPreview>('VideoTaskPreview').implement({
-  description: 'What `createVideoTask` would do.',
+  description: 'The result of checking the input of `createVideoTask`.',
   fields: (t) => ({
     submittable: t.exposeBoolean('submittable', {
-      description: 'No issue, and every referenced asset is `ACTIVE`.',
+      description:
+        'Whether `createVideoTask` would send the task now: there are no issues and every asset is `ACTIVE`.',
     }),
     issues: t.expose('issues', {
       type: [InputIssueRef],
-      description: 'What `createVideoTask` would refuse the input for, failed assets included.',
+      description: 'The problems with the input, including assets that are `FAILED`.',
     }),
     pendingAssets: t.expose('pendingAssets', {
       type: [AssetRef],
-      description: 'The referenced assets that are not `ACTIVE` yet; failed ones are issues.',
+      description: 'The assets that are not `ACTIVE` yet. Assets that are `FAILED` are issues.',
     }),
     estimatedVideoTokens: t.exposeInt('estimatedVideoTokens', {
-      description: "0-0's own estimate: seconds x 24 fps x 907.5 x (height / 720)^2.",
+      description:
+        'The estimated cost in video tokens, by the formula of 0-0: seconds x 24 fps x 907.5 x (height / 720)^2.',
     }),
   }),
 })
@@ -30,12 +32,12 @@ builder.queryField('previewVideoTask', (t) =>
     type: VideoTaskPreviewRef,
     complexity: ({ input }) => LEDGER_QUERY + readCostOf(input),
     description:
-      'What `createVideoTask` would do with this input, without doing it: nothing is sent that costs money.',
+      'Checks the input of `createVideoTask` and estimates the cost. Creates nothing and costs nothing.',
     args: {
       input: t.arg({
         type: CreateVideoTaskInputRef,
         required: true,
-        description: 'What would be made.',
+        description: 'The video task to check.',
       }),
     },
     resolve: (_root, { input }, context) => previewVideoTask(inputOf(input), context),

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { lexicographicSortSchema, printSchema } from 'graphql'
 import { schema } from './index.ts'
 
-/** The public schema as text, sorted, with descriptions. */
+/** Returns the public schema in SDL, sorted by name. `npm run schema` writes it to schema.graphql. */
 export function printedSchema(): string {
   return `${printSchema(lexicographicSortSchema(schema))}\n`
 }

@@ -5,12 +5,12 @@ import { LEDGER_QUERY } from './cost.ts'
 builder.globalConnectionField('totalCount', (t) =>
   t.int({
     complexity: LEDGER_QUERY,
-    description: 'How many items the whole list has.',
+    description: 'The number of items in the whole list.',
     resolve: ({ totalCount }) => totalCount(),
   }),
 )
 
-/** A page in the form of the Relay Cursor Connections specification. */
+/** Returns a page in the form of the Relay Cursor Connections Specification. */
 export function connectionOf<T>({ items, hasNextPage, hasPreviousPage, totalCount }: Page<T>) {
   return {
     edges: items.map(({ cursor, item }) => ({ cursor, node: item })),

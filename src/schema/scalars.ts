@@ -2,7 +2,7 @@ import { GraphQLError, valueFromASTUntyped } from 'graphql'
 import { builder } from './builder.ts'
 
 builder.scalarType('DateTime', {
-  description: 'A moment in ISO 8601 with UTC, e.g. `"2026-04-30T02:40:00.000Z"`.',
+  description: 'A date and time in ISO 8601 in UTC, for example `"2026-04-30T02:40:00.000Z"`.',
   serialize: (value) => value.toISOString(),
   parseValue(value) {
     const date = new Date(typeof value === 'string' ? value : Number.NaN)
@@ -12,12 +12,13 @@ builder.scalarType('DateTime', {
 })
 
 /**
- * As an input any text passes: what is wrong with it is an issue of the create, beside all the others, where a refusal here
- * would hide those. What is given out was checked when it came in, from callers (upstream/input-limits.ts) and from 0-0 (upstream/wire.ts).
+ * Accepts any string as input. upstream/input-limits.ts checks it and reports an invalid URL together with all other
+ * issues of the create. An error here would hide the others. Output needs no check, because upstream/wire.ts checks what
+ * 0-0 sends.
  */
 builder.scalarType('URL', {
   description:
-    'An absolute http or https URL, kept as it was written. An input that is none is an issue of its `InvalidInputError`.',
+    'An absolute http or https URL. It is stored as it was written. An invalid URL in an input is an issue of `InvalidInputError`.',
   serialize: (value) => value,
   parseValue(value) {
     if (typeof value === 'string') return value
@@ -26,13 +27,14 @@ builder.scalarType('URL', {
 })
 
 builder.scalarType('JSONObject', {
-  description: 'A JSON object, passed on as it is, e.g. `{ "lingjing": { "seed": 7 } }`.',
+  description:
+    'A JSON object that is passed on unchanged, for example `{ "lingjing": { "seed": 7 } }`.',
   serialize: (value) => value,
   parseValue: asObject,
   parseLiteral: (literal, variables) => asObject(valueFromASTUntyped(literal, variables)),
 })
 
-/** Deeper than any option of a provider. */
+/** More levels than any option of a provider needs. */
 const MAX_DEPTH = 32
 
 function asObject(value: unknown): Record<string, unknown> {

@@ -4,44 +4,51 @@ import { AssetRef } from './asset.ts'
 import { builder } from './builder.ts'
 import { UPSTREAM_CALL } from './cost.ts'
 
-/** The kinds of file that a video task takes. */
+/** The media types of input files. */
 export const ResourceTypeRef = builder.enumType('ResourceType', {
-  description: 'What kind of file goes into a video.',
+  description: 'The media type of an input file of a video task.',
   values: {
-    IMAGE: { description: 'A picture.' },
-    VIDEO: { description: 'A clip; as a reference only.' },
-    AUDIO: { description: 'A sound; as a reference only, and not alone.' },
+    IMAGE: { description: 'An image.' },
+    VIDEO: { description: 'A video. Only as a `REFERENCE`.' },
+    AUDIO: { description: 'A sound. Only as a `REFERENCE`, together with an image or a video.' },
   } as const,
 })
 
-/** The roles of a file in a video. */
+/** The roles of input files. */
 export const ResourceRoleRef = builder.enumType('ResourceRole', {
-  description: 'What a file does in a video.',
+  description: 'The role of an input file in the video.',
   values: {
-    FIRST_FRAME: { description: 'The video begins with this picture.' },
-    LAST_FRAME: { description: 'The video ends with this picture; needs a `FIRST_FRAME`.' },
-    REFERENCE: { description: 'The video resembles it. Not together with the other two.' },
+    FIRST_FRAME: { description: 'The video begins with this image.' },
+    LAST_FRAME: { description: 'The video ends with this image. Needs a `FIRST_FRAME`.' },
+    REFERENCE: {
+      description:
+        'The model uses the file as a reference. Cannot be combined with the other two roles.',
+    },
   } as const,
 })
 
-/** An input file of a video task, as the graph shows it. */
+/** An input file of a video task. */
 export const VideoResourceRef = builder.objectRef<VideoResourceRequest>('VideoResource').implement({
-  description: 'A file that went into a video.',
+  description: 'An input file of a video task.',
   fields: (t) => ({
-    type: t.expose('type', { type: ResourceTypeRef, description: 'What kind of file it is.' }),
-    role: t.expose('role', { type: ResourceRoleRef, description: 'What it does in the video.' }),
+    type: t.expose('type', { type: ResourceTypeRef, description: 'The media type of the file.' }),
+    role: t.expose('role', {
+      type: ResourceRoleRef,
+      description: 'The role of the file in the video.',
+    }),
     url: t.field({
       type: 'URL',
       nullable: true,
-      description: 'The file, when it was given by its URL.',
+      description: 'The URL of the file. Null when the file is an asset.',
       resolve: ({ url }) => url ?? null,
     }),
-    // Its own upstream call, hence nullable, as a link of an asset is.
+    // Nullable because it needs its own call to 0-0: when that call fails, the task is still returned.
     asset: t.field({
       type: AssetRef,
       complexity: UPSTREAM_CALL,
       nullable: true,
-      description: 'The asset, when it was given by its id; read once for all of an operation.',
+      description:
+        'The asset, read from 0-0 once per operation. Null when the file was given by its URL. Null with an error when the asset cannot be read.',
       resolve: (resource, _args, context) => findResourceAsset(resource, context),
     }),
   }),

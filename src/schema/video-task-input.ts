@@ -7,82 +7,97 @@ import { ResourceRoleRef, ResourceTypeRef } from './video-resource.ts'
 import { withoutNulls } from './without-nulls.ts'
 
 const VideoResourceInputRef = builder.inputType('VideoResourceInput', {
-  description: 'A file to put into a video: exactly one of `assetId` and `url`.',
+  description: 'An input file of a video task. Exactly one of `assetId` and `url` is required.',
   fields: (t) => ({
     type: t.field({
       type: ResourceTypeRef,
       required: true,
       defaultValue: 'IMAGE',
-      description: 'What kind of file it is.',
+      description: 'The media type of the file.',
     }),
     role: t.field({
       type: ResourceRoleRef,
       required: true,
-      description: 'What it shall do in the video.',
+      description: 'The role of the file in the video.',
     }),
-    assetId: t.id({ description: 'An `ACTIVE` asset: either form of id.' }),
+    assetId: t.id({
+      description: 'An asset that is `ACTIVE`: a global id, or the id of the asset at 0-0.',
+    }),
     platform: t.field({
       type: PlatformRef,
       required: true,
       defaultValue: 'JIMENG',
-      description: 'Where an asset id of 0-0 lives; ignored for a global id.',
+      description: 'The platform of an id of 0-0. Ignored for a global id.',
     }),
-    url: t.field({ type: 'URL', description: 'A public URL of the file.' }),
+    url: t.field({ type: 'URL', description: 'A public http or https URL of the file.' }),
   }),
 })
 
 /** The input of `createVideoTask` and of `previewVideoTask`. */
 export const CreateVideoTaskInputRef = builder.inputType('CreateVideoTaskInput', {
-  description: 'A video to make. The limits named here are those of the seedance-2-0 models.',
+  description: 'The video task to create. The limits below are those of the seedance-2-0 models.',
   fields: (t) => ({
     model: t.string({
       required: true,
       defaultValue: 'seedance-2-0',
-      description: 'The model that shall make it: `seedance-2-0`, `seedance-2-0-fast`, …',
+      description:
+        'The model that generates the video, for example `seedance-2-0` or `seedance-2-0-fast`.',
     }),
     prompt: t.string({
       required: true,
-      description: 'What it shall show. Refer to resources by place: `"image 1"`.',
+      description:
+        'What the video shows. Refer to resources by type and position, for example `"image 1"`.',
     }),
     duration: t.int({
-      description: 'Seconds, 4 to 15; -1 leaves them to the model; 5 if left out.',
+      description:
+        'The duration in seconds: 4 to 15, or -1 to let the model choose. 5 when omitted.',
     }),
-    resolution: t.string({ description: '`480p`, `720p` (if left out), `1080p` or `4k`.' }),
+    resolution: t.string({
+      description:
+        '`480p`, `720p`, `1080p` or `4k`. `720p` when omitted. `seedance-2-0-fast` has only `480p` and `720p`.',
+    }),
     ratio: t.string({
-      description: '`16:9`, `4:3`, `1:1`, `3:4`, `9:16`, `21:9` or `adaptive` (if left out).',
+      description:
+        '`16:9`, `4:3`, `1:1`, `3:4`, `9:16`, `21:9` or `adaptive`. `adaptive` when omitted.',
     }),
-    audio: t.boolean({ required: true, defaultValue: false, description: 'Whether it has sound.' }),
+    audio: t.boolean({
+      required: true,
+      defaultValue: false,
+      description: 'Whether the video has sound.',
+    }),
     watermark: t.boolean({
-      description: 'Whether it is marked as generated. Some providers ignore this.',
+      description: 'Whether the video has a watermark. Some providers ignore this.',
     }),
     seed: t.int({
-      description: 'Makes a result repeatable; -1 for chance. Some providers ignore this.',
+      description:
+        'The seed: the same seed makes the result repeatable. -1 for a random seed. Some providers ignore this.',
     }),
     resources: t.field({
       type: [VideoResourceInputRef],
       description:
-        'One first frame; or a first and a last frame; or up to 9 pictures, 3 clips and 3 sounds as references.',
+        'The input files: one first frame, or a first and a last frame, or references. At most 9 images, 3 videos and 3 sounds, and at most 12 references in total.',
     }),
     providerOptions: t.field({
       type: 'JSONObject',
-      description: 'Passed on to the provider: `{ "lingjing": { … } }`.',
+      description:
+        'Options that are passed on to the provider, for example `{ "lingjing": { … } }`. Refused where tenants share a key.',
     }),
     waitForAssets: t.boolean({
       required: true,
       defaultValue: false,
       description:
-        'Accept the task now, and send it to 0-0 as soon as all its assets are `ACTIVE`; it fails when one of them does.',
+        'True: the task is accepted now and sent to 0-0 when all its assets are `ACTIVE`. It fails when one of its assets fails.',
     }),
     idempotencyKey: t.string({ description: IDEMPOTENCY_KEY_DESCRIPTION }),
   }),
 })
 
-/** The cost of reading the assets that an input names: at most one upstream call for each. */
+/** The cost in points of reading the assets that an input names: at most one call to 0-0 for each file. */
 export function readCostOf({ resources }: typeof CreateVideoTaskInputRef.$inferInput): number {
   return (resources ?? []).length * UPSTREAM_CALL
 }
 
-/** The input without its nulls: a field that is null counts as left out. */
+/** Returns the input without its nulls. A field that is null counts as omitted. */
 export function inputOf(input: typeof CreateVideoTaskInputRef.$inferInput): CreateVideoTaskInput {
   const resources = (input.resources ?? []).map(withoutNulls)
   return { ...withoutNulls(input), resources }

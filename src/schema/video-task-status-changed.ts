@@ -10,25 +10,25 @@ import { VideoTaskRef, VideoTaskStatusRef } from './video-task.ts'
 const VideoTaskStatusChangeRef = builder
   .objectRef<VideoTaskStatusChange>('VideoTaskStatusChange')
   .implement({
-    description: 'A change of the state of a video task, as it was observed.',
+    description: 'A change of the status of a video task.',
     fields: (t) => ({
       videoTask: t.expose('videoTask', {
         type: VideoTaskRef,
-        description: 'The task right after the change.',
+        description: 'The task immediately after the change.',
       }),
       previous: t.expose('previous', {
         type: VideoTaskStatusRef,
         nullable: true,
-        description: 'The state before; null for the first event of each task.',
+        description: 'The status before the change. Null in the first event of each task.',
       }),
       current: t.expose('current', {
         type: VideoTaskStatusRef,
         description:
-          'The state after. The same as before when this service stopped watching; see `videoTask.failureReason`.',
+          'The status after the change. Equal to `previous` when polling ended without a terminal status. `videoTask.failureReason` then has the reason.',
       }),
       observedAt: t.expose('observedAt', {
         type: 'DateTime',
-        description: 'When this service saw it.',
+        description: 'The time at which this service observed the change.',
       }),
     }),
   })
@@ -38,10 +38,15 @@ builder.subscriptionField('videoTaskStatusChanged', (t) =>
     type: VideoTaskStatusChangeRef,
     complexity: ({ ids }) => ids.length * SUBSCRIBED_ID,
     description:
-      'The present state of each task at once, then every later change, none lost and none twice; completes when all are done. Ids that 0-0 does not know end it with `NOT_FOUND`; `extensions.ids` names all of them.',
+      'Sends the current status of each task, then every later change exactly once, in order. Completes when every task has a terminal status, or its polling has ended. Fails with `NOT_FOUND` when 0-0 does not know some of the ids; `extensions.ids` contains all of them.',
     args: {
-      ids: t.arg.idList({ required: true, description: 'Up to 500 ids, in either form.' }),
-      model: t.arg.string({ description: 'The model of tasks that were not created here.' }),
+      ids: t.arg.idList({
+        required: true,
+        description: '1 to 500 ids: global ids, or ids of tasks at 0-0.',
+      }),
+      model: t.arg.string({
+        description: 'The model of tasks that were not created through this service.',
+      }),
     },
     subscribe: (_root, { ids, model }, context) =>
       subscribeToVideoTasks(ids, model ?? null, context),

@@ -7,97 +7,120 @@ import { VideoResourceRef } from './video-resource.ts'
 
 /** The statuses of a video task. */
 export const VideoTaskStatusRef = builder.enumType('VideoTaskStatus', {
-  description: 'The state of a video task. The last four before `UNKNOWN` are for good.',
+  description:
+    'The status of a video task. `SUCCEEDED`, `FAILED`, `CANCELLED` and `EXPIRED` are terminal.',
   values: {
-    WAITING_FOR_ASSETS: { description: 'Accepted here, not yet sent to 0-0.' },
-    QUEUED: { description: '0-0 has it and has not begun.' },
-    RUNNING: { description: 'The video is being made.' },
-    SUCCEEDED: { description: 'The video is there; fetch it within 24 hours.' },
-    FAILED: { description: 'There will be no video; see `failureReason`.' },
-    CANCELLED: { description: 'It was called off.' },
-    EXPIRED: { description: 'It waited too long at the provider.' },
-    UNKNOWN: { description: 'A word this service does not know; see `rawStatus`.' },
+    WAITING_FOR_ASSETS: {
+      description:
+        'This service has accepted the task and sends it to 0-0 when its assets are `ACTIVE`.',
+    },
+    QUEUED: { description: '0-0 has accepted the task and has not started it.' },
+    RUNNING: { description: 'The video is being generated.' },
+    SUCCEEDED: { description: 'The video is ready. Download it within 24 hours.' },
+    FAILED: { description: 'The task failed. `failureReason` has the reason.' },
+    CANCELLED: { description: 'The task was cancelled.' },
+    EXPIRED: { description: 'The task waited too long at the provider.' },
+    UNKNOWN: {
+      description: '0-0 sent a status that this service does not know. `rawStatus` has it.',
+    },
   } as const,
 })
 
-/** A video task and its fields. */
+/** A video task. */
 export const VideoTaskRef = builder.objectRef<VideoTask>('VideoTask')
 
 builder.node(VideoTaskRef, {
-  description: 'The making of one video: paid for, and done within minutes.',
+  description:
+    'A task that generates one video. 0-0 charges for it. It usually ends within minutes.',
   id: {
-    description: 'The global id: `VideoTask:cgt-ab12`. Final from the first moment on.',
+    description: 'The global id, for example `VideoTask:cgt-ab12`. It never changes.',
     resolve: ({ id }) => id,
   },
   fields: (t) => ({
     taskId: t.exposeID('taskId', {
       nullable: true,
-      description: 'The id 0-0 itself uses; null until 0-0 has accepted the task.',
+      description: 'The id at 0-0. Null until 0-0 has accepted the task.',
     }),
     model: t.exposeString('model', {
-      description: 'The model that makes it; `unknown` when neither 0-0 nor the query says it.',
+      description:
+        'The model that generates the video. `unknown` when neither 0-0 nor the query names it.',
     }),
     provider: t.exposeString('provider', {
       nullable: true,
-      description: 'Who runs the model for 0-0, e.g. `lingjing`.',
+      description:
+        'The provider that runs the model for 0-0, for example `lingjing`. Null when 0-0 does not report it.',
     }),
-    status: t.expose('status', { type: VideoTaskStatusRef, description: 'The state.' }),
+    status: t.expose('status', {
+      type: VideoTaskStatusRef,
+      description: 'The status of the task.',
+    }),
     rawStatus: t.exposeString('rawStatus', {
       nullable: true,
-      description: "0-0's own word for the state, e.g. `running`.",
+      description:
+        'The status as 0-0 sent it, for example `running`. Null when 0-0 has not reported one.',
     }),
     progress: t.exposeFloat('progress', {
       nullable: true,
-      description: '0 to 100, when the provider reports it.',
+      description: 'The progress in percent, 0 to 100. Null when the provider does not report it.',
     }),
     prompt: t.exposeString('prompt', {
       nullable: true,
       description:
-        'What the video shall show; known for tasks created here, as are the next four, with the defaults of Seedance 2.0 models filled in.',
+        'The prompt of the task. Null when the task was not created through this service.',
     }),
     duration: t.exposeInt('duration', {
       nullable: true,
-      description: 'The seconds it was sent with; -1 leaves them to the model.',
+      description:
+        'The requested duration in seconds, including the default. -1 lets the model choose. Null when the task was not created through this service, or was sent without a duration.',
     }),
     resolution: t.exposeString('resolution', {
       nullable: true,
-      description: 'The resolution it was sent with, e.g. `720p`.',
+      description:
+        'The requested resolution, including the default, for example `720p`. Null when the task was not created through this service, or was sent without a resolution.',
     }),
     ratio: t.exposeString('ratio', {
       nullable: true,
-      description: 'The ratio it was sent with, e.g. `16:9`; `adaptive` leaves it to the model.',
+      description:
+        'The requested aspect ratio, including the default, for example `16:9`. `adaptive` lets the model choose. Null when the task was not created through this service, or was sent without a ratio.',
     }),
     resources: t.expose('resources', {
       type: [VideoResourceRef],
       complexity: { multiplier: TYPICAL_RESOURCES },
-      description: 'The files that go into it; empty for tasks created elsewhere.',
+      description:
+        'The input files. Empty when there are none, or when the task was not created through this service.',
     }),
     video: t.expose('video', {
       type: VideoRef,
       nullable: true,
-      description: 'The result, once there is one.',
+      description: 'The generated video. Null until the task has `SUCCEEDED`.',
     }),
     usage: t.expose('usage', {
       type: VideoUsageRef,
       nullable: true,
-      description: 'What it cost, once it succeeded.',
+      description:
+        'The tokens that the task used. Null until the task has `SUCCEEDED`, and when 0-0 does not report them.',
     }),
     failureReason: t.exposeString('failureReason', {
       nullable: true,
-      description: 'Why it failed, as far as 0-0 says; or why this service stopped watching it.',
-    }),
-    createdAt: t.expose('createdAt', {
-      type: 'DateTime',
-      nullable: true,
-      description: 'When it was created, by the clock of 0-0.',
-    }),
-    updatedAt: t.expose('updatedAt', {
-      type: 'DateTime',
-      nullable: true,
-      description: 'When it last changed, by the clock of the provider, when that says so.',
+      description:
+        'The reason of a failure as 0-0 reports it, or the reason why polling ended without a terminal status. Null when there is no such reason.',
     }),
   }),
 })
+
+builder.objectFields(VideoTaskRef, (t) => ({
+  createdAt: t.expose('createdAt', {
+    type: 'DateTime',
+    nullable: true,
+    description: 'The time of creation by the clock of 0-0. Null when 0-0 does not report it.',
+  }),
+  updatedAt: t.expose('updatedAt', {
+    type: 'DateTime',
+    nullable: true,
+    description:
+      'The time of the last change by the clock of the provider. Null when the provider does not report it.',
+  }),
+}))
 
 const VideoTaskConnectionRef = builder.connectionObject(
   { type: VideoTaskRef, name: 'VideoTaskConnection' },
@@ -109,11 +132,13 @@ builder.queryFields((t) => ({
     type: VideoTaskRef,
     complexity: UPSTREAM_CALL,
     nullable: true,
-    description: 'A video task as 0-0 has it now; null when nobody knows it.',
+    description:
+      'Reads a video task from 0-0. Null when neither 0-0 nor this service knows the id.',
     args: {
-      id: t.arg.id({ required: true, description: 'A global id, or the id 0-0 uses.' }),
+      id: t.arg.id({ required: true, description: 'A global id, or the id of the entity at 0-0.' }),
       model: t.arg.string({
-        description: 'The model of a task that was not created here; 0-0 may need it to find it.',
+        description:
+          'The model of a task that was not created through this service. 0-0 may need it to find the task.',
       }),
     },
     resolve: (_root, { id, model }, context) => findVideoTask(id, model ?? null, context),
@@ -123,9 +148,12 @@ builder.queryFields((t) => ({
       type: VideoTaskRef,
       complexity: pageComplexity,
       description:
-        'The tasks created through this service with the same key, newest first, as last observed.',
+        'The video tasks that your tenant created through this service, newest first, as last observed.',
       args: {
-        status: t.arg({ type: VideoTaskStatusRef, description: 'Only those in this state.' }),
+        status: t.arg({
+          type: VideoTaskStatusRef,
+          description: 'Return only tasks with this status.',
+        }),
       },
       resolve: async (_root, { status, ...page }, context) =>
         connectionOf(await listVideoTasks({ status }, page, context)),

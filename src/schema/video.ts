@@ -3,28 +3,48 @@ import { builder } from './builder.ts'
 
 /** A finished video. */
 export const VideoRef = builder.objectRef<Video>('Video').implement({
-  description: 'A finished video. Some providers say nothing of it but where it is.',
+  description: 'A generated video. Some providers report only its URL.',
   fields: (t) => ({
     url: t.expose('url', {
       type: 'URL',
-      description: 'Where to fetch it. Assume that it is gone after 24 hours.',
+      description:
+        'The URL of the video. Download the video within 24 hours, because the URL may expire.',
     }),
-    duration: t.exposeFloat('duration', { nullable: true, description: 'Seconds.' }),
-    resolution: t.exposeString('resolution', { nullable: true, description: 'E.g. `720p`.' }),
-    ratio: t.exposeString('ratio', { nullable: true, description: 'E.g. `16:9`.' }),
-    fps: t.exposeFloat('fps', { nullable: true, description: 'Frames per second.' }),
+    duration: t.exposeFloat('duration', {
+      nullable: true,
+      description: 'The duration in seconds. Null when the provider does not report it.',
+    }),
+    resolution: t.exposeString('resolution', {
+      nullable: true,
+      description: 'The resolution, for example `720p`. Null when the provider does not report it.',
+    }),
+    ratio: t.exposeString('ratio', {
+      nullable: true,
+      description:
+        'The aspect ratio, for example `16:9`. Null when the provider does not report it.',
+    }),
+    fps: t.exposeFloat('fps', {
+      nullable: true,
+      description: 'The frames per second. Null when the provider does not report them.',
+    }),
   }),
 })
 
 /** The cost of a video, in tokens. */
 export const VideoUsageRef = builder.objectRef<VideoUsage>('VideoUsage').implement({
-  description: 'What a video cost, in tokens, as 0-0 counts them.',
+  description: 'The cost of a video in tokens, as 0-0 reports it.',
   fields: (t) => ({
-    videoTokens: t.exposeInt('videoTokens', { nullable: true, description: 'For the video.' }),
+    videoTokens: t.exposeInt('videoTokens', {
+      nullable: true,
+      description: 'The tokens for the video.',
+    }),
     completionTokens: t.exposeInt('completionTokens', {
       nullable: true,
-      description: 'For what was generated; the same number.',
+      description: 'The tokens for the generated output. Usually equal to `videoTokens`.',
     }),
-    totalTokens: t.exposeInt('totalTokens', { nullable: true, description: 'In all.' }),
+    totalTokens: t.exposeInt('totalTokens', {
+      nullable: true,
+      description: 'All tokens. Usually equal to `videoTokens`.',
+    }),
   }),
 })

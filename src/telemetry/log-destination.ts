@@ -1,7 +1,7 @@
 import { write, writeSync } from 'node:fs'
 
 /** The destination that pino writes log lines to. */
-export interface LogDestination {
+interface LogDestination {
   /** Buffers one line for writing. Never throws and never blocks. Drops the line when the buffer is full. */
   write(line: string): void
   /**

@@ -7,7 +7,7 @@ import type { RefusedRequest } from './refused-request.ts'
 import type { UpstreamAttempt } from './upstream-attempt.ts'
 
 /** Options of the metrics. */
-export interface MetricsOptions extends MetricsSources {
+interface MetricsOptions extends MetricsSources {
   /** The values of `ErrorCode` in the schema. Any other code that telemetry does not know is counted as `OTHER`. */
   errorCodes: readonly string[]
 }

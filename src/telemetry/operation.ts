@@ -30,7 +30,7 @@ export interface Progress {
 export type OperationObserver = (operation: Operation) => Observation
 
 /** What an observer does at each step of one operation. */
-export interface Observation {
+interface Observation {
   /** Called when an upstream attempt has ended. This may happen after the operation has ended. */
   attempted?(attempt: UpstreamAttempt): void
   /** Called when a subscription has been established. */

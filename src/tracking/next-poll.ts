@@ -3,35 +3,38 @@ import type { UpstreamError } from '../upstream/upstream-error.ts'
 import { reasonOf } from './reason.ts'
 import { after, growGap, jittered, lengthened, type Pace, stretchGap } from './schedule.ts'
 
-/** How polls continue after NOT_FOUND or FORBIDDEN. */
+/** The limits of polling after NOT_FOUND or FORBIDDEN, which are called refused polls. */
 export interface RefusedPolls {
-  /** Milliseconds of the shortest pause after the first such answer; twice as long after the second, and so on. */
+  /** Minimum milliseconds of the pause after a refused poll, multiplied by the number of refused polls in a row. */
   pauseMs: number
-  /** Polling ends after this many such answers in a row. */
+  /** Polling ends after this number of refused polls in a row. */
   maxPolls: number
 }
 
 /**
- * Three such answers within 120 s make 0-0 refuse the model for all of its users (upstream-api 10.3). One answer is not
- * enough to end polling, because an entity may be unknown for a moment after it was created.
+ * The default limits. After three refused polls within 120 s, 0-0 refuses the model for all of its users (upstream-api
+ * 10.3). Polling does not end after the first one, because an entity may be unknown for a moment after it was created.
  */
 export const REFUSED_POLLS: RefusedPolls = { pauseMs: 120_000, maxPolls: 3 }
 
 /** Options of `createNextPoll`. */
-export interface NextPollOptions {
-  /** The key of this service; null: each tenant has its own. */
+interface NextPollOptions {
+  /** The key of this service for 0-0; null: each tenant has its own key. */
   heldKey: string | null
   pace: Record<PolledKind, Pace>
+  /** Absent: REFUSED_POLLS. */
   refusedPolls?: RefusedPolls | undefined
-  /** In [0, 1), for jitter. */
+  /** Returns a number in [0, 1) for jitter; absent: Math.random. */
   random?: (() => number) | undefined
 }
 
-/** Decides what follows a poll: the next poll and its time, or the end of polling and its reason. */
+/** Decides what happens after a poll: the time of the next poll, or the end of polling with its reason. */
 export interface NextPollDecisions {
-  /** Why polling ends without another poll: the deadline has passed during a pause. Null when it does not end. */
+  /** Returns the reason when polling ends without another poll, because the deadline passed during a pause; or null. */
   endWithoutPoll(job: ClaimedPollJob): string | null
+  /** After a successful poll. */
   afterAnswer(job: ClaimedPollJob): AfterPoll
+  /** After a failed poll. */
   afterFailure(job: ClaimedPollJob, error: UpstreamError): AfterPoll
 }
 
@@ -53,7 +56,7 @@ export function createNextPoll(options: NextPollOptions): NextPollDecisions {
     },
 
     afterFailure(job, error) {
-      if (isRefusal(error)) return afterRefusal(job, error)
+      if (isRefused(error)) return afterRefusal(job, error)
       if (isOverdue(job)) return { pollingEndedReason: tooLate(job, error, heldKey) }
       const gapMs = stretchGap(job.gapMs, pace[job.kind])
       const waitMs = jittered(gapMs, pace[job.kind], random())
@@ -73,12 +76,12 @@ export function createNextPoll(options: NextPollOptions): NextPollDecisions {
     if (isOverdue(job)) return { pollingEndedReason: tooLate(job, error, heldKey) }
     const pauseMs = Math.max(refused.pauseMs * refusedPolls, error.retryAfterMs ?? 0)
     const notBefore = after(lengthened(pauseMs, random()))
-    // The gap does not grow, so that an entity that is found later is polled as often as before.
+    // Keep the gap, so that an entity that is found later is polled as often as before.
     return { gapMs: job.gapMs, nextPollAt: notBefore, notBefore, refusedPolls }
   }
 }
 
-function isRefusal({ code }: UpstreamError): boolean {
+function isRefused({ code }: UpstreamError): boolean {
   return code === 'NOT_FOUND' || code === 'FORBIDDEN'
 }
 
@@ -91,5 +94,5 @@ function tooLate(job: ClaimedPollJob, error: UpstreamError, heldKey: string | nu
 }
 
 function lateness({ deadlineAt, snapshot }: ClaimedPollJob): string {
-  return `Not settled by ${deadlineAt.toISOString()}, when watching it ended; 0-0 last said "${snapshot.rawStatus}"`
+  return `Polling ended at ${deadlineAt.toISOString()} without a terminal status; 0-0 last reported "${snapshot.rawStatus}"`
 }

@@ -1,8 +1,9 @@
 import type { Entity } from '../ledger/entity.ts'
 
 /**
- * Why a waiting task can never be sent, or null: an asset has failed, or is not ACTIVE when its polling or the time of the
- * task ends. `assets` are the assets that the task refers to; null for one that the ledger does not have.
+ * Returns the reason why a waiting task can never be sent, or null when it may still be sent. The reason is an asset
+ * that has failed, or that is not ACTIVE when its polling has ended or the deadline of the task has passed. `assets`
+ * are the assets that the task refers to; null for an asset that the ledger does not contain.
  */
 export function obstacleOf(assets: (Entity<'asset'> | null)[], deadlineAt: Date): string | null {
   const known = assets.filter((asset) => asset !== null)

@@ -1,8 +1,8 @@
 import type { UpstreamError } from '../upstream/upstream-error.ts'
 
 /**
- * Why a call failed, as a sentence for the owner of the entity. With a key of this service, UNAUTHENTICATED is not about a
- * key that the owner sent.
+ * Returns the reason of a failed call as a sentence for the owner of the entity. With a key of this service
+ * (`heldKey`), UNAUTHENTICATED does not concern a key that the owner sent.
  */
 export function reasonOf(error: UpstreamError, heldKey: string | null): string {
   if (error.code === 'UNAUTHENTICATED' && heldKey !== null) {

@@ -1,38 +1,45 @@
-/** How often an entity is polled: the first and the longest gap between two polls, in milliseconds. */
+/** How often an entity is polled. A gap is the time between two polls. */
 export interface Pace {
+  /** The first gap in milliseconds. */
   minMs: number
+  /** The longest gap between successful polls, in milliseconds. */
   maxMs: number
 }
 
-/** The latest time a Date can hold (ECMA-262, Time Values and Time Range). */
+/** The latest valid time of a Date (ECMA-262, Time Values and Time Range). */
 const LAST_TIME = 8.64e15
 
-/** The moment `ms` milliseconds from now, or the latest a Date can hold when that is earlier. */
+/** Returns the time `ms` milliseconds from now, at most the latest valid time of a Date. `ms` may be negative. */
 export function after(ms: number): Date {
   return new Date(Math.min(LAST_TIME, Date.now() + ms))
 }
 
 const GROWTH = 1.5
 const JITTER = 0.2
-/** How many times `maxMs` a gap can become after failures. */
+/** The maximum gap after failures, as a multiple of `maxMs`. */
 const FAILURE_STRETCH = 4
 
-/** The gap after an answered poll: grows up to `maxMs`. */
+/** Returns the gap after a successful poll in milliseconds: 1.5 times as long, up to `maxMs`. */
 export function growGap(gapMs: number, { minMs, maxMs }: Pace): number {
   return Math.min(maxMs, Math.max(minMs, Math.round(gapMs * GROWTH)))
 }
 
-/** The gap after a failed poll: twice as long, up to four times `maxMs`. */
+/** Returns the gap after a failed poll in milliseconds: twice as long, up to four times `maxMs`. */
 export function stretchGap(gapMs: number, { minMs, maxMs }: Pace): number {
   return Math.min(maxMs * FAILURE_STRETCH, Math.max(minMs, gapMs * 2))
 }
 
-/** The gap, shortened by up to a fifth at random, so that polls do not stay synchronised. `random` is in [0, 1). */
+/**
+ * Returns the gap, shortened at random by up to 20 %, so that polls do not stay synchronised. `random` is in [0, 1).
+ */
 export function jittered(gapMs: number, { minMs }: Pace, random = Math.random()): number {
   return Math.max(Math.min(minMs, gapMs), Math.round(gapMs * (1 - JITTER * random)))
 }
 
-/** A pause that 0-0 asked for, lengthened by up to a fifth at random, so that callers do not return together. */
+/**
+ * Returns a pause that 0-0 requires, lengthened at random by up to 20 %, so that polls do not resume simultaneously.
+ * `random` is in [0, 1).
+ */
 export function lengthened(pauseMs: number, random = Math.random()): number {
   return Math.round(pauseMs * (1 + JITTER * random))
 }

@@ -10,45 +10,51 @@ import { reasonOf } from './reason.ts'
 import { after, growGap, jittered, lengthened, type Pace, stretchGap } from './schedule.ts'
 
 /** Options of `createSubmission`. */
-export interface SubmissionOptions {
+interface SubmissionOptions {
   ledger: Ledger
   upstream: UpstreamClient
-  /** The key of this service; null: each tenant has its own. */
+  /** The key of this service for 0-0; null: each tenant has its own key. */
   heldKey: string | null
   pace: Record<PolledKind, Pace>
-  /** Milliseconds after sending after which the polling of a task ends. */
+  /** Milliseconds from sending a task to the end of its polling. */
   deadlineMs: number
-  /** Milliseconds that a sender may need to record the outcome of a task, e.g. after an outage of the database. */
+  /**
+   * Milliseconds that a sender may need to record the outcome of a task, e.g. after a database outage; absent: 20 s.
+   */
   senderGraceMs?: number | undefined
-  /** In [0, 1), for jitter. */
+  /** Returns a number in [0, 1) for jitter; absent: Math.random. */
   random?: (() => number) | undefined
   /** Called with errors of this service, e.g. when 0-0 refuses its key. */
   onError(error: unknown): void
-  /** Called when 0-0 accepted a task, but another process has recorded its outcome as unknown meanwhile. */
+  /** Called when 0-0 has accepted a task but another process has already recorded its outcome as unknown. */
   onUnrecorded(task: { key: string; taskId: string }): void
 }
 
 /** The poll job of a task that 0-0 has not accepted. */
-export type WaitingTask = ClaimedJob<'videoTask'> & { submission: 'WAITING' | 'SENT' }
+type WaitingTask = ClaimedJob<'videoTask'> & { submission: 'WAITING' | 'SENT' }
 
-/** Handles the claim of a waiting task, and ends it in every case. Sends nothing once `stopping` is aborted. */
+/**
+ * Processes the claimed job of a waiting task, and releases the claim. Sends nothing after `stopping` has aborted.
+ * Throws an error of the ledger.
+ */
 export type Submit = (
   task: WaitingTask,
   credential: string | null,
   stopping: AbortSignal,
 ) => Promise<void>
 
-/** Whether a poll job belongs to a task that 0-0 has not accepted. */
+/** Returns whether a poll job belongs to a task that 0-0 has not accepted. */
 export function isSubmission(job: ClaimedPollJob): job is WaitingTask {
   return job.kind === 'videoTask' && job.submission !== null
 }
 
-/** More than a sender needs to reconnect after an outage: 5 s for a connection and 10 s for a query. */
+/** More than the time to reconnect after an outage: 5 s for a connection and 10 s for a query. */
 const SENDER_GRACE_MS = 20_000
 
 /**
- * Creates the function that sends a waiting task once, as soon as its assets are ACTIVE. It is recorded as SENT before it is
- * sent. A process that finds a task SENT without an answer waits for its sender, and then records FAILED.
+ * Creates the function that sends a waiting task once, as soon as its assets are ACTIVE. The task is recorded as SENT
+ * before it is sent. A process that finds a SENT task without an outcome waits `senderGraceMs` for its sender, and then
+ * records FAILED.
  */
 export function createSubmission(options: SubmissionOptions): Submit {
   const submission = new Submission(options)
@@ -111,7 +117,7 @@ class Submission {
     await ledger.persist({ kind: task.kind, key: task.key, failed: error.code }, conclude)
   }
 
-  /** The task waits again only when the answer proves that nothing was done (upstream-api 10.1). */
+  /** The task waits again only when the response proves that 0-0 has done nothing (upstream-api 10.1). */
   #outcomeOf(task: WaitingTask, error: UpstreamError): Outcome {
     if (error.mayBeDone) return failed(task, error.message)
     const { heldKey, pace } = this.#options
@@ -128,7 +134,7 @@ class Submission {
     return { observed: null, next: { gapMs, nextPollAt, notBefore, submission: 'WAITING' } }
   }
 
-  /** The assets that the task refers to, as the ledger stores them; null for one that it does not have. */
+  /** Returns the assets that the task refers to; null for an asset that the ledger does not contain. */
   #referencedAssets(
     { tenant }: WaitingTask,
     { resources }: CreateVideoTaskRequest,
@@ -140,7 +146,7 @@ class Submission {
     return Promise.all(keys.map((key) => ledger.find({ tenant, kind: 'asset', key })))
   }
 
-  /** The first process that finds the task sets the time until which its sender may still record an answer. */
+  /** The first process that finds the task sets the time until which the sender may still record the outcome. */
   async #awaitSender(task: WaitingTask): Promise<void> {
     if (task.notBefore.getTime() > 0) return this.#fail(task, UNANSWERED)
     const graceEnds = after(this.#options.senderGraceMs ?? SENDER_GRACE_MS)
@@ -149,7 +155,7 @@ class Submission {
       nextPollAt: graceEnds,
       notBefore: graceEnds,
       submission: 'SENT',
-      // A job is never due after its deadline.
+      // The due time of a job must not be after its deadline.
       deadlineAt: task.deadlineAt > graceEnds ? task.deadlineAt : graceEnds,
     })
   }
@@ -165,7 +171,7 @@ class Submission {
   }
 }
 
-/** What ends the claim of a task. */
+/** The values with which the claim of a task is concluded. */
 interface Outcome {
   observed: VideoTaskSnapshot | null
   next: AfterPoll
@@ -178,5 +184,5 @@ function failed({ snapshot }: WaitingTask, failureReason: string): Outcome {
 
 const UNANSWERED =
   'It was sent to 0-0 and no answer was recorded, so its outcome is unknown. It is not sent again.'
-const NO_REQUEST = 'What was to be sent to 0-0 is not known any more. Nothing was sent to 0-0.'
+const NO_REQUEST = 'The request for 0-0 is not known any more. Nothing was sent to 0-0.'
 const NO_KEY = 'The key it was registered with can no longer be read. Nothing was sent to 0-0.'

@@ -7,51 +7,51 @@ import { createNextPoll, type NextPollDecisions, type RefusedPolls } from './nex
 import { after, type Pace } from './schedule.ts'
 import { createSubmission, isSubmission, type Submit } from './submission.ts'
 
-/** Options of the tracker. */
+/** Options of `startTracker`. */
 export interface TrackerOptions {
   ledger: Ledger
   upstream: UpstreamClient
-  /** The key of this service; null: each tenant has its own. */
+  /** The key of this service for 0-0; null: each tenant has its own key. */
   heldKey: string | null
   pace: Record<PolledKind, Pace>
-  /** Milliseconds after which polling ends without a terminal status. */
+  /** Milliseconds after which the polling of an entity ends without a terminal status. */
   deadlineMs: number
   /** Milliseconds that the sender of a waiting task may need to record its outcome; absent: 20 s. */
   senderGraceMs?: number | undefined
-  /** Polls in flight at once. */
+  /** Maximum concurrent polls. */
   maxInFlight: number
-  /** Polls per second of one tenant. */
+  /** Maximum polls per second of one tenant. */
   maxRps: number
-  /** Milliseconds after which the claims of a process that has died can be taken over. */
+  /** Milliseconds after which another process can take over the claims of a process that has ended. */
   leaseMs: number
   /** Milliseconds for which transitions and idempotency records are kept. */
   retentionMs: number
-  /** Milliseconds between two deletions of older ones; absent: one hour. */
+  /** Milliseconds between two deletions of older records; absent: one hour. */
   pruneEveryMs?: number | undefined
-  /** How polls continue after NOT_FOUND or FORBIDDEN; absent: REFUSED_POLLS. */
+  /** The limits of polling after NOT_FOUND or FORBIDDEN; absent: REFUSED_POLLS. */
   refusedPolls?: RefusedPolls | undefined
-  /** In [0, 1), for jitter; absent: Math.random. */
+  /** Returns a number in [0, 1) for jitter; absent: Math.random. */
   random?: (() => number) | undefined
   /** Called with errors of this service, e.g. of the ledger. The tracker continues. */
   onError(error: unknown): void
-  /** Called when 0-0 accepted a task, but another process has recorded its outcome as unknown meanwhile. */
+  /** Called when 0-0 has accepted a task but another process has already recorded its outcome as unknown. */
   onUnrecorded(task: { key: string; taskId: string }): void
-  /** Called when a poll took longer than its lease and another process holds the claim. Its answer was not recorded. */
+  /** Called when a poll took longer than its lease and another process holds the claim. Its result is not recorded. */
   onLeaseLost(job: ClaimedPollJob): void
   /** Called when a poll begins, `lagMs` after it was due. */
   onPoll?: ((poll: { kind: PolledKind; lagMs: number }) => void) | undefined
 }
 
-/** Polls 0-0 in the background. */
+/** A running tracker. */
 export interface Tracker {
-  /** Claims no more poll jobs, releases those in flight, and resolves when all polls have ended. */
+  /** Stops claiming poll jobs, aborts and releases those in flight, and resolves when all polls have ended. */
   stop(): Promise<void>
 }
 
 const PAUSE_AFTER_ERROR_MS = 1_000
 const PRUNE_EVERY_MS = 3_600_000
 
-/** Polls every entity that has a poll job, until `stop`. Nothing else polls 0-0. */
+/** Starts polling all entities that have a poll job, until `stop` is called. Nothing else polls 0-0. */
 export function startTracker(options: TrackerOptions): Tracker {
   const tracker = new PollingTracker(options)
   return { stop: () => tracker.stop() }
@@ -111,7 +111,7 @@ class PollingTracker {
     const now = new Date()
     const limit = maxInFlight - this.#inFlight.size
     if (limit <= 0) return leaseMs
-    // Claims in flight stay ours, also when the machine slept longer than the lease.
+    // Extend the claims in flight first, because the machine may have slept longer than the lease.
     if (this.#inFlight.size > 0) await ledger.pollJobs.extend([...this.#inFlight.keys()], leaseMs)
     for (const job of await ledger.pollJobs.claim({ now, limit, leaseMs, maxRps })) this.#start(job)
     const next = await ledger.pollJobs.nextDueAt()

@@ -9,7 +9,7 @@ import { UpstreamError } from './upstream-error.ts'
 import type { UpstreamRequest } from './upstream-request.ts'
 
 /** One attempt at an UpstreamRequest, and what it needs. */
-export interface Attempt<T> {
+interface Attempt<T> {
   call: UpstreamCall
   request: UpstreamRequest<T>
   /** The deadline of the whole request. All attempts share it. */

@@ -17,7 +17,7 @@ export interface BreakerOptions {
 }
 
 /** The defaults of createBreaker. */
-export const BREAKER_DEFAULTS: BreakerOptions = {
+const BREAKER_DEFAULTS: BreakerOptions = {
   windowMs: 10_000,
   minCalls: 10,
   failureRatio: 0.5,

@@ -9,7 +9,7 @@ import {
 import { createRequestQueue } from './request-queue.ts'
 
 /** A pool of connections to 0-0 with a request queue in front. */
-export interface Connections {
+interface Connections {
   /**
    * Waits for a free connection, then works like `sendHttpRequest`. The wait takes at most half of
    * the time until the deadline, which leaves the other half for 0-0. When no connection becomes

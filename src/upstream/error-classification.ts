@@ -5,7 +5,7 @@ import type { Route } from './route.ts'
 import type { UpstreamErrorCode } from './upstream-error.ts'
 
 /** An error response and the request it belongs to. */
-export interface ErrorResponse {
+interface ErrorResponse {
   method: Method
   route: Route
   /** Not 2xx. */
@@ -15,7 +15,7 @@ export interface ErrorResponse {
 }
 
 /** What an error response means for the caller. */
-export interface Classification {
+interface Classification {
   code: UpstreamErrorCode
   /** See UpstreamError.mayBeDone. */
   mayBeDone: boolean

@@ -4,7 +4,7 @@ import { plainText } from './plain-text.ts'
  * The fields where providers put the reason why an asset or a video task failed. No document names
  * the field (upstream-api 2.2, 3.4 and 8).
  */
-export interface FailureBody {
+interface FailureBody {
   error?: unknown
   Error?: unknown
   fail_reason?: unknown

@@ -34,7 +34,7 @@ export interface HttpResponse {
  * - CONNECTING: it waited for 0-0 to accept the connection.
  * - SENT: at least a part of it may have been sent.
  */
-export type HttpRequestStage = 'QUEUED' | 'CONNECTING' | 'SENT'
+type HttpRequestStage = 'QUEUED' | 'CONNECTING' | 'SENT'
 
 const MESSAGES: Record<HttpRequestStage, string> = {
   QUEUED: 'the request waited for a free connection and was never sent',

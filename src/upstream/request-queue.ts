@@ -1,5 +1,5 @@
 /** Limits how many requests run at the same time. */
-export interface RequestQueue {
+interface RequestQueue {
   /**
    * Resolves when the request may start. Rejects when `signal` aborts, when the wait takes longer than
    * `maxWaitMs`, or when the queue is closed.

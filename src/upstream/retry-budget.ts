@@ -1,5 +1,5 @@
 /** Limits retries to a share of the requests, so that retries do not make an outage worse. */
-export interface RetryBudget {
+interface RetryBudget {
   /** Must be called once for each request, whatever its result. */
   addRequest(): void
   /** Takes one retry from the budget. Returns false when the budget is empty. */

@@ -4,7 +4,7 @@ import { UpstreamError } from './upstream-error.ts'
 const MAX_RETRIES = 2
 
 /** When withRetries retries. */
-export interface RetryOptions {
+interface RetryOptions {
   /** See retryDelayMs. */
   baseDelayMs: number
   /** In the time base of `performance.now()`. No retry is made whose delay would end after it. */

@@ -9,7 +9,7 @@ import type { Route } from './route.ts'
 import { buildHttpRequest, type UpstreamRequest } from './upstream-request.ts'
 
 /** Sends UpstreamRequests, and owns the connections and breakers for them. */
-export interface Sender {
+interface Sender {
   /**
    * Sends a read with retries, or a create once, and resolves with what `request.read` returns.
    * Rejects with an UpstreamError, or with the reason of the caller's signal.

@@ -17,35 +17,38 @@ import { RequestError } from '../model/failure.ts'
 import { type IdentityResult, tenantOf } from '../model/identity.ts'
 import { startKeepAlive } from './keep-alive.ts'
 import { authorizationOf, duplicateReason, isSupported, readMessage } from './messages.ts'
-import { type Answer, type OperationOptions, runOperation } from './run-operation.ts'
+import { type OperationMessage, type OperationOptions, runOperation } from './run-operation.ts'
 import { sendMessage } from './send.ts'
 
 /** Limits of WebSockets. */
 export interface WebSocketLimits {
+  /** Bytes of one message. */
   messageBytes: number
-  /** Operations at once on one socket. */
+  /** Concurrent operations on one socket. */
   socketOperations: number
-  /** Sockets and event streams at once of one tenant. */
+  /** Open sockets and event streams of one tenant. */
   tenantSockets: number
 }
 
-/** What a connection needs from its endpoint. */
-export interface ConnectionOptions {
+/** Options of `serveConnection`. */
+interface ConnectionOptions {
   graphql: GraphQLHandler
   /** The id of the upgrade request. */
   requestId: string
   limits: WebSocketLimits
-  /** Milliseconds that a client has for its connection_init. */
+  /** Milliseconds in which a client must send connection_init. */
   initTimeoutMs: number
+  /** Milliseconds between two pings. */
   keepAliveMs: number
+  /** Returns whether new operations are refused. */
   isDraining(): boolean
-  /** Called with each operation. The promise resolves when it has been answered, or is found to be a subscription. */
+  /** Called with each operation. The promise resolves when the operation is answered or starts a subscription. */
   track(answered: Promise<void>): void
 }
 
-/** One socket. */
+/** One WebSocket connection. */
 export interface Connection {
-  /** Ends the operations at once and closes the socket. */
+  /** Aborts all operations and closes the socket. */
   close(code: number, reason: string): void
 }
 
@@ -56,16 +59,16 @@ interface ActiveOperation {
   abort: AbortController
 }
 
-/** The close code for "try again later". Clients do not reconnect after 4429, which means that they made an error. */
+/** The close code Try Again Later (IANA, WebSocket registry). Clients do not reconnect after 4429, a client error. */
 const TRY_AGAIN_LATER = 1013
 
 /**
- * Speaks graphql-transport-ws over one socket
+ * Serves the graphql-transport-ws protocol on one socket
  * (https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md).
  *
- * The server of graphql-ws is not used: it identifies an operation only by its id, so an operation that is ending can
- * answer in the name of the next one with the same id. It also sends after a complete, accepts binary messages, and closes
- * with internal errors as the reason (docs/decisions/0010).
+ * The server of graphql-ws is not used. It identifies an operation only by its id, so results of an operation that is
+ * ending can be sent for the next operation with the same id. It also sends messages after a complete, accepts binary
+ * messages, and sends internal error messages as close reasons (docs/decisions/0010).
  */
 export function serveConnection(socket: WebSocket, options: ConnectionOptions): Connection {
   return new TransportConnection(socket, options)
@@ -75,14 +78,15 @@ class TransportConnection implements Connection {
   readonly #socket: WebSocket
   readonly #options: ConnectionOptions
   readonly #operations = new Map<string, ActiveOperation>()
-  /** Operations whose execution has not ended, also after the client has completed them. */
+  /** The number of operations whose execution has not ended, including those that the client has completed. */
   #running = 0
+  /** The number of received operations, for request ids. */
   #received = 0
   #initReceived = false
   /** Undefined before the connection is acknowledged. */
   #identity: IdentityResult | undefined
   readonly #initTimer: NodeJS.Timeout
-  /** Called when the socket closes. */
+  /** Functions to call when the socket closes. */
   readonly #onClose: (() => void)[] = []
 
   constructor(socket: WebSocket, options: ConnectionOptions) {
@@ -93,7 +97,7 @@ class TransportConnection implements Connection {
       () => this.close(ConnectionInitialisationTimeout, 'Connection initialisation timeout'),
       options.initTimeoutMs,
     )
-    // The timer of `onExpiry` does not run while the machine sleeps.
+    // The timer of `onExpiry` stops while the machine sleeps.
     const checkExpiry = () => this.#isExpired() && this.#expire()
     this.#onClose.push(
       () => clearTimeout(this.#initTimer),
@@ -101,7 +105,7 @@ class TransportConnection implements Connection {
       () => this.#abortAll(),
     )
     socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
-    // ws reports errors of the client by the code with which it closes.
+    // Without a listener the process would end. ws itself closes the socket after an error of the client.
     socket.on('error', () => {})
     socket.once('close', () => {
       for (const end of this.#onClose) end()
@@ -117,7 +121,7 @@ class TransportConnection implements Connection {
   }
 
   #receive(data: RawData, isBinary: boolean) {
-    // Messages that arrived together with the one that closed the socket.
+    // Ignore messages that arrived after the message that closed the socket.
     if (this.#socket.readyState !== this.#socket.OPEN) return
     const message = isBinary ? null : readMessage(String(data))
     switch (message?.type) {
@@ -184,12 +188,12 @@ class TransportConnection implements Connection {
       request: { requestId, identity, signal: operation.abort.signal },
       params: payload,
       onStream: answered.resolve,
-      send: (answer) => this.#answer(operation, answer),
+      send: (message) => this.#sendFor(operation, message),
     })
     void ended.finally(answered.resolve)
   }
 
-  /** Runs an operation, unless the client has completed it or the socket has too many. Resolves when it has ended. */
+  /** Runs an operation, unless the client has completed it or the socket has reached its limit. Resolves at its end. */
   async #run({ id, abort }: ActiveOperation, options: OperationOptions): Promise<void> {
     const { graphql, limits } = this.#options
     // An operation that was completed in the same packet may end within this turn of the event loop.
@@ -204,13 +208,13 @@ class TransportConnection implements Connection {
     this.#running -= 1
   }
 
-  #answer({ id, abort }: ActiveOperation, answer: Answer): Promise<void> {
-    // Once the client has completed the operation, it may use the id for another one.
+  #sendFor({ id, abort }: ActiveOperation, message: OperationMessage): Promise<void> {
+    // After the client has completed the operation, it may use the id for another operation.
     if (abort.signal.aborted) return Promise.resolve()
-    // Neither `complete` nor `error`: the close code 4403 tells clients to continue with new credentials.
+    // Send neither `complete` nor `error`: after close code 4403 clients reconnect with new credentials.
     if (this.#isExpired()) return Promise.resolve(this.#expire())
-    if (answer.type !== 'next') this.#operations.delete(id)
-    return this.#send({ id, ...answer })
+    if (message.type !== 'next') this.#operations.delete(id)
+    return this.#send({ id, ...message })
   }
 
   #complete({ id }: CompleteMessage): void {

@@ -6,41 +6,41 @@ import type { GraphQLHandler } from '../execution/graphql-handler.ts'
 import { type Connection, serveConnection, type WebSocketLimits } from './connection.ts'
 import { KEEP_ALIVE_MS } from './keep-alive.ts'
 
-/** Options of the WebSocket endpoint. */
-export interface WebSocketOptions {
+/** Options of `createWebSocketEndpoint`. */
+interface WebSocketOptions {
   graphql: GraphQLHandler
   limits: WebSocketLimits
-  /** The id of an upgrade request. */
+  /** Returns the id of an upgrade request. */
   requestIdOf(request: IncomingMessage): string
-  /** Milliseconds that a client has for its connection_init after the upgrade. */
+  /** Milliseconds after the upgrade in which a client must send connection_init; absent: 3 s. */
   initTimeoutMs?: number
-  /** Milliseconds between two pings. A client that has not answered the last one is disconnected. */
+  /** Milliseconds between two pings; absent: KEEP_ALIVE_MS. A client that does not answer a ping is disconnected. */
   keepAliveMs?: number
 }
 
 /** Accepts WebSockets. */
-export interface WebSocketEndpoint {
-  /** Takes over an upgrade request. */
+interface WebSocketEndpoint {
+  /** Accepts an upgrade request and serves its socket. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
-  /** How many sockets are open. */
+  /** Returns the number of open sockets. */
   sockets(): number
   /**
-   * Refuses new operations, waits until all received queries and mutations are answered, and closes every socket with
-   * 1001. Stops waiting when `timeout` aborts.
+   * Refuses new operations, waits until all received queries and mutations are answered or `timeout` aborts, and closes
+   * every socket with code 1001. Resolves when all sockets are closed.
    */
   drain(timeout: AbortSignal): Promise<void>
 }
 
 const INIT_TIMEOUT_MS = 3_000
-/** Milliseconds that a client has to confirm that its socket is closed. */
+/** Milliseconds in which a client must confirm a close. */
 const CLOSE_TIMEOUT_MS = 2_000
 
-/** Creates the endpoint of graphql-transport-ws. */
+/** Creates the endpoint for the graphql-transport-ws protocol. */
 export function createWebSocketEndpoint(options: WebSocketOptions): WebSocketEndpoint {
   const { graphql, limits, requestIdOf } = options
   const { initTimeoutMs = INIT_TIMEOUT_MS, keepAliveMs = KEEP_ALIVE_MS } = options
   const connections = new Set<Connection>()
-  /** Draining waits for these. */
+  /** Operations for which draining waits. */
   const answering = new Set<Promise<void>>()
   let draining = false
   const server = new WebSocketServer({
@@ -90,5 +90,5 @@ function aborted(signal: AbortSignal): Promise<void> {
   })
 }
 
-/** The types of ws do not know `closeTimeout` yet. */
+/** The published types of ws lack `closeTimeout`. */
 type ServerOptions = ConstructorParameters<typeof WebSocketServer>[0]

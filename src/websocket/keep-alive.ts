@@ -1,11 +1,11 @@
 import type { WebSocket } from 'ws'
 
-/** Milliseconds between two pings. */
+/** The default milliseconds between two pings. */
 export const KEEP_ALIVE_MS = 12_000
 
 /**
  * Pings a client every `everyMs` milliseconds, and terminates its socket when it has not answered the previous ping.
- * `onTick` is called before each ping. Returns the function that stops it.
+ * Calls `onTick` before each ping. Returns the function that stops pinging.
  */
 export function startKeepAlive(socket: WebSocket, everyMs: number, onTick: () => void): () => void {
   let answered = true

@@ -7,10 +7,10 @@ import {
 } from 'graphql-ws'
 import { DOCUMENT_ID_PARAMS } from '../execution/persisted-documents.ts'
 
-/** The longest close reason in bytes: a control frame has at most 125 bytes, and two are the code (RFC 6455, 5.5). */
+/** The maximum length of a close reason: 125 bytes of a control frame minus 2 bytes for the code (RFC 6455, 5.5). */
 const MAX_REASON_BYTES = 123
 
-/** The message in a text, or null when it is not a message of graphql-transport-ws. */
+/** Parses a message. Returns null when the text is not a message of graphql-transport-ws. */
 export function readMessage(text: string): Message | null {
   try {
     const message = JSON.parse(text)
@@ -24,24 +24,24 @@ export function readMessage(text: string): Message | null {
   }
 }
 
-/** The value of Authorization in the payload of connection_init, or null. */
+/** Returns the value of Authorization in the payload of connection_init, or null when there is none. */
 export function authorizationOf(payload: ConnectionInitMessage['payload']): string | null {
   const value = payload?.Authorization ?? payload?.authorization
   return typeof value === 'string' ? value : null
 }
 
-/** The close reason for a second operation with the same id. */
+/** Returns the close reason for a second operation with the same id. A long id is omitted. */
 export function duplicateReason(id: string): string {
   const reason = `Subscriber for ${id} already exists`
   return Buffer.byteLength(reason) <= MAX_REASON_BYTES ? reason : 'Subscriber already exists'
 }
 
-/** Whether a client speaks the protocol. */
+/** Returns whether the negotiated subprotocol is graphql-transport-ws. */
 export function isSupported(protocol: string): boolean {
   return protocol === GRAPHQL_TRANSPORT_WS_PROTOCOL
 }
 
-/** Throws when the payload is not an object. */
+/** Returns whether the payload can name a persisted document. Throws when it is not an object. */
 function namesDocument(payload: object): boolean {
   return [...DOCUMENT_ID_PARAMS, 'extensions'].some((name) => name in payload)
 }

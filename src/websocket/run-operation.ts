@@ -11,26 +11,26 @@ import { formatError, withCode } from '../execution/error-mapping.ts'
 import type { GraphQLHandler } from '../execution/graphql-handler.ts'
 import type { RequestContext } from '../model/identity.ts'
 
-/** One operation of a client, and where its answers go. */
+/** Options of `runOperation`: one operation of a client. */
 export interface OperationOptions {
   request: RequestContext
   params: SubscribePayload
-  /** Sends one answer. Resolves when it has left this process. Nothing is sent after an `error` or a `complete`. */
-  send(answer: Answer): Promise<void>
-  /** Called when the operation is found to be a subscription, which may never end. */
+  /** Sends one message. Resolves when it has been written to the socket. Not called after `error` or `complete`. */
+  send(message: OperationMessage): Promise<void>
+  /** Called before a subscription starts, because it may never end. */
   onStream(): void
 }
 
-/** One message of an operation, without its id. */
-export type Answer =
+/** One message for an operation, without its id. */
+export type OperationMessage =
   | { type: 'next'; payload: FormattedExecutionResult }
   | { type: 'error'; payload: readonly object[] }
   | { type: 'complete' }
 
 /**
- * Runs one operation as over HTTP. The next result is requested when the previous one has been sent. An operation whose
- * signal aborts before execution is not executed. Resolves when the operation has ended. Does not reject: every error
- * becomes an `error` message, masked where necessary.
+ * Runs one operation with the same steps as over HTTP. Requests the next result when the previous one has been sent.
+ * Does not execute an operation whose signal aborts before execution. Resolves when the operation has ended. Does not
+ * reject: every error is masked if necessary and sent as an `error` message.
  */
 export async function runOperation(
   graphql: GraphQLHandler,
@@ -105,12 +105,12 @@ async function prepare(
   return { isSubscription, start: () => (isSubscription ? subscribe(args) : execute(args)) }
 }
 
-/** The message of Yoga over HTTP. */
+/** The same message as that of Yoga over HTTP. */
 const UNRESOLVED = createGraphQLError('Could not determine what operation to execute.', {
   extensions: { code: 'OPERATION_RESOLUTION_FAILURE' },
 })
 
-/** Passes results on one at a time, until the stream ends or the signal aborts. */
+/** Calls `next` with one result at a time, until the stream ends or the signal aborts. */
 async function forward(
   results: AsyncIterable<ExecutionResult>,
   signal: AbortSignal,
@@ -118,8 +118,8 @@ async function forward(
 ): Promise<void> {
   const iterator = results[Symbol.asyncIterator]()
   // `for await` would call `return` only after the next result, which may never arrive.
-  const leave = () => void iterator.return?.().catch(() => {})
-  signal.addEventListener('abort', leave, { once: true })
+  const stop = () => void iterator.return?.().catch(() => {})
+  signal.addEventListener('abort', stop, { once: true })
   try {
     while (!signal.aborted) {
       const { done, value } = await iterator.next()
@@ -127,7 +127,7 @@ async function forward(
       await next(value)
     }
   } finally {
-    signal.removeEventListener('abort', leave)
-    leave()
+    signal.removeEventListener('abort', stop)
+    stop()
   }
 }

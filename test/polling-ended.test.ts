@@ -106,7 +106,7 @@ test.for([
   const note = await pollingEndedReasonOf(ledger, ref)
 
   const { observedAt } = (await ledger.find(ref)) ?? {}
-  expect(note).toMatch(/^Not settled by .*; 0-0 is not asked again before /)
+  expect(note).toMatch(/^Polling ended at .*; 0-0 is not asked again before /)
   expect((observedAt?.getTime() ?? 0) - registeredAt).toBeGreaterThanOrEqual(390)
   expect((observedAt?.getTime() ?? 0) - registeredAt).toBeLessThan(1_400)
   expect(upstream.callsTo(GET)).toHaveLength(1)
@@ -164,7 +164,7 @@ test('a poll job whose polls all fail ends at its deadline', async () => {
 
   const note = await pollingEndedReasonOf(ledger, ref)
 
-  expect(note).toMatch(/^Not settled by .*; the last poll failed: 0-0 cannot be reached/)
+  expect(note).toMatch(/^Polling ended at .*; the last poll failed: 0-0 cannot be reached/)
   expect((await ledger.find(ref))?.snapshot.status).toBe('PROCESSING')
 })
 

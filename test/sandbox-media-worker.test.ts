@@ -19,12 +19,12 @@ test('a worker that exits fails its jobs, and the next job starts a new worker',
        process.send({ id: job.id, value: job.path })
      })`,
   )
-  const studio = new MediaWorker({ workerUrl: pathToFileURL(script) })
-  onTestFinished(() => studio.close())
+  const worker = new MediaWorker({ workerUrl: pathToFileURL(script) })
+  onTestFinished(() => worker.close())
 
-  const first = studio.probe('poison')
+  const first = worker.probe('poison')
   await expect(first).rejects.toThrow('the worker is gone (exit code 7)')
-  const second = await studio.probe('water')
+  const second = await worker.probe('water')
 
   expect(second).toBe('water')
 })
@@ -38,13 +38,13 @@ test('an idle worker ends, and the next job starts a new worker', async () => {
      process.on('message', (job) => process.send({ id: job.id, value: null }))
      process.on('disconnect', () => writeFileSync(${JSON.stringify(join(folder, 'ended'))}, ''))`,
   )
-  const studio = new MediaWorker({ workerUrl: pathToFileURL(script), idleMs: 10 })
-  onTestFinished(() => studio.close())
+  const worker = new MediaWorker({ workerUrl: pathToFileURL(script), idleMs: 10 })
+  onTestFinished(() => worker.close())
 
-  await studio.probe('one')
+  await worker.probe('one')
   await expect.poll(() => existsSync(join(folder, 'ended')), { timeout: 5000 }).toBe(true)
 
-  await expect(studio.probe('two')).resolves.toBeNull()
+  await expect(worker.probe('two')).resolves.toBeNull()
 })
 
 test('the sandbox process prints its URL and exits with 0 on SIGTERM', async () => {
