@@ -3,6 +3,7 @@ import type { ExecutionResult } from 'graphql'
 import type { GraphQLParams } from 'graphql-yoga'
 import type { ContextInput, GraphQLHandler } from '../execution/graphql-handler.ts'
 import { COST_REQUEST } from '../execution/operation-limits.ts'
+import { compressLongJson } from './response-compression.ts'
 import { responseTypeOf } from './response-type.ts'
 
 /**
@@ -36,7 +37,9 @@ export function createJsonRoute(
     const context = { identity, requestId, signal, traceparent: textOf(traceparent) }
     const result = await executeDirectly(params, context)
     if (result === null) return { requestId, identity }
-    send(response, type, result)
+    const text = JSON.stringify(result.errors ? withoutInternals(result) : result)
+    compressLongJson(request, response, text)
+    response.writeHead(200, { 'content-type': `${type}; charset=utf-8` }).end(text)
     return null
   }
 }
@@ -102,12 +105,6 @@ function signalOf(response: ServerResponse): AbortSignal {
     if (!response.writableFinished) abort.abort()
   })
   return abort.signal
-}
-
-function send(response: ServerResponse, type: string, result: ExecutionResult): void {
-  const body = JSON.stringify(result.errors ? withoutInternals(result) : result)
-  response.writeHead(200, { 'content-type': `${type}; charset=utf-8` })
-  response.end(body)
 }
 
 /** Removes the extensions that only the server uses, as Yoga does. */

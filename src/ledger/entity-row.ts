@@ -1,4 +1,4 @@
-import type { Kysely, Selectable } from 'kysely'
+import type { CompiledQuery, Kysely, Selectable } from 'kysely'
 import { type AssetSnapshot, keyOf } from '../model/entities.ts'
 import { isPostgres } from './database.ts'
 import {
@@ -38,15 +38,30 @@ export async function findRow(
   database: Kysely<Tables>,
   { tenant, kind, key }: EntityRef,
 ): Promise<EntityRow | null> {
-  const row = await database
+  const locks = database.isTransaction && isPostgres(database)
+  const query = findQueryOf(database, locks)
+  const parameters = [tenant, kind, key, key]
+  const { rows } = await database.executeQuery<EntityRow>({ ...query, parameters })
+  return rows[0] ?? null
+}
+
+/** The compiled queries of `findRow` by the options that change their SQL. Each read of an entity runs one of them. */
+const findQueries = new Map<string, CompiledQuery<EntityRow>>()
+
+function findQueryOf(database: Kysely<Tables>, locks: boolean): CompiledQuery<EntityRow> {
+  const name = `${isPostgres(database)} ${locks}`
+  const compiled = findQueries.get(name)
+  if (compiled) return compiled
+  const query = database
     .selectFrom('entity')
     .selectAll()
-    .where('tenant', '=', tenant)
-    .where('kind', '=', kind)
-    .where(({ or, eb }) => or([eb('key', '=', key), eb('alias', '=', key)]))
-    .$if(database.isTransaction && isPostgres(database), (query) => query.forUpdate())
-    .executeTakeFirst()
-  return row ?? null
+    .where('tenant', '=', '')
+    .where('kind', '=', '')
+    .where(({ or, eb }) => or([eb('key', '=', ''), eb('alias', '=', '')]))
+    .$if(locks, (query) => query.forUpdate())
+    .compile()
+  findQueries.set(name, query)
+  return query
 }
 
 /** Returns the columns that depend on a snapshot: the snapshot as JSON, and the values used in filters. */

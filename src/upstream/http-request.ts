@@ -77,8 +77,10 @@ export function sendHttpRequest(
 
     const finish = () => {
       signal.removeEventListener('abort', onAbort)
-      const body = Buffer.concat(chunks).subarray(0, MAX_BODY_BYTES)
-      if (head !== null) resolve({ ...head, body: new TextDecoder().decode(body) })
+      const [first] = chunks
+      const all = chunks.length === 1 && first ? first : Buffer.concat(chunks)
+      const body = all.subarray(0, MAX_BODY_BYTES)
+      if (head !== null) resolve({ ...head, body: decoder.decode(body) })
     }
     const fail = (error: unknown) => {
       signal.removeEventListener('abort', onAbort)
@@ -119,6 +121,9 @@ export function sendHttpRequest(
     )
   })
 }
+
+/** Shared, because creating a decoder takes longer than decoding a response. */
+const decoder = new TextDecoder()
 
 /** Whether a status is 2xx. */
 export function isSuccess(status: number): boolean {
