@@ -10,6 +10,8 @@ import type { PollJobTable, Tables } from './tables.ts'
 
 type PollJobRow = Selectable<PollJobTable>
 
+const POLLED_KINDS: PolledKind[] = ['asset', 'videoTask']
+
 /**
  * Claims at most `limit` due poll jobs for `leaseMs` milliseconds, longest overdue first, within the poll
  * budget of each tenant. Each claimed job uses one token of the budget.
@@ -104,19 +106,21 @@ async function claimedJobsOf(
   tenant: string,
   jobs: PollJobRow[],
 ): Promise<ClaimedPollJob[]> {
+  if (jobs.length === 0) return []
   const credential = await findCredential(trx, secrets, tenant)
-  const claimed: ClaimedPollJob[] = []
-  for (const job of jobs) {
-    const row = await trx
-      .selectFrom('entity')
-      .selectAll()
-      .where('tenant', '=', tenant)
-      .where('kind', '=', job.kind)
-      .where('key', '=', job.key)
-      .executeTakeFirst()
-    if (row) claimed.push(claimedJobOf(job, entityOf<PolledKind>(row), credential))
-  }
-  return claimed
+  const keys = jobs.map(({ key }) => key)
+  const rows = await trx
+    .selectFrom('entity')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .where('kind', 'in', POLLED_KINDS)
+    .where('key', 'in', keys)
+    .execute()
+  const entities = new Map(rows.map((row) => [`${row.kind} ${row.key}`, row]))
+  return jobs.flatMap((job) => {
+    const row = entities.get(`${job.kind} ${job.key}`)
+    return row ? [claimedJobOf(job, entityOf<PolledKind>(row), credential)] : []
+  })
 }
 
 function claimedJobOf(

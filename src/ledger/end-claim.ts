@@ -96,17 +96,19 @@ export async function takeSent(
  *
  * A changed `next_poll_at` shows that an asset of the waiting task has changed during the claim. The task
  * then keeps the changed time, but not before the end of a pause that 0-0 asked for. The deadline limits both.
+ *
+ * Returns false, writing nothing, when the claim was lost.
  */
-async function reschedule(
+export async function reschedule(
   trx: Transaction<Tables>,
   job: ClaimedPollJob,
   next: NextPoll,
-): Promise<void> {
+): Promise<boolean> {
   const deadlineMs = (next.deadlineAt ?? job.deadlineAt).getTime()
   const nextPollAtMs = Math.min(next.nextPollAt.getTime(), deadlineMs)
   const notBeforeMs = next.notBefore?.getTime() ?? 0
   const submission = next.submission ?? null
-  await held(trx, job)
+  const { numUpdatedRows } = await held(trx, job)
     .set(({ eb, ref, val }) => ({
       next_poll_at:
         submission === null
@@ -126,5 +128,6 @@ async function reschedule(
       lease_until: 0,
       submission,
     }))
-    .execute()
+    .executeTakeFirst()
+  return numUpdatedRows === 1n
 }

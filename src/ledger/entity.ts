@@ -134,3 +134,17 @@ export function decodeSnapshot<K extends Kind>(text: string): Snapshot<K> {
 export function decodeOrigin<K extends Kind>(text: string | null): Origin<K> {
   return text === null ? null : JSON.parse(text)
 }
+
+/**
+ * Returns the snapshot to store after `observed`, or null when nothing changes: `observed` has the stored values, or is an
+ * older answer that arrived late.
+ */
+export function changedSnapshot<K extends Kind>(
+  kind: K,
+  before: Snapshot<K>,
+  observed: Snapshot<K>,
+): Snapshot<K> | null {
+  if (isStale(kind, before.status, observed.status)) return null
+  const after = mergeSnapshot<K>(before, observed)
+  return encodeJson(after) === encodeJson(before) ? null : after
+}

@@ -1,4 +1,4 @@
-import type { ColumnDefinitionBuilder, Kysely, SchemaModule } from 'kysely'
+import { type ColumnDefinitionBuilder, type Kysely, type SchemaModule, sql } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
 import { isPostgres } from './database.ts'
 import type { Tables } from './tables.ts'
@@ -41,6 +41,7 @@ const migrations = (isPostgres: boolean): Record<string, Migration> => ({
   },
   '0008-table-names': { up: renameTables },
   '0009-entity': { up: renameEntity },
+  '0010-due-indexes': { up: indexDueTimes },
 })
 
 const required = (column: ColumnDefinitionBuilder) => column.notNull()
@@ -203,6 +204,17 @@ async function renameEntity({ schema }: Kysely<unknown>): Promise<void> {
   await createIndex(schema, 'entity_alias', 'entity', ['tenant', 'kind', 'alias'])
   await createIndex(schema, 'poll_job_due', 'poll_job', ['tenant', 'next_poll_at'])
   await createIndex(schema, 'idempotency_record_age', 'idempotency_record', ['created_at'])
+}
+
+/** Poll jobs are claimed by the time they are due, over all tenants. Few of them are claimed at one moment. */
+async function indexDueTimes({ schema }: Kysely<unknown>): Promise<void> {
+  await createIndex(schema, 'poll_job_next', 'poll_job', ['next_poll_at'])
+  await schema
+    .createIndex('poll_job_claimed')
+    .on('poll_job')
+    .columns(['lease_until'])
+    .where(sql.ref('lease_until'), '>', 0)
+    .execute()
 }
 
 /** Returns the type and constraint of a primary key whose values increase with each inserted row. */

@@ -1,10 +1,11 @@
 import type { Kysely } from 'kysely'
 import { claimPollJobs } from './claim-poll-jobs.ts'
 import { type ClaimLock, endClaim, held, lockHeld, takeSent } from './end-claim.ts'
-import type { Snapshot } from './entity.ts'
+import { changedSnapshot, type Snapshot } from './entity.ts'
 import type { EntityRow } from './entity-row.ts'
 import { slowDown, speedUp } from './poll-budget.ts'
-import type { AfterPoll, ClaimedPollJob, ClaimOptions, PolledKind } from './poll-job.ts'
+import type { AfterPoll, ClaimedPollJob, ClaimOptions, NextPoll, PolledKind } from './poll-job.ts'
+import { createRescheduleBatch } from './reschedule-batch.ts'
 import type { Secrets } from './secrets.ts'
 import type { Tables } from './tables.ts'
 
@@ -64,6 +65,7 @@ interface PollJobsOptions {
 /** Creates the calls that read and write the poll jobs in `database`. */
 export function createPollJobs({ database, secrets, onRecorded }: PollJobsOptions): PollJobs {
   const listeners = new Set<() => void>()
+  const rescheduleBatch = createRescheduleBatch(database)
 
   async function recordPoll(
     job: ClaimedPollJob,
@@ -83,7 +85,11 @@ export function createPollJobs({ database, secrets, onRecorded }: PollJobsOption
 
     extend: (jobs, leaseMs) => extendLeases(database, jobs, leaseMs),
     markSent: (job) => markSent(database, job),
-    conclude: (job, observed, afterPoll) => recordPoll(job, observed, afterPoll, lockHeld),
+    conclude(job, observed, afterPoll) {
+      return isUnchanged(job, observed) && isNextPoll(afterPoll)
+        ? rescheduleBatch.add(job, afterPoll)
+        : recordPoll(job, observed, afterPoll, lockHeld)
+    },
     concludeSent: (job, observed, afterPoll) => recordPoll(job, observed, afterPoll, takeSent),
 
     slowDown: (tenant, maxRps) => slowDown(database, tenant, maxRps),
@@ -102,16 +108,39 @@ export function createPollJobs({ database, secrets, onRecorded }: PollJobsOption
   }
 }
 
+/** Whether a poll observed what was stored when its job was claimed, so that there is nothing to record. */
+function isUnchanged(job: ClaimedPollJob, observed: Snapshot<PolledKind> | null): boolean {
+  if (job.submission !== null || observed === null) return false
+  return changedSnapshot(job.kind, job.snapshot, observed) === null
+}
+
+function isNextPoll(afterPoll: AfterPoll): afterPoll is NextPoll {
+  return 'nextPollAt' in afterPoll
+}
+
+/** One statement for all claims, because a process extends its claims several times per lease. */
 async function extendLeases(
   database: Kysely<Tables>,
   jobs: ClaimedPollJob[],
   leaseMs: number,
 ): Promise<void> {
-  for (const job of jobs) {
-    await held(database, job)
-      .set({ lease_until: Date.now() + leaseMs })
-      .execute()
-  }
+  if (jobs.length === 0) return
+  await database
+    .updateTable('poll_job')
+    .set({ lease_until: Date.now() + leaseMs })
+    .where(({ eb, or, and }) =>
+      or(
+        jobs.map(({ tenant, kind, key, fence }) =>
+          and([
+            eb('tenant', '=', tenant),
+            eb('kind', '=', kind),
+            eb('key', '=', key),
+            eb('fence', '=', fence),
+          ]),
+        ),
+      ),
+    )
+    .execute()
 }
 
 async function markSent(database: Kysely<Tables>, job: ClaimedPollJob): Promise<boolean> {
@@ -122,24 +151,27 @@ async function markSent(database: Kysely<Tables>, job: ClaimedPollJob): Promise<
   return numUpdatedRows === 1n
 }
 
-/** A poll job can be claimed when it is due and the lease of an earlier claim has expired. */
+/**
+ * A poll job can be claimed when it is due and the lease of an earlier claim has expired. Each of the two queries reads
+ * the beginning of an index.
+ */
 async function findNextDueAt(database: Kysely<Tables>): Promise<Date | null> {
-  const row = await database
+  const free = await database
     .selectFrom('poll_job')
-    .select(({ eb, fn }) =>
-      fn
-        .min(
-          eb
-            .case()
-            .when('lease_until', '>', eb.ref('next_poll_at'))
-            .then(eb.ref('lease_until'))
-            .else(eb.ref('next_poll_at'))
-            .end(),
-        )
-        .as('next'),
-    )
+    .select('next_poll_at as time')
+    .where('lease_until', '=', 0)
+    .orderBy('next_poll_at')
+    .limit(1)
     .executeTakeFirst()
-  return row?.next ? new Date(Number(row.next)) : null
+  const claimed = await database
+    .selectFrom('poll_job')
+    .select('lease_until as time')
+    .where('lease_until', '>', 0)
+    .orderBy('lease_until')
+    .limit(1)
+    .executeTakeFirst()
+  const times = [free, claimed].flatMap((row) => (row ? [Number(row.time)] : []))
+  return times.length === 0 ? null : new Date(Math.min(...times))
 }
 
 /** Returns the number of poll jobs of all tenants. */

@@ -4,13 +4,12 @@ import { encodeNotification, NOTIFICATION_CHANNEL } from './change-notifier.ts'
 import { deleteUnusedCredential } from './credentials.ts'
 import { isPostgres } from './database.ts'
 import {
+  changedSnapshot,
   decodeSnapshot,
   type EntityRef,
   encodeJson,
-  isStale,
   isTerminal,
   type Kind,
-  mergeSnapshot,
   type Origin,
   type Snapshot,
 } from './entity.ts'
@@ -51,10 +50,7 @@ export async function insertEntity<K extends Kind>(
  * the stored values or is outdated (see `isStale`).
  */
 export function nextSnapshot(row: EntityRow, observed: Snapshot): Snapshot | null {
-  const before = decodeSnapshot(row.snapshot)
-  if (isStale(row.kind as Kind, before.status, observed.status)) return null
-  const after = mergeSnapshot(before, observed)
-  return encodeJson(after) === row.snapshot ? null : after
+  return changedSnapshot(row.kind as Kind, decodeSnapshot(row.snapshot), observed)
 }
 
 /**

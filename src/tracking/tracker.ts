@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Snapshot } from '../ledger/entity.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { AfterPoll, ClaimedPollJob, PolledKind } from '../ledger/poll-job.ts'
@@ -50,6 +51,8 @@ export interface Tracker {
 
 const PAUSE_AFTER_ERROR_MS = 1_000
 const PRUNE_EVERY_MS = 3_600_000
+/** Claims in one statement what becomes due meanwhile. */
+const MIN_CLAIM_INTERVAL_MS = 5
 
 /** Starts polling all entities that have a poll job, until `stop` is called. Nothing else polls 0-0. */
 export function startTracker(options: TrackerOptions): Tracker {
@@ -68,6 +71,12 @@ class PollingTracker {
   readonly #pruning: NodeJS.Timeout
   readonly #extending: NodeJS.Timeout
   #wake = () => {}
+  /** When the loop claims next; milliseconds since the epoch. */
+  #wakeAtMs = Number.POSITIVE_INFINITY
+  #timer: NodeJS.Timeout | undefined
+  /** Whether more jobs may be due than the last claim had room for. */
+  #hasMore = false
+  #extendedAtMs = Date.now()
 
   constructor(options: TrackerOptions) {
     this.#options = options
@@ -75,7 +84,10 @@ class PollingTracker {
     this.#nextPoll = createNextPoll(options)
     this.#stopListening = options.ledger.pollJobs.onAdded(() => this.#wake())
     this.#pruning = setInterval(() => this.#prune(), options.pruneEveryMs ?? PRUNE_EVERY_MS)
-    this.#extending = setInterval(() => this.#extendLeases(), options.leaseMs / 3)
+    this.#extending = setInterval(
+      () => void this.#extendLeases().catch(options.onError),
+      options.leaseMs / 3,
+    )
     this.#prune()
     this.#running = this.#run()
   }
@@ -92,17 +104,29 @@ class PollingTracker {
 
   async #run(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
+      const startedAtMs = performance.now()
       const woken = new Promise<void>((resolve) => {
         this.#wake = resolve
       })
+      this.#wakeAtMs = Number.POSITIVE_INFINITY
       const waitMs = await this.#claimAndPoll().catch((error) => {
         this.#options.onError(error)
         return PAUSE_AFTER_ERROR_MS
       })
-      const timer = setTimeout(this.#wake, waitMs)
+      this.#wakeBy(Date.now() + waitMs)
       await woken
-      clearTimeout(timer)
+      clearTimeout(this.#timer)
+      const restMs = startedAtMs + MIN_CLAIM_INTERVAL_MS - performance.now()
+      if (restMs > 0 && !this.#stopping.signal.aborted) await pause(restMs)
     }
+  }
+
+  /** Makes the next claim happen at that time at the latest. Milliseconds since the epoch. */
+  #wakeBy(timeMs: number): void {
+    if (timeMs >= this.#wakeAtMs) return
+    this.#wakeAtMs = timeMs
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#wake(), timeMs - Date.now())
   }
 
   /** Starts due polls up to `maxInFlight`. Returns the milliseconds to wait before the next call. */
@@ -110,10 +134,13 @@ class PollingTracker {
     const { ledger, maxInFlight, maxRps, leaseMs } = this.#options
     const now = new Date()
     const limit = maxInFlight - this.#inFlight.size
+    this.#hasMore = limit <= 0
     if (limit <= 0) return leaseMs
-    // Extend the claims in flight first, because the machine may have slept longer than the lease.
-    if (this.#inFlight.size > 0) await ledger.pollJobs.extend([...this.#inFlight.keys()], leaseMs)
-    for (const job of await ledger.pollJobs.claim({ now, limit, leaseMs, maxRps })) this.#start(job)
+    // The machine may have slept longer than the lease.
+    if (now.getTime() > this.#extendedAtMs + leaseMs / 2) await this.#extendLeases()
+    const claimed = await ledger.pollJobs.claim({ now, limit, leaseMs, maxRps })
+    this.#hasMore = claimed.length === limit
+    for (const job of claimed) this.#start(job)
     const next = await ledger.pollJobs.nextDueAt()
     // Another process may add a poll job and die before it polls, so the next claim is at most one lease away.
     if (next === null) return leaseMs
@@ -122,13 +149,14 @@ class PollingTracker {
   }
 
   #start(job: ClaimedPollJob): void {
-    const { onPoll, onError } = this.#options
+    const { onPoll, onError, maxInFlight } = this.#options
     onPoll?.({ kind: job.kind, lagMs: Date.now() - job.dueAt.getTime() })
     const polling = this.#poll(job)
       .catch(onError)
       .finally(() => {
         this.#inFlight.delete(job)
-        this.#wake()
+        // One claim for many polls costs less than one for each.
+        if (this.#hasMore && this.#inFlight.size <= maxInFlight / 2) this.#wake()
       })
     this.#inFlight.set(job, polling)
   }
@@ -180,12 +208,13 @@ class PollingTracker {
   ): Promise<void> {
     const { ledger, onLeaseLost } = this.#options
     if (!(await ledger.pollJobs.conclude(job, observed, then))) onLeaseLost(job)
+    if ('nextPollAt' in then) this.#wakeBy(then.nextPollAt.getTime())
   }
 
-  #extendLeases(): void {
-    const { ledger, leaseMs, onError } = this.#options
+  async #extendLeases(): Promise<void> {
+    this.#extendedAtMs = Date.now()
     if (this.#inFlight.size === 0) return
-    ledger.pollJobs.extend([...this.#inFlight.keys()], leaseMs).catch(onError)
+    await this.#options.ledger.pollJobs.extend([...this.#inFlight.keys()], this.#options.leaseMs)
   }
 
   #prune(): void {
