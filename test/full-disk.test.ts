@@ -87,6 +87,8 @@ test.for(DISKS)(
     const created = await ask(service.url, CREATE)
     const statusWhenFull = await ready(service)
     const refused = await ask(service.url, CREATE)
+    // The service writes its log in the background.
+    await until(() => unrecorded(service).length > 0)
     const loggedWhenFull = unrecorded(service)
     const listedWhenFull = await list(service)
     disk.free(service.pid)
