@@ -22,9 +22,10 @@ const DOCUMENTS: Record<OperationName, string> = {
     ${aliases.map((name) => `${name}: asset(id: $${name}) { ${FIELDS} group { groupId name } }`).join('\n')}
   }`,
   trivial: 'query Trivial { __typename }',
-  create: `mutation Create($url: String!) {
+  // The load generator finds a failed create by the word "errors", like any other failure.
+  create: `mutation Create($url: URL!) {
     createAsset(input: { groupId: "group-0-0", url: $url, type: IMAGE }) {
-      ... on Asset { assetId } ... on Error { message }
+      ... on Asset { assetId } ... on Error { errors: message }
     }
   }`,
 }

@@ -1,9 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { measureAtRest } from './at-rest.ts'
+import { measureFanOut } from './fan-out.ts'
+import { measureLatency } from './latency.ts'
 import { cpuPlan } from './service.ts'
 import { FULL, type Settings, SMOKE } from './settings.ts'
 import { measureTable } from './table.ts'
+import { measureTracker, measureTrackerPostgres } from './tracker.ts'
 
 /**
  * Measures the service, see docs/performance.md: `npm run bench`, or `npm run bench -- table` for one part of it. With
@@ -13,6 +17,11 @@ type Part = (settings: Settings, directory: string) => Promise<void>
 
 const PARTS: Record<string, Part> = {
   table: measureTable,
+  tracker: measureTracker,
+  'tracker-postgres': measureTrackerPostgres,
+  'fan-out': measureFanOut,
+  rest: measureAtRest,
+  latency: measureLatency,
 }
 
 const names = process.argv.slice(2).filter((name) => name !== 'smoke')

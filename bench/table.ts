@@ -6,6 +6,7 @@ import { figure, printTable } from './print.ts'
 import { cpuTimeMs, peakResidentMb } from './process-figures.ts'
 import { type Service, startService } from './service.ts'
 import type { Settings } from './settings.ts'
+import { startUpstream, type UpstreamProcess } from './upstream-process.ts'
 import {
   ask,
   readAll,
@@ -46,7 +47,7 @@ const NO_POLLS = { ASSET_POLL_MIN_MS: '36000000', ASSET_POLL_MAX_MS: '36000000' 
 
 export async function measureTable(settings: Settings, directory: string): Promise<void> {
   await using stack = new AsyncDisposableStack()
-  const upstream = stack.use(await startService(['bench/upstream.ts'], {}, 'others'))
+  const upstream = stack.use(await startUpstream())
   const load = stack.use(startLoad())
   const environment = { UPSTREAM_URL: upstream.url }
   const rows: Row[] = []
@@ -106,7 +107,7 @@ async function measureRows(
   operation: Measured,
   { turns, warmUpMs, turnMs }: Settings,
   load: LoadProcess,
-  upstream: Service,
+  upstream: UpstreamProcess,
 ): Promise<Tally[]> {
   const run = ({ service, range }: Row, durationMs: number) =>
     load.run({
@@ -128,14 +129,14 @@ async function measureRows(
   for (let turn = 0; turn < turns; turn += 1) {
     for (const [index, row] of rows.entries()) {
       const tally = tallies[index] as Tally
-      await control(upstream)
+      await upstream.control()
       row.writes?.hasChanged()
       const cpuBefore = cpuTimeMs(row.service.pid)
       const { operations, durationMs } = await run(row, turnMs)
       tally.cpuMs += cpuTimeMs(row.service.pid) - cpuBefore
       tally.operations += operations
       tally.durationMs += durationMs
-      tally.calls += await control(upstream)
+      tally.calls += await upstream.control()
       tally.hasWritten ||= row.writes?.hasChanged() ?? false
     }
   }
@@ -191,11 +192,4 @@ async function assertSame(rows: Row[], operation: OperationName): Promise<void> 
       throw new Error(`${name} responds ${JSON.stringify(data)}, not ${JSON.stringify(expected)}`)
     }
   }
-}
-
-/** Returns the number of upstream calls since the last call of this function. */
-async function control(upstream: Service): Promise<number> {
-  const response = await fetch(`${upstream.url}/control`)
-  const { calls } = (await response.json()) as { calls: number }
-  return calls
 }

@@ -11,7 +11,8 @@ import { createMessageReader } from './http-messages.ts'
 let latencyMs = 0
 let pendingStatus = 'Processing'
 let calls = 0
-let created = 0
+/** The number of the asset that was created last. No range of the bench contains it. */
+let created = 100_000_000
 
 const server = createServer({ noDelay: true }, (socket) => {
   socket.on('error', () => socket.destroy())
@@ -54,7 +55,7 @@ function entity(target: string): string {
 
 function createdAsset(): string {
   created += 1
-  return asset(`Asset-PROCESSING-9${created}`)
+  return asset(`Asset-PROCESSING-${created}`)
 }
 
 function asset(id: string): string {
