@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { figure, printTable } from './print.ts'
-import { peakResidentMb, residentMb } from './process-figures.ts'
+import { cpuTimeMs, peakResidentMb, residentMb } from './process-figures.ts'
 import { startNode, startService, stopNode } from './service.ts'
 import type { Settings } from './settings.ts'
 import type { Deliveries, SubscribersRequest } from './subscribers.ts'
@@ -41,9 +41,11 @@ export async function measureFanOut(settings: Settings, directory: string): Prom
   await nextMessage()
   await sleep(settings.isSmoke ? 0 : 2_000)
   const eachKb = ((residentMb(pid) - before) * 1_024) / connections
+  const cpuBefore = cpuTimeMs(pid)
   const delivered = nextMessage()
   await upstream.control({ pendingStatus: 'Active' })
   const { spreadMs } = (await delivered) as Deliveries
+  const cpuMs = cpuTimeMs(pid) - cpuBefore
   await stopNode(subscribers)
   await sleep(settings.isSmoke ? 0 : 1_000)
   printTable(
@@ -51,6 +53,7 @@ export async function measureFanOut(settings: Settings, directory: string): Prom
     ['', 'measured', 'goal'],
     [
       ['first to last delivery, ms', figure(spreadMs), '100'],
+      ['CPU of the service until the last delivery, ms', figure(cpuMs), ''],
       ['memory per connection, KiB', figure(eachKb, 1), '20'],
       ['memory at its peak, MB', figure(peakResidentMb(pid)), '400'],
     ],

@@ -81,7 +81,7 @@ function subscribe(
       const end = pending.indexOf('\r\n\r\n')
       if (end === -1) return
       const head = pending.toString('latin1', 0, end)
-      if (!head.startsWith('HTTP/1.1 101')) return reject(new Error(head))
+      if (!head.startsWith('HTTP/1.1 101')) reject(new Error(head))
       isOpen = true
       pending = pending.subarray(end + 4)
       send(socket, TEXT, initMessage(token))
