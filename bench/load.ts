@@ -26,8 +26,15 @@ export interface LoadResult {
   latenciesMs: number[]
 }
 
+/** How long the last operations of a run may take. After that the run ends without their responses. */
+const GRACE_MS = 10_000
+/** A connection is not used again after this time, because servers close connections that are idle for some seconds. */
+const MAX_IDLE_MS = 2_000
+
 /** Sends a body over a connection of its own and calls back with the response. */
 interface Caller {
+  /** When it sent its last body. */
+  lastSentAt: number
   send(body: string, onResponse: () => void): void
   end(): void
 }
@@ -69,9 +76,13 @@ function sendInTurn(
   let started = 0
   let ended = 0
   let running = connections
+  const finish = () => {
+    clearTimeout(giveUpTimer)
+    resolve({ operations: ended, durationMs: performance.now() - startedAt, latenciesMs: [] })
+  }
+  const giveUpTimer = setTimeout(finish, durationMs + GRACE_MS)
   const step = (caller: Caller) => {
-    const now = performance.now()
-    if (now < end && started < maxOperations) {
+    if (performance.now() < end && started < maxOperations) {
       started += 1
       caller.send(nextBody(), () => {
         ended += 1
@@ -80,7 +91,7 @@ function sendInTurn(
       return
     }
     running -= 1
-    if (running === 0) resolve({ operations: ended, durationMs: now - startedAt, latenciesMs: [] })
+    if (running === 0) finish()
   }
   for (let index = 0; index < connections; index += 1) step(openCaller())
 }
@@ -95,38 +106,51 @@ function sendAtRate(
   const nextBody = createBodies(operation, range)
   const free: Caller[] = []
   const latenciesMs: number[] = []
+  const pending = new Set<Caller>()
   const startedAt = performance.now()
   const operations = Math.ceil((durationMs * perSecond) / 1_000)
   let started = 0
-  const timer = setInterval(() => {
+  const startTimer = setInterval(() => {
     const due = Math.ceil(((performance.now() - startedAt) * perSecond) / 1_000)
     for (; started < Math.min(due, operations); started += 1) start()
-    if (started === operations) clearInterval(timer)
+    if (started === operations) clearInterval(startTimer)
   }, 1)
+  const giveUpTimer = setTimeout(finish, durationMs + GRACE_MS)
+
   function start() {
-    const caller = free.pop() ?? openCaller()
-    const sentAt = performance.now()
+    const known = free.pop()
+    const isFresh = known !== undefined && performance.now() - known.lastSentAt < MAX_IDLE_MS
+    const caller = isFresh ? known : openCaller()
+    pending.add(caller)
     caller.send(nextBody(), () => {
-      const now = performance.now()
-      latenciesMs.push(now - sentAt)
+      pending.delete(caller)
+      latenciesMs.push(performance.now() - caller.lastSentAt)
       free.push(caller)
-      if (latenciesMs.length === operations) {
-        resolve({ operations, durationMs: now - startedAt, latenciesMs })
-      }
+      if (latenciesMs.length === operations) finish()
     })
+  }
+
+  function finish() {
+    clearInterval(startTimer)
+    clearTimeout(giveUpTimer)
+    const now = performance.now()
+    // Operations without a response have taken at least the time until now.
+    for (const { lastSentAt } of pending) latenciesMs.push(now - lastSentAt)
+    resolve({ operations: latenciesMs.length, durationMs: now - startedAt, latenciesMs })
   }
 }
 
 function createCaller({ port, token }: LoadRequest, onError: (error: Error) => void): Caller {
   const head = `POST /graphql HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\ncontent-type: application/json\r\naccept: application/json\r\nauthorization: Bearer ${token}\r\ncontent-length: `
-  let onResponse = () => {}
-  let isOpen = true
+  let onResponse: (() => void) | null = null
   const read = createMessageReader((responseHead, body) => {
     if (!responseHead.startsWith('HTTP/1.1 200') || body.includes('"errors"')) {
       onError(new Error(`${responseHead}\n\n${body.slice(0, 1_000)}`))
       return
     }
-    onResponse()
+    const callback = onResponse
+    onResponse = null
+    callback?.()
   })
   const socket: Socket = connect({
     port,
@@ -139,18 +163,22 @@ function createCaller({ port, token }: LoadRequest, onError: (error: Error) => v
     read(bytes as Buffer)
     return true
   }
-  socket.on('error', onError)
-  socket.on('close', () => isOpen && onError(new Error('The server closed a connection.')))
-  return {
+  // A server may close a connection that is idle.
+  socket.on('error', (error) => onResponse && onError(error))
+  socket.on('close', () => onResponse && onError(new Error('The server closed a connection.')))
+  const caller: Caller = {
+    lastSentAt: 0,
     send(body, callback) {
       onResponse = callback
+      caller.lastSentAt = performance.now()
       socket.write(`${head}${body.length}\r\n\r\n${body}`, 'latin1')
     },
     end() {
-      isOpen = false
+      onResponse = null
       socket.destroy()
     },
   }
+  return caller
 }
 
 const RECEIVED = Buffer.alloc(256 * 1_024)
