@@ -4,18 +4,23 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { planCpus } from './cpus.ts'
 
-/** A service in a separate process, so that the measured code does not share an event loop with the callers. */
+/** A server in a separate process. */
 export interface Service extends AsyncDisposable {
   url: string
+  port: number
   pid: number
-  /** Time from the start of the process to its first response. */
+  /** Time from the start of the process until it was ready. */
   startedInMs: number
 }
 
-const MAX_START_MS = 20_000
-const MAX_STOP_MS = 5_000
+const MAX_START_MS = 30_000
+const MAX_STOP_MS = 10_000
 const PAUSE_MS = 5
+
+/** The CPUs of all processes of this run. */
+export const cpuPlan = planCpus()
 
 const running = new Set<ChildProcess>()
 // No child process remains when this process ends.
@@ -24,22 +29,20 @@ process.on('exit', () => {
 })
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 
-/** Runs `node` with these arguments in the repository. Resolves when the process responds on `PORT`. */
+/**
+ * Runs `node` with these arguments in the repository, on the CPU of the measured service or on the other ones. Resolves
+ * when the process responds on `PORT`, and not with 503.
+ */
 export async function startService(
   args: string[],
   environment: Record<string, string> = {},
+  place: 'service' | 'others' = 'service',
 ): Promise<Service> {
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const startedAt = performance.now()
-  const child = spawn(process.execPath, args, {
-    cwd: fileURLToPath(new URL('..', import.meta.url)),
-    env: { PATH: process.env.PATH, LOG_LEVEL: 'warn', PORT: String(port), ...environment },
-    stdio: ['ignore', 'inherit', 'inherit'],
-  })
-  running.add(child)
-  child.once('exit', () => running.delete(child))
-  while (!(await responds(url))) {
+  const child = startNode(args, { LOG_LEVEL: 'warn', PORT: String(port), ...environment }, place)
+  while (!(await isReady(url))) {
     if (!running.has(child)) throw new Error(`${args.join(' ')} ended before it responded.`)
     if (performance.now() - startedAt > MAX_START_MS) {
       throw new Error(`${args.join(' ')} did not respond within ${MAX_START_MS} ms.`)
@@ -48,16 +51,40 @@ export async function startService(
   }
   return {
     url,
+    port,
     pid: child.pid ?? 0,
     startedInMs: performance.now() - startedAt,
-    async [Symbol.asyncDispose]() {
-      if (!running.has(child)) return
-      const killTimer = setTimeout(() => child.kill('SIGKILL'), MAX_STOP_MS)
-      child.kill()
-      await once(child, 'exit')
-      clearTimeout(killTimer)
-    },
+    [Symbol.asyncDispose]: () => stopNode(child),
   }
+}
+
+/** Starts `node` with an IPC channel. It is killed at the latest when this process ends. */
+export function startNode(
+  args: string[],
+  environment: Record<string, string>,
+  place: keyof NonNullable<typeof cpuPlan>,
+): ChildProcess {
+  // taskset replaces itself with node, so the process id is that of node.
+  const pinned = cpuPlan ? ['taskset', '-c', cpuPlan[place]] : []
+  const [command = '', ...rest] = [...pinned, process.execPath, ...args]
+  const child = spawn(command, rest, {
+    cwd: fileURLToPath(new URL('..', import.meta.url)),
+    env: { PATH: process.env.PATH, ...environment },
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
+  running.add(child)
+  child.once('exit', () => running.delete(child))
+  return child
+}
+
+/** Stops a process of `startNode` and waits for its end. */
+export async function stopNode(child: ChildProcess): Promise<void> {
+  if (!running.has(child)) return
+  const killTimer = setTimeout(() => child.kill('SIGKILL'), MAX_STOP_MS)
+  const exited = once(child, 'exit')
+  child.kill()
+  await exited
+  clearTimeout(killTimer)
 }
 
 async function freePort(): Promise<number> {
@@ -69,10 +96,11 @@ async function freePort(): Promise<number> {
   return port
 }
 
-async function responds(url: string): Promise<boolean> {
+async function isReady(url: string): Promise<boolean> {
   try {
-    await (await fetch(`${url}/ready`)).text()
-    return true
+    const response = await fetch(`${url}/ready`)
+    await response.text()
+    return response.status !== 503
   } catch {
     return false
   }
