@@ -39,7 +39,11 @@ export function createJsonRoute(
     if (result === null) return { requestId, identity }
     const text = JSON.stringify(result.errors ? withoutInternals(result) : result)
     compressLongJson(request, response, text)
-    response.writeHead(200, { 'content-type': `${type}; charset=utf-8` }).end(text)
+    const headers = {
+      'content-type': `${type}; charset=utf-8`,
+      'content-length': Buffer.byteLength(text),
+    }
+    response.writeHead(200, headers).end(text)
     return null
   }
 }

@@ -1,6 +1,7 @@
-import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
+import type { Kysely, Selectable, Transaction } from 'kysely'
 import { findCredential } from './credentials.ts'
 import { isPostgres } from './database.ts'
+import { findDueTenants } from './due-tenants.ts'
 import type { Entity } from './entity.ts'
 import { entityOf } from './entity-row.ts'
 import { lockTokens, storeTokens } from './poll-budget.ts'
@@ -37,32 +38,6 @@ export function claimPollJobs(
     }
     return claimed
   })
-}
-
-/** Returns the tenants with due poll jobs and at least one token, longest overdue first. */
-function findDueTenants(
-  trx: Transaction<Tables>,
-  nowMs: number,
-  limit: number,
-  maxRps: number,
-): Promise<{ tenant: string }[]> {
-  return trx
-    .selectFrom('poll_job')
-    .leftJoin('poll_budget', 'poll_budget.tenant', 'poll_job.tenant')
-    .select(({ fn }) => ['poll_job.tenant', fn.min('next_poll_at').as('since')])
-    .where('next_poll_at', '<=', nowMs)
-    .where('lease_until', '<=', nowMs)
-    .where(({ or, eb }) =>
-      or([
-        eb('poll_budget.tokens', 'is', null),
-        sql<boolean>`poll_budget.tokens
-          + (${nowMs} - poll_budget.refilled_at) / 1000.0 * coalesce(poll_budget.rate, ${maxRps}) >= 1`,
-      ]),
-    )
-    .groupBy('poll_job.tenant')
-    .orderBy('since')
-    .limit(limit)
-    .execute()
 }
 
 /**

@@ -126,7 +126,7 @@ class PollingTracker {
     if (timeMs >= this.#wakeAtMs) return
     this.#wakeAtMs = timeMs
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#wake(), timeMs - Date.now())
+    this.#timer = setTimeout(() => this.#wake(), Math.max(0, timeMs - Date.now()))
   }
 
   /** Starts due polls up to `maxInFlight`. Returns the milliseconds to wait before the next call. */
