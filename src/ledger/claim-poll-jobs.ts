@@ -4,7 +4,7 @@ import { isPostgres } from './database.ts'
 import { findDueTenants } from './due-tenants.ts'
 import type { Entity } from './entity.ts'
 import { entityOf } from './entity-row.ts'
-import { lockTokens, storeTokens } from './poll-budget.ts'
+import { lockBudget, storeTokens } from './poll-budget.ts'
 import type { ClaimedPollJob, ClaimOptions, PolledKind } from './poll-job.ts'
 import type { Secrets } from './secrets.ts'
 import type { PollJobTable, Tables } from './tables.ts'
@@ -29,12 +29,12 @@ export function claimPollJobs(
     for (const [index, { tenant }] of tenants.entries()) {
       // The limit is shared evenly, so that a tenant with many poll jobs does not delay another tenant.
       const share = Math.ceil((limit - claimed.length) / (tenants.length - index))
-      const tokens = await lockTokens(trx, tenant, nowMs, maxRps)
+      const { tokens, isSlowed } = await lockBudget(trx, tenant, nowMs, maxRps)
       const count = Math.min(share, Math.floor(tokens))
       if (count <= 0) continue
       const rows = await leaseDueJobs(trx, tenant, nowMs, count, leaseMs)
       await storeTokens(trx, tenant, tokens - rows.length, nowMs)
-      claimed.push(...(await claimedJobsOf(trx, secrets, tenant, rows)))
+      claimed.push(...(await claimedJobsOf(trx, secrets, tenant, rows, isSlowed)))
     }
     return claimed
   })
@@ -80,6 +80,7 @@ async function claimedJobsOf(
   secrets: Secrets,
   tenant: string,
   jobs: PollJobRow[],
+  isSlowed: boolean,
 ): Promise<ClaimedPollJob[]> {
   if (jobs.length === 0) return []
   const credential = await findCredential(trx, secrets, tenant)
@@ -94,7 +95,7 @@ async function claimedJobsOf(
   const entities = new Map(rows.map((row) => [`${row.kind} ${row.key}`, row]))
   return jobs.flatMap((job) => {
     const row = entities.get(`${job.kind} ${job.key}`)
-    return row ? [claimedJobOf(job, entityOf<PolledKind>(row), credential)] : []
+    return row ? [claimedJobOf(job, entityOf<PolledKind>(row), credential, isSlowed)] : []
   })
 }
 
@@ -102,6 +103,7 @@ function claimedJobOf(
   job: PollJobRow,
   { snapshot, origin }: Entity<PolledKind>,
   credential: string | null,
+  isSlowed: boolean,
 ): ClaimedPollJob {
   return {
     tenant: job.tenant,
@@ -115,6 +117,7 @@ function claimedJobOf(
     deadlineAt: new Date(job.deadline_at),
     notBefore: new Date(job.not_before),
     refusedPolls: job.refused_polls,
+    isSlowed,
     fence: job.fence,
     submission: job.submission,
     // The cast is safe: the kind of the row determines the types of its snapshot and origin.

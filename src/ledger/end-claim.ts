@@ -99,7 +99,7 @@ export async function takeSent(
  *
  * Returns false, writing nothing, when the claim was lost.
  */
-export async function reschedule(
+async function reschedule(
   trx: Transaction<Tables>,
   job: ClaimedPollJob,
   next: NextPoll,

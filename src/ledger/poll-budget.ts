@@ -40,35 +40,56 @@ export async function speedUp(
     .execute()
 }
 
+/** What a tenant may spend on polls now. */
+export interface PollBudget {
+  /** One token for each poll. */
+  tokens: number
+  /** Whether its rate was halved, because 0-0 asked for fewer calls. */
+  isSlowed: boolean
+}
+
 /**
- * Returns the refilled tokens of a tenant, one token for each poll, and locks its budget until the
- * transaction ends. Returns 0 when another process holds the lock.
+ * Returns the refilled budget of a tenant, and locks it until the transaction ends. Returns 0 tokens when another process
+ * holds the lock.
  */
-export async function lockTokens(
+export async function lockBudget(
   trx: Transaction<Tables>,
   tenant: string,
   nowMs: number,
   maxRps: number,
-): Promise<number> {
-  await trx
-    .insertInto('poll_budget')
-    .values({ tenant, tokens: maxRps, refilled_at: nowMs, rate: null })
-    .onConflict((conflict) => conflict.column('tenant').doNothing())
-    .execute()
+): Promise<PollBudget> {
   const budget = await trx
     .selectFrom('poll_budget')
     .selectAll()
     .where('tenant', '=', tenant)
     .$if(isPostgres(trx), (query) => query.forUpdate().skipLocked())
     .executeTakeFirst()
-  // Another process holds the lock.
-  if (!budget) return 0
+  if (!budget) {
+    const tokens = (await insertBudget(trx, tenant, nowMs, maxRps)) ? maxRps : 0
+    return { tokens, isSlowed: false }
+  }
   const rate = Math.min(maxRps, budget.rate ?? maxRps)
   const refilled = budget.tokens + ((nowMs - budget.refilled_at) / 1000) * rate
-  return Math.min(Math.max(1, rate), refilled)
+  return { tokens: Math.min(Math.max(1, rate), refilled), isSlowed: budget.rate !== null }
 }
 
-/** Stores the remaining tokens of a tenant. `refilled_at` is the time passed to `lockTokens`. */
+/** Returns false when the tenant has a budget, which another process has locked. */
+async function insertBudget(
+  trx: Transaction<Tables>,
+  tenant: string,
+  nowMs: number,
+  maxRps: number,
+): Promise<boolean> {
+  const inserted = await trx
+    .insertInto('poll_budget')
+    .values({ tenant, tokens: maxRps, refilled_at: nowMs, rate: null })
+    .onConflict((conflict) => conflict.column('tenant').doNothing())
+    .returning('tenant')
+    .executeTakeFirst()
+  return inserted !== undefined
+}
+
+/** Stores the remaining tokens of a tenant. `refilled_at` is the time passed to `lockBudget`. */
 export async function storeTokens(
   trx: Transaction<Tables>,
   tenant: string,

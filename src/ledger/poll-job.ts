@@ -26,6 +26,8 @@ export interface ClaimedJob<K extends PolledKind> extends EntityRef<K> {
   notBefore: Date
   /** How many polls in a row, before this one, failed with NOT_FOUND or FORBIDDEN. */
   refusedPolls: number
+  /** Whether the tenant is polled at a lower rate, because 0-0 asked for fewer calls. */
+  isSlowed: boolean
   /** The fencing number of the claim. */
   fence: number
   /**

@@ -175,7 +175,7 @@ class PollingTracker {
       return this.#concludeFailure(job, error)
     }
     await this.#conclude(job, observed, this.#nextPoll.afterAnswer(job))
-    await ledger.pollJobs.speedUp(job.tenant, maxRps)
+    if (job.isSlowed) await ledger.pollJobs.speedUp(job.tenant, maxRps)
   }
 
   #read(job: ClaimedPollJob, credential: string): Promise<Snapshot<PolledKind>> {
