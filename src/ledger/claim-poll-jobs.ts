@@ -26,7 +26,7 @@ export function claimPollJobs(
   return database.transaction().execute(async (trx) => {
     const tenants = await findDueTenants(trx, nowMs, limit, maxRps)
     const claimed: ClaimedPollJob[] = []
-    for (const [index, { tenant }] of tenants.entries()) {
+    for (const [index, tenant] of tenants.entries()) {
       // The limit is shared evenly, so that a tenant with many poll jobs does not delay another tenant.
       const share = Math.ceil((limit - claimed.length) / (tenants.length - index))
       const { tokens, isSlowed } = await lockBudget(trx, tenant, nowMs, maxRps)
@@ -51,7 +51,7 @@ async function leaseDueJobs(
   count: number,
   leaseMs: number,
 ): Promise<PollJobRow[]> {
-  return trx
+  const rows = await trx
     .updateTable('poll_job')
     .set(({ eb }) => ({ lease_until: nowMs + leaseMs, fence: eb('fence', '+', 1) }))
     .where('tenant', '=', tenant)
@@ -72,6 +72,8 @@ async function leaseDueJobs(
     )
     .returningAll()
     .execute()
+  // An update returns its rows in any order.
+  return rows.sort((one, other) => one.next_poll_at - other.next_poll_at)
 }
 
 /** Adds the bearer key of the tenant and the stored entity to each claimed row. */

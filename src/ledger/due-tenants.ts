@@ -1,7 +1,8 @@
 import { sql, type Transaction } from 'kysely'
+import { insertBudgets } from './poll-budget.ts'
 import type { Tables } from './tables.ts'
 
-/** When more poll jobs are due, tenants are looked up one by one instead of reading all due jobs. */
+/** When more poll jobs are due, the first due job of each tenant is looked up instead of reading all due jobs. */
 const MAX_DUE_JOBS_READ = 500
 
 /** Returns at most `limit` tenants with due poll jobs and at least one token, longest overdue first. */
@@ -10,46 +11,26 @@ export async function findDueTenants(
   nowMs: number,
   limit: number,
   maxRps: number,
-): Promise<{ tenant: string }[]> {
+): Promise<string[]> {
   const due = await trx
     .selectFrom('poll_job')
-    .select('fence')
+    .select(['tenant', 'lease_until'])
     .where('next_poll_at', '<=', nowMs)
+    .orderBy('next_poll_at')
     .limit(MAX_DUE_JOBS_READ)
     .execute()
-  if (due.length === 0) return []
-  const isBacklog = due.length === MAX_DUE_JOBS_READ
-  const overdue = isBacklog ? overdueByTenant(trx, nowMs) : overdueByJob(trx, nowMs)
-  return trx
-    .selectFrom(overdue.as('overdue'))
-    .leftJoin('poll_budget', 'poll_budget.tenant', 'overdue.tenant')
-    .select('overdue.tenant')
-    .where('overdue.since', 'is not', null)
-    .where(({ or, eb }) =>
-      or([
-        eb('poll_budget.tokens', 'is', null),
-        sql<boolean>`poll_budget.tokens
-          + (${nowMs} - poll_budget.refilled_at) / 1000.0 * coalesce(poll_budget.rate, ${maxRps}) >= 1`,
-      ]),
-    )
-    .orderBy('overdue.since')
-    .limit(limit)
-    .execute()
+  const tenants =
+    due.length < MAX_DUE_JOBS_READ
+      ? due.filter(({ lease_until }) => lease_until <= nowMs).map(({ tenant }) => tenant)
+      : await findOverdue(trx, nowMs)
+  const distinct = [...new Set(tenants)]
+  const withoutTokens = await findWithoutTokens(trx, distinct, nowMs, maxRps)
+  return distinct.filter((tenant) => !withoutTokens.has(tenant)).slice(0, limit)
 }
 
-/** Reads every due job. */
-function overdueByJob(trx: Transaction<Tables>, nowMs: number) {
-  return trx
-    .selectFrom('poll_job')
-    .select(({ fn }) => ['tenant', fn.min<number | null>('next_poll_at').as('since')])
-    .where('next_poll_at', '<=', nowMs)
-    .where('lease_until', '<=', nowMs)
-    .groupBy('tenant')
-}
-
-/** Reads the first due job of each tenant that has poll jobs, hence a stored credential. */
-function overdueByTenant(trx: Transaction<Tables>, nowMs: number) {
-  return trx
+/** Reads the first due job of each tenant that has poll jobs, and hence a stored credential. */
+async function findOverdue(trx: Transaction<Tables>, nowMs: number): Promise<string[]> {
+  const rows = await trx
     .selectFrom('credential')
     .select(({ selectFrom }) => [
       'credential.tenant',
@@ -62,4 +43,35 @@ function overdueByTenant(trx: Transaction<Tables>, nowMs: number) {
         .limit(1)
         .as('since'),
     ])
+    .orderBy('since')
+    .execute()
+  return rows.filter(({ since }) => since !== null).map(({ tenant }) => tenant)
+}
+
+/** Returns the tenants that have used up their tokens. Creates the budgets that do not exist yet. */
+async function findWithoutTokens(
+  trx: Transaction<Tables>,
+  tenants: string[],
+  nowMs: number,
+  maxRps: number,
+): Promise<Set<string>> {
+  if (tenants.length === 0) return new Set()
+  const budgets = await trx
+    .selectFrom('poll_budget')
+    .select(({ eb }) => ['tenant', eb(refilledTokens(nowMs, maxRps), '<', 1).as('isEmpty')])
+    .where('tenant', 'in', tenants)
+    .execute()
+  const existing = new Set(budgets.map(({ tenant }) => tenant))
+  await insertBudgets(
+    trx,
+    tenants.filter((tenant) => !existing.has(tenant)),
+    nowMs,
+    maxRps,
+  )
+  // SQLite has no booleans.
+  return new Set(budgets.filter(({ isEmpty }) => Boolean(isEmpty)).map(({ tenant }) => tenant))
+}
+
+function refilledTokens(nowMs: number, maxRps: number) {
+  return sql<number>`tokens + (${nowMs} - refilled_at) / 1000.0 * coalesce(rate, ${maxRps})`
 }

@@ -34,22 +34,29 @@ export function entityOf<K extends Kind>(
  * Finds the row of an entity by its key or its alias. Returns null when there is none. In a PostgreSQL
  * transaction it also locks the row until the transaction ends.
  */
-export async function findRow(
+export async function findRow(database: Kysely<Tables>, ref: EntityRef): Promise<EntityRow | null> {
+  const row = await findBy('key', database, ref)
+  // Only a video task can have an alias. One query for both columns would not use their indexes.
+  return row ?? (ref.kind === 'videoTask' ? findBy('alias', database, ref) : null)
+}
+
+async function findBy(
+  column: 'key' | 'alias',
   database: Kysely<Tables>,
   { tenant, kind, key }: EntityRef,
 ): Promise<EntityRow | null> {
-  const locks = database.isTransaction && isPostgres(database)
-  const query = findQueryOf(database, locks)
-  const parameters = [tenant, kind, key, key]
+  const query = findQueryOf(database, column)
+  const parameters = [tenant, kind, key]
   const { rows } = await database.executeQuery<EntityRow>({ ...query, parameters })
   return rows[0] ?? null
 }
 
-/** The compiled queries of `findRow` by the options that change their SQL. Each read of an entity runs one of them. */
+/** The compiled queries by the options that change their SQL. Each read of an entity runs one of them. */
 const findQueries = new Map<string, CompiledQuery<EntityRow>>()
 
-function findQueryOf(database: Kysely<Tables>, locks: boolean): CompiledQuery<EntityRow> {
-  const name = `${isPostgres(database)} ${locks}`
+function findQueryOf(database: Kysely<Tables>, column: 'key' | 'alias'): CompiledQuery<EntityRow> {
+  const locks = database.isTransaction && isPostgres(database)
+  const name = `${column} ${isPostgres(database)} ${locks}`
   const compiled = findQueries.get(name)
   if (compiled) return compiled
   const query = database
@@ -57,7 +64,7 @@ function findQueryOf(database: Kysely<Tables>, locks: boolean): CompiledQuery<En
     .selectAll()
     .where('tenant', '=', '')
     .where('kind', '=', '')
-    .where(({ or, eb }) => or([eb('key', '=', ''), eb('alias', '=', '')]))
+    .where(column, '=', '')
     .$if(locks, (query) => query.forUpdate())
     .compile()
   findQueries.set(name, query)

@@ -64,29 +64,30 @@ export async function lockBudget(
     .where('tenant', '=', tenant)
     .$if(isPostgres(trx), (query) => query.forUpdate().skipLocked())
     .executeTakeFirst()
-  if (!budget) {
-    const tokens = (await insertBudget(trx, tenant, nowMs, maxRps)) ? maxRps : 0
-    return { tokens, isSlowed: false }
-  }
+  // Another process holds the lock.
+  if (!budget) return { tokens: 0, isSlowed: false }
   const rate = Math.min(maxRps, budget.rate ?? maxRps)
   const refilled = budget.tokens + ((nowMs - budget.refilled_at) / 1000) * rate
   return { tokens: Math.min(Math.max(1, rate), refilled), isSlowed: budget.rate !== null }
 }
 
-/** Returns false when the tenant has a budget, which another process has locked. */
-async function insertBudget(
+/**
+ * Creates full budgets for these tenants. Every process inserts them in the same order, so that two processes never wait
+ * for each other.
+ */
+export async function insertBudgets(
   trx: Transaction<Tables>,
-  tenant: string,
+  tenants: string[],
   nowMs: number,
   maxRps: number,
-): Promise<boolean> {
-  const inserted = await trx
+): Promise<void> {
+  if (tenants.length === 0) return
+  const budget = { tokens: maxRps, refilled_at: nowMs, rate: null }
+  await trx
     .insertInto('poll_budget')
-    .values({ tenant, tokens: maxRps, refilled_at: nowMs, rate: null })
+    .values(tenants.toSorted().map((tenant) => ({ tenant, ...budget })))
     .onConflict((conflict) => conflict.column('tenant').doNothing())
-    .returning('tenant')
-    .executeTakeFirst()
-  return inserted !== undefined
+    .execute()
 }
 
 /** Stores the remaining tokens of a tenant. `refilled_at` is the time passed to `lockBudget`. */

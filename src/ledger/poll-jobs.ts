@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import { claimPollJobs } from './claim-poll-jobs.ts'
 import { type ClaimLock, endClaim, held, lockHeld, takeSent } from './end-claim.ts'
 import { changedSnapshot, type Snapshot } from './entity.ts'
@@ -166,7 +166,8 @@ async function findNextDueAt(database: Kysely<Tables>): Promise<Date | null> {
   const claimed = await database
     .selectFrom('poll_job')
     .select('lease_until as time')
-    .where('lease_until', '>', 0)
+    // A literal, because SQLite does not use the partial index for a parameter.
+    .where('lease_until', '>', sql.lit(0))
     .orderBy('lease_until')
     .limit(1)
     .executeTakeFirst()
