@@ -30,6 +30,7 @@ export function drawFlameGraph(root: Frame, title: string): string {
   draw(root, 0, 0)
   const height = (depths + 3) * ROW
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="monospace" font-size="10">
+<title>${escapeXml(title)}</title>
 <rect width="100%" height="100%" fill="#fff"/>
 <text x="4" y="12">${escapeXml(title)}. Orange: src; yellow: packages; blue: Node; red: garbage collection.</text>
 ${shapes.join('\n')}
