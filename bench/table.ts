@@ -162,10 +162,9 @@ function report(operation: Measured, rows: Row[], tallies: Tally[]): void {
   const find = (name: string) => tallies[rows.findIndex((row) => row.name === name)] as Tally
   const registered = find(COLD_REGISTERED)
   const extra = (cpuMicroseconds(registered) / cpuMicroseconds(find(COLD)) - 1) * 100
-  console.log(
-    `\n  A registered, unchanged asset: ${figure(extra)} % more CPU than an unregistered one (goal 10 %), ` +
-      `${registered.hasWritten ? 'with' : 'without'} writes to the database (goal without)`,
-  )
+  console.log(`
+  A registered, unchanged asset compared with an unregistered one:
+  ${figure(extra)} % more CPU (goal 10 %), ${registered.hasWritten ? 'with' : 'without'} writes (goal without)`)
 }
 
 const TITLES: Record<Measured, string> = {
