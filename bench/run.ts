@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { measureAtRest } from './at-rest.ts'
 import { measureFanOut } from './fan-out.ts'
 import { measureLatency } from './latency.ts'
+import { profile } from './profile.ts'
 import { cpuPlan } from './service.ts'
 import { FULL, type Settings, SMOKE } from './settings.ts'
 import { measureTable } from './table.ts'
@@ -11,7 +12,7 @@ import { measureTracker, measureTrackerPostgres } from './tracker.ts'
 
 /**
  * Measures the service, see docs/performance.md: `npm run bench`, or `npm run bench -- table` for one part of it. With
- * `smoke` everything is run briefly, to check that the bench works.
+ * `smoke` everything is run briefly, to check that the bench works. `profile` runs only when it is named.
  */
 type Part = (settings: Settings, directory: string) => Promise<void>
 
@@ -22,6 +23,7 @@ const PARTS: Record<string, Part> = {
   'fan-out': measureFanOut,
   rest: measureAtRest,
   latency: measureLatency,
+  profile,
 }
 
 const names = process.argv.slice(2).filter((name) => name !== 'smoke')
@@ -39,7 +41,7 @@ console.log(
   }. Compare only within one run.`,
 )
 for (const [name, measure] of Object.entries(PARTS)) {
-  if (names.length > 0 && !names.includes(name)) continue
+  if (!(names.length === 0 ? measure !== profile : names.includes(name))) continue
   const directory = await mkdtemp(join(tmpdir(), 'zerograph-bench-'))
   try {
     await measure(settings, directory)

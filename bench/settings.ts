@@ -5,8 +5,9 @@ export interface Settings {
   turns: number
   warmUpMs: number
   turnMs: number
-  /** Number of registered assets, and of remembered ones. The service remembers at most 10,000. */
-  knownAssets: number
+  registeredAssets: number
+  /** The service remembers at most 10,000. */
+  rememberedAssets: number
 }
 
 export const FULL: Settings = {
@@ -14,7 +15,8 @@ export const FULL: Settings = {
   turns: 3,
   warmUpMs: 1_000,
   turnMs: 1_000,
-  knownAssets: 5_000,
+  registeredAssets: 5_000,
+  rememberedAssets: 10_000,
 }
 
 /** Runs everything once and briefly. The figures mean nothing. */
@@ -23,5 +25,6 @@ export const SMOKE: Settings = {
   turns: 1,
   warmUpMs: 0,
   turnMs: 100,
-  knownAssets: 100,
+  registeredAssets: 100,
+  rememberedAssets: 100,
 }
