@@ -10,4 +10,4 @@ USER node
 VOLUME /data
 EXPOSE 4000
 # Runs node directly, so that the service itself receives the signals of the container.
-CMD ["node", "--max-semi-space-size=4", "src/main.ts"]
+CMD ["node", "src/main.ts"]

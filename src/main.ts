@@ -1,9 +1,16 @@
-import { type Logger, pino } from 'pino'
-import { type App, startApp } from './app.ts'
-import { type Config, ConfigError, readConfig } from './config.ts'
-import { createLogDestination } from './telemetry/log-destination.ts'
+import { enableCompileCache } from 'node:module'
+import type { Logger } from 'pino'
+import type { App } from './app.ts'
+import type { Config } from './config.ts'
 
 const startedAt = performance.now()
+// Enabled before other modules are loaded, so that the next start finds their compiled code.
+enableCompileCache()
+const { pino } = await import('pino')
+const { ConfigError, readConfig } = await import('./config.ts')
+const { startApp } = await import('./app.ts')
+const { createLogDestination } = await import('./telemetry/log-destination.ts')
+
 const config = readConfigOrExit()
 const log = await createLogger(config.logLevel)
 if (config.identity.mode === 'ANONYMOUS') {

@@ -297,3 +297,25 @@ test('onAdded calls its listener for each added or woken poll job, until the lis
   expect([afterAsset, afterGroup, afterSettled, calls]).toEqual([1, 1, 2, 2])
   expect(await ledger.countPollJobs()).toBe(1)
 })
+
+test('a poll with the status of its claim is recorded when the entity has changed since', async () => {
+  const ledger = await openTestLedger()
+  const ref = await registerTask(ledger)
+  await ledger.recordObservation(ref, taskSeen('RUNNING'))
+  const job = await claimOne(ledger)
+  await ledger.recordObservation(ref, taskSeen('UNKNOWN'))
+
+  const isHeld = await ledger.pollJobs.conclude(job, taskSeen('RUNNING'), {
+    nextPollAt: new Date(),
+    gapMs: 1_000,
+  })
+
+  expect(isHeld).toBe(true)
+  const transitions = await ledger.transitionsAfter(ref, 0)
+  expect(transitions.map(({ current }) => current)).toEqual([
+    'QUEUED',
+    'RUNNING',
+    'UNKNOWN',
+    'RUNNING',
+  ])
+})

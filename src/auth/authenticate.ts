@@ -1,6 +1,7 @@
 import { RequestError } from '../model/failure.ts'
 import type { Identity } from '../model/identity.ts'
 import { createJwtReader, type JwtOptions } from './jwt.ts'
+import { rememberTokens } from './remember-tokens.ts'
 
 /** How callers are authenticated. */
 export type IdentityConfig =
@@ -38,7 +39,7 @@ export function createAuthenticate(options: AuthenticateOptions): Authenticate {
       }
     case 'JWT': {
       const { upstreamApiKey: credential, ...issuance } = config
-      const read = createJwtReader({ ...issuance, onError })
+      const read = rememberTokens(createJwtReader({ ...issuance, onError }))
       return async (authorization) => {
         const token = bearerOf(authorization)
         if (token === null) return null

@@ -15,7 +15,7 @@ export interface JwtOptions {
 }
 
 /** The content of a valid token. */
-interface JwtContent {
+export interface JwtContent {
   /** The value of the tenant claim. */
   tenant: string
   /** Milliseconds since the epoch. */

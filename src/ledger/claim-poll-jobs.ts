@@ -103,7 +103,7 @@ async function claimedJobsOf(
 
 function claimedJobOf(
   job: PollJobRow,
-  { snapshot, origin }: Entity<PolledKind>,
+  { snapshot, origin, seq, observedAt }: Entity<PolledKind>,
   credential: string | null,
   isSlowed: boolean,
 ): ClaimedPollJob {
@@ -114,6 +114,8 @@ function claimedJobOf(
     credential,
     snapshot,
     origin,
+    entitySeq: seq,
+    observedAt,
     gapMs: job.gap_ms,
     dueAt: new Date(job.next_poll_at),
     deadlineAt: new Date(job.deadline_at),

@@ -18,6 +18,9 @@ export interface ClaimedJob<K extends PolledKind> extends EntityRef<K> {
   credential: string | null
   snapshot: Snapshot<K>
   origin: Origin<K>
+  /** `seq` and `observedAt` of the entity when the job was claimed. */
+  entitySeq: number
+  observedAt: Date
   /** Milliseconds between the previous poll and this one, without jitter. */
   gapMs: number
   dueAt: Date

@@ -85,10 +85,11 @@ export function createPollJobs({ database, secrets, onRecorded }: PollJobsOption
 
     extend: (jobs, leaseMs) => extendLeases(database, jobs, leaseMs),
     markSent: (job) => markSent(database, job),
-    conclude(job, observed, afterPoll) {
-      return isUnchanged(job, observed) && isNextPoll(afterPoll)
-        ? rescheduleBatch.add(job, afterPoll)
-        : recordPoll(job, observed, afterPoll, lockHeld)
+    async conclude(job, observed, afterPoll) {
+      if (isUnchanged(job, observed) && isNextPoll(afterPoll)) {
+        if (await rescheduleBatch.add(job, afterPoll)) return true
+      }
+      return recordPoll(job, observed, afterPoll, lockHeld)
     },
     concludeSent: (job, observed, afterPoll) => recordPoll(job, observed, afterPoll, takeSent),
 

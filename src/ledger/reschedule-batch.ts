@@ -5,8 +5,8 @@ import type { Tables } from './tables.ts'
 /** Reschedules poll jobs whose polls observed no change. */
 export interface RescheduleBatch {
   /**
-   * Schedules the next poll and releases the lease. Returns false, writing nothing, when the claim was lost. All jobs that
-   * are added while the event loop handles other work share one transaction.
+   * Schedules the next poll and releases the lease. Returns false, writing nothing, when the claim was lost or the entity
+   * has changed since. All jobs that are added while the event loop handles other work share one transaction.
    */
   add(job: ClaimedPollJob, next: NextPoll): Promise<boolean>
 }
@@ -64,10 +64,21 @@ function compileUpdate(database: Kysely<Tables>): CompiledQuery {
     .where('kind', '=', '')
     .where('key', '=', '')
     .where('fence', '=', 0)
+    .where(({ exists, selectFrom }) =>
+      exists(
+        selectFrom('entity')
+          .select('position')
+          .whereRef('entity.tenant', '=', 'poll_job.tenant')
+          .whereRef('entity.kind', '=', 'poll_job.kind')
+          .whereRef('entity.key', '=', 'poll_job.key')
+          .where('seq', '=', 0)
+          .where('observed_at', '=', 0),
+      ),
+    )
     .compile()
 }
 
-/** As `reschedule` in end-claim.ts, for a job without submission. Returns false when the claim was lost. */
+/** As `reschedule` in end-claim.ts, for a job without submission. Returns false when it changed nothing. */
 async function reschedule(
   trx: Transaction<Tables>,
   update: CompiledQuery,
@@ -79,7 +90,8 @@ async function reschedule(
   const notBeforeMs = next.notBefore?.getTime() ?? 0
   const refusedPolls = next.refusedPolls ?? job.refusedPolls
   const values = [nextPollAtMs, next.gapMs, deadlineMs, notBeforeMs, refusedPolls, 0]
-  const parameters = [...values, job.tenant, job.kind, job.key, job.fence]
+  const entity = [job.entitySeq, job.observedAt.getTime()]
+  const parameters = [...values, job.tenant, job.kind, job.key, job.fence, ...entity]
   const { numAffectedRows } = await trx.executeQuery({ ...update, parameters })
   return numAffectedRows === 1n
 }

@@ -70,11 +70,14 @@ interface ReadsOptions {
 }
 
 const MAX_CACHED = 10_000
+const MAX_TRANSITIONS = 1_000
 
 /** Creates the reads of one process. */
 export function createReads({ upstream, ledger, terminalTtlMs }: ReadsOptions): Reads {
   const inFlight = createSingleFlight()
   const cache = new LRUCache<string, Entity>({ max: MAX_CACHED, ttl: terminalTtlMs })
+  /** What was read since the last notification. Its subscribers get the same objects, and share their execution. */
+  const transitions = new LRUCache<string, Promise<Transition[]>>({ max: MAX_TRANSITIONS })
 
   async function read<K extends Kind>(
     kind: K,
@@ -118,8 +121,14 @@ export function createReads({ upstream, ledger, terminalTtlMs }: ReadsOptions): 
     },
 
     transitionsAfter(ref, seq) {
-      const name = `transitions ${nameOf(ref)} ${seq} ${ledger.notifier.count}`
-      return inFlight.share(name, undefined, () => ledger.transitionsAfter(ref, seq))
+      const name = `${nameOf(ref)} ${seq} ${ledger.notifier.count}`
+      const known = transitions.get(name)
+      if (known) return known as Promise<Transition<typeof ref.kind>[]>
+      const reading = ledger.transitionsAfter(ref, seq)
+      transitions.set(name, reading)
+      // A failure is not kept.
+      reading.catch(() => transitions.delete(name))
+      return reading
     },
   }
 }

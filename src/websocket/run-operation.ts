@@ -54,9 +54,11 @@ export async function runOperation(
     await send({ type: 'complete' })
   }
 
-  function next({ errors, ...result }: ExecutionResult): Promise<void> {
+  function next(result: ExecutionResult): Promise<void> {
+    const { errors } = result
+    // A result without errors is passed on as it is: subscribers that share it share its JSON.
     const payload = errors ? { ...result, errors: errors.map(format) } : result
-    return send({ type: 'next', payload })
+    return send({ type: 'next', payload: payload as FormattedExecutionResult })
   }
 
   function fail(errors: readonly unknown[]): Promise<void> {
