@@ -2,11 +2,14 @@ import type { CompiledQuery, Kysely, Transaction } from 'kysely'
 import type { ClaimedPollJob, NextPoll } from './poll-job.ts'
 import type { Tables } from './tables.ts'
 
+/** Milliseconds for which jobs are collected. A job that waits so long occupies one of the polls in flight. */
+const COLLECT_MS = 5
+
 /** Reschedules poll jobs whose polls observed no change. */
 export interface RescheduleBatch {
   /**
    * Schedules the next poll and releases the lease. Returns false, writing nothing, when the claim was lost or the entity
-   * has changed since. All jobs that are added while the event loop handles other work share one transaction.
+   * has changed since. All jobs that are added within `COLLECT_MS` share one transaction.
    */
   add(job: ClaimedPollJob, next: NextPoll): Promise<boolean>
 }
@@ -43,7 +46,7 @@ export function createRescheduleBatch(database: Kysely<Tables>): RescheduleBatch
     add(job, next) {
       return new Promise((resolve, reject) => {
         entries.push({ job, next, resolve, reject })
-        if (entries.length === 1) setImmediate(() => void flush())
+        if (entries.length === 1) setTimeout(() => void flush(), COLLECT_MS)
       })
     },
   }
