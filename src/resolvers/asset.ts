@@ -63,19 +63,21 @@ export function assetOf({ snapshot, origin, pollingEndedReason }: Entity<'asset'
  * Returns the asset with this global or bare id, or null when 0-0 does not know it. Throws INVALID_INPUT when the id
  * cannot be the id of an asset, and any other failure of the read.
  */
-export async function findAsset(
+export function findAsset(
   id: string,
   platform: Platform,
   context: Context,
-): Promise<Asset | null> {
+): Asset | Promise<Asset | null> {
   return findAssetByRef(getPlatformId('Asset', id, platform), context)
 }
 
 /** Like `findAsset`, but for a parsed id. */
-export async function findAssetByRef(
-  ref: PlatformRef,
-  { loaders }: Context,
-): Promise<Asset | null> {
+export function findAssetByRef(ref: PlatformRef, context: Context): Asset | Promise<Asset | null> {
+  const cached = context.reads.cachedAsset(ref, context)
+  return cached ? assetOf(cached) : loadAsset(ref, context)
+}
+
+async function loadAsset(ref: PlatformRef, { loaders }: Context): Promise<Asset | null> {
   const entity = await nullIfNotFound(loaders.asset.load(ref))
   return entity && assetOf(entity)
 }

@@ -7,9 +7,9 @@ import type { Reads, TaskRef } from './reads.ts'
 
 /** Reads each entity at most once per operation. */
 export interface Loaders {
-  assetGroup: DataLoader<PlatformRef, Entity<'assetGroup'>, string>
-  asset: DataLoader<PlatformRef, Entity<'asset'>, string>
-  videoTask: DataLoader<TaskRef, Entity<'videoTask'>, string>
+  readonly assetGroup: DataLoader<PlatformRef, Entity<'assetGroup'>, string>
+  readonly asset: DataLoader<PlatformRef, Entity<'asset'>, string>
+  readonly videoTask: DataLoader<TaskRef, Entity<'videoTask'>, string>
 }
 
 interface LoaderServices {
@@ -38,23 +38,34 @@ export function createLoaders(
       if (admitted > limits.upstreamReads) throw tooManyReads(limits.upstreamReads)
     },
   }
+  // Created when they are used: most operations use one of them, or none.
+  let assetGroup: Loaders['assetGroup'] | undefined
+  let asset: Loaders['asset'] | undefined
+  let videoTask: Loaders['videoTask'] | undefined
   return {
-    assetGroup: new DataLoader(
-      readAll((ref) => reads.assetGroup(ref, request)),
-      { cacheKeyFn: keyOf },
-    ),
-    asset: new DataLoader(
-      readAll((ref) => reads.asset(ref, request)),
-      { cacheKeyFn: keyOf },
-    ),
-    videoTask: new DataLoader(
-      readAll((ref) => reads.videoTask(ref, request)),
-      { cacheKeyFn: ({ taskId, model }) => `${taskId} ${model}` },
-    ),
+    get assetGroup() {
+      assetGroup ??= createLoader((ref) => reads.assetGroup(ref, request), keyOf)
+      return assetGroup
+    },
+    get asset() {
+      asset ??= createLoader((ref) => reads.asset(ref, request), keyOf)
+      return asset
+    },
+    get videoTask() {
+      videoTask ??= createLoader(
+        (ref) => reads.videoTask(ref, request),
+        ({ taskId, model }) => `${taskId} ${model}`,
+      )
+      return videoTask
+    },
   }
 }
 
-/** Creates a batch function that runs `read` for all references concurrently. Each read fails on its own. */
+/** Creates a loader whose batches run `read` for all references concurrently. Each read fails on its own. */
+function createLoader<Ref, T>(read: (ref: Ref) => Promise<T>, cacheKeyFn: (ref: Ref) => string) {
+  return new DataLoader<Ref, T, string>(readAll(read), { cacheKeyFn })
+}
+
 function readAll<Ref, T>(read: (ref: Ref) => Promise<T>) {
   return async (refs: readonly Ref[]): Promise<(T | Error)[]> => {
     const results = await Promise.allSettled(refs.map(read))

@@ -42,6 +42,8 @@ interface ReadContext extends RequestContext {
  * throws UNAUTHENTICATED without an identity.
  */
 export interface Reads {
+  /** Returns the asset when it is cached, otherwise null. Costs no promise. Throws UNAUTHENTICATED without identity. */
+  cachedAsset(ref: PlatformRef, request: RequestContext): Entity<'asset'> | null
   assetGroup(ref: PlatformRef, request: ReadContext): Promise<Entity<'assetGroup'>>
   asset(ref: PlatformRef, request: ReadContext): Promise<Entity<'asset'>>
   videoTask(ref: TaskRef, request: ReadContext): Promise<Entity<'videoTask'>>
@@ -87,7 +89,7 @@ export function createReads({ upstream, ledger, terminalTtlMs }: ReadsOptions): 
   ): Promise<Entity<K>> {
     const { tenant, credential, isShared } = requireIdentity(request)
     const ref = { tenant, kind, key }
-    const name = `${nameOf(ref)} ${model}`
+    const name = cacheNameOf(ref, model)
     const cached = cache.get(name)
     if (cached) return cached as Entity<K>
     request.admitRead?.()
@@ -102,6 +104,11 @@ export function createReads({ upstream, ledger, terminalTtlMs }: ReadsOptions): 
   }
 
   return {
+    cachedAsset(ref, request) {
+      const { tenant } = requireIdentity(request)
+      const name = cacheNameOf({ tenant, kind: 'asset', key: keyOf(ref) }, null)
+      return (cache.get(name) as Entity<'asset'> | undefined) ?? null
+    },
     assetGroup: (ref, request) =>
       read('assetGroup', { key: keyOf(ref) }, request, (call) => upstream.getAssetGroup(ref, call)),
     asset: (ref, request) =>
@@ -131,6 +138,10 @@ export function createReads({ upstream, ledger, terminalTtlMs }: ReadsOptions): 
       return reading
     },
   }
+}
+
+function cacheNameOf(ref: EntityRef, model: string | null): string {
+  return `${nameOf(ref)} ${model}`
 }
 
 function unregistered<K extends Kind>(
