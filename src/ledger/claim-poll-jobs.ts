@@ -1,4 +1,5 @@
-import type { Kysely, Selectable, Transaction } from 'kysely'
+import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
+import { runCompiled } from './compiled-query.ts'
 import { findCredential } from './credentials.ts'
 import { isPostgres } from './database.ts'
 import { findDueTenants } from './due-tenants.ts'
@@ -51,29 +52,39 @@ async function leaseDueJobs(
   count: number,
   leaseMs: number,
 ): Promise<PollJobRow[]> {
-  const rows = await trx
+  const { rows } = await runCompiled(trx, 'lease due jobs', () => leaseJobs(trx), [
+    nowMs + leaseMs,
+    tenant,
+    tenant,
+    nowMs,
+    nowMs,
+    count,
+  ])
+  // An update returns its rows in any order.
+  return rows.sort((one, other) => one.next_poll_at - other.next_poll_at)
+}
+
+function leaseJobs(trx: Transaction<Tables>) {
+  return trx
     .updateTable('poll_job')
-    .set(({ eb }) => ({ lease_until: nowMs + leaseMs, fence: eb('fence', '+', 1) }))
-    .where('tenant', '=', tenant)
+    .set(({ eb }) => ({ lease_until: 0, fence: eb('fence', '+', sql.lit(1)) }))
+    .where('tenant', '=', '')
     .where(({ eb, refTuple, selectFrom }) =>
       eb(
         refTuple('kind', 'key'),
         'in',
         selectFrom('poll_job')
           .select(['kind', 'key'])
-          .where('tenant', '=', tenant)
-          .where('next_poll_at', '<=', nowMs)
-          .where('lease_until', '<=', nowMs)
+          .where('tenant', '=', '')
+          .where('next_poll_at', '<=', 0)
+          .where('lease_until', '<=', 0)
           .orderBy('next_poll_at')
-          .limit(count)
+          .limit(0)
           .$if(isPostgres(trx), (query) => query.forUpdate().skipLocked())
           .$asTuple('kind', 'key'),
       ),
     )
     .returningAll()
-    .execute()
-  // An update returns its rows in any order.
-  return rows.sort((one, other) => one.next_poll_at - other.next_poll_at)
 }
 
 /** Adds the bearer key of the tenant and the stored entity to each claimed row. */

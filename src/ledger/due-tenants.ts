@@ -1,4 +1,5 @@
 import { sql, type Transaction } from 'kysely'
+import { runCompiled } from './compiled-query.ts'
 import { insertBudgets } from './poll-budget.ts'
 import type { Tables } from './tables.ts'
 
@@ -12,13 +13,7 @@ export async function findDueTenants(
   limit: number,
   maxRps: number,
 ): Promise<string[]> {
-  const due = await trx
-    .selectFrom('poll_job')
-    .select(['tenant', 'lease_until'])
-    .where('next_poll_at', '<=', nowMs)
-    .orderBy('next_poll_at')
-    .limit(MAX_DUE_JOBS_READ)
-    .execute()
+  const { rows: due } = await runCompiled(trx, 'due jobs', () => dueJobs(trx), [nowMs])
   const tenants =
     due.length < MAX_DUE_JOBS_READ
       ? due.filter(({ lease_until }) => lease_until <= nowMs).map(({ tenant }) => tenant)
@@ -26,6 +21,15 @@ export async function findDueTenants(
   const distinct = [...new Set(tenants)]
   const withoutTokens = await findWithoutTokens(trx, distinct, nowMs, maxRps)
   return distinct.filter((tenant) => !withoutTokens.has(tenant)).slice(0, limit)
+}
+
+function dueJobs(trx: Transaction<Tables>) {
+  return trx
+    .selectFrom('poll_job')
+    .select(['tenant', 'lease_until'])
+    .where('next_poll_at', '<=', 0)
+    .orderBy('next_poll_at')
+    .limit(sql.lit(MAX_DUE_JOBS_READ))
 }
 
 /** Reads the first due job of each tenant that has poll jobs, and hence a stored credential. */

@@ -1,5 +1,6 @@
-import type { CompiledQuery, Kysely, Selectable } from 'kysely'
+import type { Kysely, Selectable } from 'kysely'
 import { type AssetSnapshot, keyOf } from '../model/entities.ts'
+import { runCompiled } from './compiled-query.ts'
 import { isPostgres } from './database.ts'
 import {
   decodeOrigin,
@@ -45,30 +46,21 @@ async function findBy(
   database: Kysely<Tables>,
   { tenant, kind, key }: EntityRef,
 ): Promise<EntityRow | null> {
-  const query = findQueryOf(database, column)
-  const parameters = [tenant, kind, key]
-  const { rows } = await database.executeQuery<EntityRow>({ ...query, parameters })
-  return rows[0] ?? null
-}
-
-/** The compiled queries by the options that change their SQL. Each read of an entity runs one of them. */
-const findQueries = new Map<string, CompiledQuery<EntityRow>>()
-
-function findQueryOf(database: Kysely<Tables>, column: 'key' | 'alias'): CompiledQuery<EntityRow> {
   const locks = database.isTransaction && isPostgres(database)
-  const name = `${column} ${isPostgres(database)} ${locks}`
-  const compiled = findQueries.get(name)
-  if (compiled) return compiled
-  const query = database
-    .selectFrom('entity')
-    .selectAll()
-    .where('tenant', '=', '')
-    .where('kind', '=', '')
-    .where(column, '=', '')
-    .$if(locks, (query) => query.forUpdate())
-    .compile()
-  findQueries.set(name, query)
-  return query
+  const { rows } = await runCompiled<EntityRow>(
+    database,
+    `entity by ${column}${locks ? ' locked' : ''}`,
+    () =>
+      database
+        .selectFrom('entity')
+        .selectAll()
+        .where('tenant', '=', '')
+        .where('kind', '=', '')
+        .where(column, '=', '')
+        .$if(locks, (query) => query.forUpdate()),
+    [tenant, kind, key],
+  )
+  return rows[0] ?? null
 }
 
 /** Returns the columns that depend on a snapshot: the snapshot as JSON, and the values used in filters. */

@@ -1,4 +1,5 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
+import { runCompiled } from './compiled-query.ts'
 import { isPostgres } from './database.ts'
 import type { Tables } from './tables.ts'
 
@@ -58,12 +59,8 @@ export async function lockBudget(
   nowMs: number,
   maxRps: number,
 ): Promise<PollBudget> {
-  const budget = await trx
-    .selectFrom('poll_budget')
-    .selectAll()
-    .where('tenant', '=', tenant)
-    .$if(isPostgres(trx), (query) => query.forUpdate().skipLocked())
-    .executeTakeFirst()
+  const { rows } = await runCompiled(trx, 'budget locked', () => lockedBudget(trx), [tenant])
+  const [budget] = rows
   // Another process holds the lock.
   if (!budget) return { tokens: 0, isSlowed: false }
   const rate = Math.min(maxRps, budget.rate ?? maxRps)
@@ -97,9 +94,18 @@ export async function storeTokens(
   tokens: number,
   refilled_at: number,
 ): Promise<void> {
-  await trx
-    .updateTable('poll_budget')
-    .set({ tokens, refilled_at })
-    .where('tenant', '=', tenant)
-    .execute()
+  const parameters = [tokens, refilled_at, tenant]
+  await runCompiled(trx, 'store tokens', () => updateTokens(trx), parameters)
+}
+
+function lockedBudget(trx: Transaction<Tables>) {
+  return trx
+    .selectFrom('poll_budget')
+    .selectAll()
+    .where('tenant', '=', '')
+    .$if(isPostgres(trx), (query) => query.forUpdate().skipLocked())
+}
+
+function updateTokens(trx: Transaction<Tables>) {
+  return trx.updateTable('poll_budget').set({ tokens: 0, refilled_at: 0 }).where('tenant', '=', '')
 }

@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import { claimPollJobs } from './claim-poll-jobs.ts'
+import { runCompiled } from './compiled-query.ts'
 import { type ClaimLock, endClaim, held, lockHeld, takeSent } from './end-claim.ts'
 import { changedSnapshot, type Snapshot } from './entity.ts'
 import type { EntityRow } from './entity-row.ts'
@@ -157,23 +158,33 @@ async function markSent(database: Kysely<Tables>, job: ClaimedPollJob): Promise<
  * the beginning of an index.
  */
 async function findNextDueAt(database: Kysely<Tables>): Promise<Date | null> {
-  const free = await database
+  const [free, claimed] = [
+    await runCompiled(database, 'next free', () => nextFree(database), [0]),
+    await runCompiled(database, 'next claimed', () => nextClaimed(database), []),
+  ]
+  const times = [...free.rows, ...claimed.rows].map(({ time }) => Number(time))
+  return times.length === 0 ? null : new Date(Math.min(...times))
+}
+
+function nextFree(database: Kysely<Tables>) {
+  return database
     .selectFrom('poll_job')
     .select('next_poll_at as time')
     .where('lease_until', '=', 0)
     .orderBy('next_poll_at')
-    .limit(1)
-    .executeTakeFirst()
-  const claimed = await database
-    .selectFrom('poll_job')
-    .select('lease_until as time')
-    // A literal, because SQLite does not use the partial index for a parameter.
-    .where('lease_until', '>', sql.lit(0))
-    .orderBy('lease_until')
-    .limit(1)
-    .executeTakeFirst()
-  const times = [free, claimed].flatMap((row) => (row ? [Number(row.time)] : []))
-  return times.length === 0 ? null : new Date(Math.min(...times))
+    .limit(sql.lit(1))
+}
+
+function nextClaimed(database: Kysely<Tables>) {
+  return (
+    database
+      .selectFrom('poll_job')
+      .select('lease_until as time')
+      // A literal, because SQLite does not use the partial index for a parameter.
+      .where('lease_until', '>', sql.lit(0))
+      .orderBy('lease_until')
+      .limit(sql.lit(1))
+  )
 }
 
 /** Returns the number of poll jobs of all tenants. */

@@ -1,4 +1,5 @@
-import type { CompiledQuery, Kysely, Transaction } from 'kysely'
+import type { Kysely, Transaction } from 'kysely'
+import { runCompiled } from './compiled-query.ts'
 import type { ClaimedPollJob, NextPoll } from './poll-job.ts'
 import type { Tables } from './tables.ts'
 
@@ -23,8 +24,6 @@ interface Entry {
 
 /** Creates a batch in `database`. */
 export function createRescheduleBatch(database: Kysely<Tables>): RescheduleBatch {
-  // Compiled once, because a process runs this statement for most of its polls.
-  const update = compileUpdate(database)
   let entries: Entry[] = []
 
   async function flush(): Promise<void> {
@@ -33,7 +32,7 @@ export function createRescheduleBatch(database: Kysely<Tables>): RescheduleBatch
     try {
       const held = await database.transaction().execute(async (trx) => {
         const results: boolean[] = []
-        for (const { job, next } of batch) results.push(await reschedule(trx, update, job, next))
+        for (const { job, next } of batch) results.push(await reschedule(trx, job, next))
         return results
       })
       for (const [index, { resolve }] of batch.entries()) resolve(held[index] === true)
@@ -52,7 +51,7 @@ export function createRescheduleBatch(database: Kysely<Tables>): RescheduleBatch
   }
 }
 
-function compileUpdate(database: Kysely<Tables>): CompiledQuery {
+function updateJob(database: Kysely<Tables>) {
   return database
     .updateTable('poll_job')
     .set({
@@ -78,13 +77,11 @@ function compileUpdate(database: Kysely<Tables>): CompiledQuery {
           .where('observed_at', '=', 0),
       ),
     )
-    .compile()
 }
 
 /** As `reschedule` in end-claim.ts, for a job without submission. Returns false when it changed nothing. */
 async function reschedule(
   trx: Transaction<Tables>,
-  update: CompiledQuery,
   job: ClaimedPollJob,
   next: NextPoll,
 ): Promise<boolean> {
@@ -95,6 +92,6 @@ async function reschedule(
   const values = [nextPollAtMs, next.gapMs, deadlineMs, notBeforeMs, refusedPolls, 0]
   const entity = [job.entitySeq, job.observedAt.getTime()]
   const parameters = [...values, job.tenant, job.kind, job.key, job.fence, ...entity]
-  const { numAffectedRows } = await trx.executeQuery({ ...update, parameters })
+  const { numAffectedRows } = await runCompiled(trx, 'reschedule', () => updateJob(trx), parameters)
   return numAffectedRows === 1n
 }
