@@ -150,3 +150,20 @@ test('a change notifies the listeners of every process on the same database', as
   await until(() => heard.includes(ref.key))
   leave()
 })
+
+test('extending leases and rescheduling the same poll jobs do not wait for each other', async () => {
+  const ledger = await openTestLedger()
+  const ids = Array.from({ length: 60 }, (_, index) => `Asset-${index}`)
+  for (const id of ids) await registerAsset(ledger, id)
+
+  for (let round = 0; round < 30; round += 1) {
+    const jobs = await claim(ledger, { inMs: 60_000, maxRps: 1_000 })
+    const extending = [jobs, jobs.toReversed()].map((order) => ledger.pollJobs.extend(order, 1_000))
+    const concluding = jobs.map((job) =>
+      ledger.pollJobs.conclude(job, job.snapshot, { nextPollAt: new Date(), gapMs: 1 }),
+    )
+    // A deadlock would reject one of them.
+    await Promise.all([...extending, ...concluding])
+    await Promise.all([jobs, jobs.toReversed()].map((order) => ledger.pollJobs.extend(order, 1)))
+  }
+})

@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import { claimPollJobs } from './claim-poll-jobs.ts'
 import { runCompiled } from './compiled-query.ts'
+import { isPostgres } from './database.ts'
 import { type ClaimLock, endClaim, held, lockHeld, takeSent } from './end-claim.ts'
 import { changedSnapshot, type Snapshot } from './entity.ts'
 import type { EntityRow } from './entity-row.ts'
@@ -120,16 +121,19 @@ function isNextPoll(afterPoll: AfterPoll): afterPoll is NextPoll {
   return 'nextPollAt' in afterPoll
 }
 
-/** One statement for all claims, because a process extends its claims several times per lease. */
+/**
+ * One statement for all claims, because a process extends its claims several times per lease. On PostgreSQL it skips rows
+ * that another statement is changing, and so never waits: those claims are being ended.
+ */
 async function extendLeases(
   database: Kysely<Tables>,
   jobs: ClaimedPollJob[],
   leaseMs: number,
 ): Promise<void> {
   if (jobs.length === 0) return
-  await database
-    .updateTable('poll_job')
-    .set({ lease_until: Date.now() + leaseMs })
+  const held = database
+    .selectFrom('poll_job')
+    .select(['tenant', 'kind', 'key'])
     .where(({ eb, or, and }) =>
       or(
         jobs.map(({ tenant, kind, key, fence }) =>
@@ -141,6 +145,13 @@ async function extendLeases(
           ]),
         ),
       ),
+    )
+    .$if(isPostgres(database), (query) => query.forUpdate().skipLocked())
+  await database
+    .updateTable('poll_job')
+    .set({ lease_until: Date.now() + leaseMs })
+    .where(({ eb, refTuple }) =>
+      eb(refTuple('tenant', 'kind', 'key'), 'in', held.$asTuple('tenant', 'kind', 'key')),
     )
     .execute()
 }

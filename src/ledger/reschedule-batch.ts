@@ -1,5 +1,5 @@
-import type { Kysely, Transaction } from 'kysely'
-import { runCompiled } from './compiled-query.ts'
+import { type Kysely, sql } from 'kysely'
+import { type EntityRef, nameOf } from './entity.ts'
 import type { ClaimedPollJob, NextPoll } from './poll-job.ts'
 import type { Tables } from './tables.ts'
 
@@ -10,7 +10,7 @@ const COLLECT_MS = 5
 export interface RescheduleBatch {
   /**
    * Schedules the next poll and releases the lease. Returns false, writing nothing, when the claim was lost or the entity
-   * has changed since. All jobs that are added within `COLLECT_MS` share one transaction.
+   * has changed since. All jobs that are added within `COLLECT_MS` are written by one statement.
    */
   add(job: ClaimedPollJob, next: NextPoll): Promise<boolean>
 }
@@ -30,12 +30,8 @@ export function createRescheduleBatch(database: Kysely<Tables>): RescheduleBatch
     const batch = entries
     entries = []
     try {
-      const held = await database.transaction().execute(async (trx) => {
-        const results: boolean[] = []
-        for (const { job, next } of batch) results.push(await reschedule(trx, job, next))
-        return results
-      })
-      for (const [index, { resolve }] of batch.entries()) resolve(held[index] === true)
+      const rescheduled = await reschedule(database, batch)
+      for (const { job, resolve } of batch) resolve(rescheduled.has(nameOf(job)))
     } catch (error) {
       for (const { reject } of batch) reject(error)
     }
@@ -51,47 +47,41 @@ export function createRescheduleBatch(database: Kysely<Tables>): RescheduleBatch
   }
 }
 
-function updateJob(database: Kysely<Tables>) {
-  return database
-    .updateTable('poll_job')
-    .set({
-      next_poll_at: 0,
-      gap_ms: 0,
-      deadline_at: 0,
-      not_before: 0,
-      refused_polls: 0,
-      lease_until: 0,
-    })
-    .where('tenant', '=', '')
-    .where('kind', '=', '')
-    .where('key', '=', '')
-    .where('fence', '=', 0)
-    .where(({ exists, selectFrom }) =>
-      exists(
-        selectFrom('entity')
-          .select('position')
-          .whereRef('entity.tenant', '=', 'poll_job.tenant')
-          .whereRef('entity.kind', '=', 'poll_job.kind')
-          .whereRef('entity.key', '=', 'poll_job.key')
-          .where('seq', '=', 0)
-          .where('observed_at', '=', 0),
-      ),
-    )
+/** Reschedules jobs without submission, as `reschedule` in end-claim.ts does. Returns the names of those that it changed. */
+async function reschedule(database: Kysely<Tables>, batch: Entry[]): Promise<Set<string>> {
+  const { rows } = await sql<EntityRef>`
+    with batch (tenant, kind, key, fence, seq, observed_at,
+      next_poll_at, gap_ms, deadline_at, not_before, refused_polls)
+    as (values ${sql.join(batch.map(valuesOf))})
+    update poll_job set
+      next_poll_at = batch.next_poll_at,
+      gap_ms = batch.gap_ms,
+      deadline_at = batch.deadline_at,
+      not_before = batch.not_before,
+      refused_polls = batch.refused_polls,
+      lease_until = 0
+    from batch, entity
+    where poll_job.tenant = batch.tenant and poll_job.kind = batch.kind and poll_job.key = batch.key
+      and poll_job.fence = batch.fence
+      and entity.tenant = batch.tenant and entity.kind = batch.kind and entity.key = batch.key
+      and entity.seq = batch.seq and entity.observed_at = batch.observed_at
+    returning poll_job.tenant, poll_job.kind, poll_job.key`.execute(database)
+  return new Set(rows.map(nameOf))
 }
 
-/** As `reschedule` in end-claim.ts, for a job without submission. Returns false when it changed nothing. */
-async function reschedule(
-  trx: Transaction<Tables>,
-  job: ClaimedPollJob,
-  next: NextPoll,
-): Promise<boolean> {
+/** PostgreSQL needs the types of the values. */
+function valuesOf({ job, next }: Entry) {
   const deadlineMs = (next.deadlineAt ?? job.deadlineAt).getTime()
-  const nextPollAtMs = Math.min(next.nextPollAt.getTime(), deadlineMs)
-  const notBeforeMs = next.notBefore?.getTime() ?? 0
-  const refusedPolls = next.refusedPolls ?? job.refusedPolls
-  const values = [nextPollAtMs, next.gapMs, deadlineMs, notBeforeMs, refusedPolls, 0]
-  const entity = [job.entitySeq, job.observedAt.getTime()]
-  const parameters = [...values, job.tenant, job.kind, job.key, job.fence, ...entity]
-  const { numAffectedRows } = await runCompiled(trx, 'reschedule', () => updateJob(trx), parameters)
-  return numAffectedRows === 1n
+  const names = [job.tenant, job.kind, job.key].map((text) => sql`cast(${text} as text)`)
+  const numbers = [
+    job.fence,
+    job.entitySeq,
+    job.observedAt.getTime(),
+    Math.min(next.nextPollAt.getTime(), deadlineMs),
+    next.gapMs,
+    deadlineMs,
+    next.notBefore?.getTime() ?? 0,
+    next.refusedPolls ?? job.refusedPolls,
+  ].map((number) => sql`cast(${number} as bigint)`)
+  return sql`(${sql.join([...names, ...numbers])})`
 }
