@@ -153,17 +153,24 @@ test('a change notifies the listeners of every process on the same database', as
 
 test('extending leases and rescheduling the same poll jobs do not wait for each other', async () => {
   const ledger = await openTestLedger()
-  const ids = Array.from({ length: 60 }, (_, index) => `Asset-${index}`)
+  const ids = Array.from({ length: 100 }, (_, index) => `Asset-${index}`)
   for (const id of ids) await registerAsset(ledger, id)
 
-  for (let round = 0; round < 30; round += 1) {
+  for (let round = 0; round < 40; round += 1) {
     const jobs = await claim(ledger, { inMs: 60_000, maxRps: 1_000 })
-    const extending = [jobs, jobs.toReversed()].map((order) => ledger.pollJobs.extend(order, 1_000))
-    const concluding = jobs.map((job) =>
+    expect(jobs.length).toBeGreaterThan(0)
+    let concluded = false
+    const extend = async (order: typeof jobs) => {
+      while (!concluded) await ledger.pollJobs.extend(order, 1)
+    }
+    const extending = [jobs, jobs.toReversed()].map(extend)
+    const concluding = jobs.toReversed().map((job) =>
       ledger.pollJobs.conclude(job, job.snapshot, { nextPollAt: new Date(), gapMs: 1 }),
     )
+    await Promise.all(concluding).finally(() => {
+      concluded = true
+    })
     // A deadlock would reject one of them.
-    await Promise.all([...extending, ...concluding])
-    await Promise.all([jobs, jobs.toReversed()].map((order) => ledger.pollJobs.extend(order, 1)))
+    await Promise.all(extending)
   }
 })
