@@ -164,9 +164,11 @@ test('extending leases and rescheduling the same poll jobs do not wait for each 
       while (!concluded) await ledger.pollJobs.extend(order, 1)
     }
     const extending = [jobs, jobs.toReversed()].map(extend)
-    const concluding = jobs.toReversed().map((job) =>
-      ledger.pollJobs.conclude(job, job.snapshot, { nextPollAt: new Date(), gapMs: 1 }),
-    )
+    const concluding = jobs
+      .toReversed()
+      .map((job) =>
+        ledger.pollJobs.conclude(job, job.snapshot, { nextPollAt: new Date(), gapMs: 1 }),
+      )
     await Promise.all(concluding).finally(() => {
       concluded = true
     })

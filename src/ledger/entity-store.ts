@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely'
 import type { Page, PageRequest } from '../model/page.ts'
 import { addPollJob } from './add-poll-job.ts'
 import {
+  changedSnapshot,
   type Entity,
   type EntityRef,
   isTerminal,
@@ -16,12 +17,7 @@ import { finishWithin, type IdempotencyRecordKey } from './idempotency-records.t
 import { type EntityFilter, listChildren, listEntities } from './list-entities.ts'
 import { pageBounds } from './page-bounds.ts'
 import type { PolledKind, PollTiming } from './poll-job.ts'
-import {
-  insertEntity,
-  nextSnapshot,
-  recordObservation,
-  resumePolling,
-} from './record-observation.ts'
+import { insertEntity, recordObservation, resumePolling } from './record-observation.ts'
 import type { Secrets } from './secrets.ts'
 import type { Tables } from './tables.ts'
 import { transitionsAfter } from './transitions.ts'
@@ -103,7 +99,9 @@ export function createEntities(options: EntityStoreOptions): Entities {
     async recordObservation<K extends Kind>(ref: EntityRef<K>, observed: Snapshot<K>) {
       // Most observed entities are not registered or have not changed. They need no transaction.
       const known = await findRow(database, ref)
-      if (!known || !nextSnapshot(known, observed)) return known && entityOf<K>(known)
+      if (!known) return null
+      const entity = entityOf<K>(known)
+      if (!changedSnapshot(ref.kind, entity.snapshot, observed, known.snapshot)) return entity
       const { before, after } = await database.transaction().execute(async (trx) => {
         const before = await findRow(trx, ref)
         return { before, after: before && (await recordObservation(trx, before, observed)) }

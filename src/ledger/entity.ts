@@ -137,14 +137,15 @@ export function decodeOrigin<K extends Kind>(text: string | null): Origin<K> {
 
 /**
  * Returns the snapshot to store after `observed`, or null when nothing changes: `observed` has the stored values, or is an
- * older answer that arrived late.
+ * older answer that arrived late. `beforeText` is the JSON of `before`.
  */
 export function changedSnapshot<K extends Kind>(
   kind: K,
   before: Snapshot<K>,
   observed: Snapshot<K>,
+  beforeText = encodeJson(before),
 ): Snapshot<K> | null {
   if (isStale(kind, before.status, observed.status)) return null
   const after = mergeSnapshot<K>(before, observed)
-  return encodeJson(after) === encodeJson(before) ? null : after
+  return encodeJson(after) === beforeText ? null : after
 }

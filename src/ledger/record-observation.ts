@@ -49,8 +49,8 @@ export async function insertEntity<K extends Kind>(
  * Returns the snapshot to store after `observed`. Returns null when nothing changes, because `observed` has
  * the stored values or is outdated (see `isStale`).
  */
-export function nextSnapshot(row: EntityRow, observed: Snapshot): Snapshot | null {
-  return changedSnapshot(row.kind as Kind, decodeSnapshot(row.snapshot), observed)
+function nextSnapshot(row: EntityRow, observed: Snapshot): Snapshot | null {
+  return changedSnapshot(row.kind as Kind, decodeSnapshot(row.snapshot), observed, row.snapshot)
 }
 
 /**
