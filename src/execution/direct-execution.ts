@@ -56,11 +56,10 @@ export function createDirectExecution(options: DirectExecutionOptions): ExecuteD
     const execution = running.run(() => execute({ ...args, hideSuggestions: !publicSchema }))
     // Without data nothing was executed, because the variables are invalid.
     if (!(execution instanceof Promise)) return 'data' in execution ? finish(execution) : null
-    return execution.then(finish, (error) => {
-      running.addErrors([error])
-      running.end()
-      throw error
-    })
+    // A resolver cannot reject the execution, so this is an error of ours.
+    return execution.then(finish, (error) =>
+      finish({ errors: [new GraphQLError('', { originalError: error })] }),
+    )
 
     function finish(result: ExecutionResult): ExecutionResult {
       running.addErrors(result.errors ?? [])

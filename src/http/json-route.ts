@@ -32,7 +32,9 @@ export function createJsonRoute(
     if (params === null) return { requestId }
 
     const { authorization = null, traceparent } = request.headers
-    const identity = await identify(authorization)
+    const identity = await identify(authorization).catch(() => undefined)
+    // An error of ours. Yoga authenticates again, and reports it.
+    if (identity === undefined) return { requestId }
     const signal = signalOf(response)
     const context = { identity, requestId, signal, traceparent: textOf(traceparent) }
     const result = await executeDirectly(params, context)
@@ -43,7 +45,7 @@ export function createJsonRoute(
       'content-type': `${type}; charset=utf-8`,
       'content-length': Buffer.byteLength(text),
     }
-    response.writeHead(200, headers).end(text)
+    response.writeHead('data' in result ? 200 : 500, headers).end(text)
     return null
   }
 }
