@@ -496,3 +496,21 @@ test.skipIf(isPostgres)('a task is not sent when its claim was lost before', asy
 
   expect(upstream.calls).toEqual([])
 })
+
+test('a task that still waits is checked again after its interval, not after the lease', async () => {
+  const upstream = await scriptUpstream()
+  const ledger = await openTestLedger()
+  const request = requestNaming('Asset-unknown')
+  await registerWaitingTask(ledger, 'zg-1', { model: request.model, request })
+  let checks = 0
+  const pollJobs: Ledger['pollJobs'] = {
+    ...ledger.pollJobs,
+    conclude(...args) {
+      checks += 1
+      return ledger.pollJobs.conclude(...args)
+    },
+  }
+  startTestTracker({ ...ledger, pollJobs }, upstream, { leaseMs: LONG_MS })
+
+  await until(() => checks >= 3)
+})

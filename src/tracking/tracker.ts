@@ -51,6 +51,8 @@ export interface Tracker {
 
 const PAUSE_AFTER_ERROR_MS = 1_000
 const PRUNE_EVERY_MS = 3_600_000
+/** The longest delay of a timer of Node.js. */
+const MAX_TIMER_MS = 2 ** 31 - 1
 /** Claims in one statement what becomes due meanwhile. */
 const MIN_CLAIM_INTERVAL_MS = 5
 
@@ -126,7 +128,8 @@ class PollingTracker {
     if (timeMs >= this.#wakeAtMs) return
     this.#wakeAtMs = timeMs
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#wake(), Math.max(0, timeMs - Date.now()))
+    const delayMs = Math.min(MAX_TIMER_MS, Math.max(0, timeMs - Date.now()))
+    this.#timer = setTimeout(() => this.#wake(), delayMs)
   }
 
   /** Starts due polls up to `maxInFlight`. Returns the milliseconds to wait before the next call. */
@@ -155,8 +158,9 @@ class PollingTracker {
       .catch(onError)
       .finally(() => {
         this.#inFlight.delete(job)
-        // One claim for many polls costs less than one for each.
-        if (this.#hasMore && this.#inFlight.size <= maxInFlight / 2) this.#wake()
+        // One claim for many polls costs less than one for each. A waiting task sets its next time itself.
+        const hasRoom = this.#inFlight.size <= maxInFlight / 2
+        if (isSubmission(job) || (this.#hasMore && hasRoom)) this.#wake()
       })
     this.#inFlight.set(job, polling)
   }
