@@ -7,6 +7,11 @@ const TWO = 'query One { __typename } query Two { a: __typename b: __typename }'
 const CREATE = `mutation C($name: String!) {
   createAssetGroup(input: { name: $name }) { __typename ... on Error { code message } }
 }`
+const NAMED = `mutation N($name: String!) {
+  createAssetGroup(input: { name: $name, idempotencyKey: "one" }) {
+    __typename ... on AssetGroup { name } ... on Error { message }
+  }
+}`
 const LONG = `{ ${Array.from({ length: 50 }, (_, i) => `alias${i}: __typename`).join(' ')} }`
 
 /** Requests whose document is cached, as they are sent: a body, and headers beside those of every request. */
@@ -27,6 +32,7 @@ const REQUESTS: [name: string, body: object, headers?: Record<string, string>][]
   ['no operation name for two operations', { query: TWO }],
   ['an unknown operation name', { query: TWO, operationName: 'Three' }],
   ['a mutation with an invalid input', { query: CREATE, variables: { name: '' } }],
+  ['a text that is not ASCII', { query: NAMED, variables: { name: 'Grüße, 漢字, ☃' } }],
   ['a subscription', { query: 'subscription { assetStatusChanged(ids: []) { current } }' }],
   ['too many nodes', { query: '{ nodes(ids: ["a"]) { id } }', variables: null }],
   ['no credentials', { query: '{ assets { totalCount } }' }, { authorization: '' }],

@@ -41,11 +41,11 @@ export function createJsonRoute(
     if (result === null) return { requestId, identity }
     const text = JSON.stringify(result.errors ? withoutInternals(result) : result)
     compressLongJson(request, response, text)
-    const headers = {
-      'content-type': `${type}; charset=utf-8`,
-      'content-length': Buffer.byteLength(text),
-    }
-    response.writeHead('data' in result ? 200 : 500, headers).end(text)
+    const bytes = Buffer.byteLength(text)
+    const headers = { 'content-type': `${type}; charset=utf-8`, 'content-length': bytes }
+    // In ASCII both encodings give the same bytes, and Latin-1 is written faster.
+    const encoding = bytes === text.length ? 'latin1' : 'utf8'
+    response.writeHead('data' in result ? 200 : 500, headers).end(text, encoding)
     return null
   }
 }
