@@ -4,6 +4,7 @@ import type { Snapshot } from './entity.ts'
 import { type EntityRow, findRow } from './entity-row.ts'
 import type { AfterPoll, ClaimedPollJob, NextPoll, PolledKind } from './poll-job.ts'
 import { endPolling, recordObservation } from './record-observation.ts'
+import { scheduleOf } from './schedule-of.ts'
 import type { Tables } from './tables.ts'
 
 /** Locks the row of a poll job until the transaction ends. Returns null when the caller may no longer change the job. */
@@ -96,38 +97,32 @@ export async function takeSent(
  *
  * A changed `next_poll_at` shows that an asset of the waiting task has changed during the claim. The task
  * then keeps the changed time, but not before the end of a pause that 0-0 asked for. The deadline limits both.
- *
- * Returns false, writing nothing, when the claim was lost.
  */
 async function reschedule(
   trx: Transaction<Tables>,
   job: ClaimedPollJob,
   next: NextPoll,
-): Promise<boolean> {
-  const deadlineMs = (next.deadlineAt ?? job.deadlineAt).getTime()
-  const nextPollAtMs = Math.min(next.nextPollAt.getTime(), deadlineMs)
-  const notBeforeMs = next.notBefore?.getTime() ?? 0
+): Promise<void> {
+  const { next_poll_at, deadline_at, not_before, ...schedule } = scheduleOf(job, next)
   const submission = next.submission ?? null
-  const { numUpdatedRows } = await held(trx, job)
+  await held(trx, job)
     .set(({ eb, ref, val }) => ({
+      ...schedule,
+      deadline_at,
+      not_before,
       next_poll_at:
         submission === null
-          ? nextPollAtMs
+          ? next_poll_at
           : eb
               .case()
               .when('next_poll_at', '=', job.dueAt.getTime())
-              .then(val(nextPollAtMs))
-              .when('next_poll_at', '<', notBeforeMs)
-              .then(val(Math.min(notBeforeMs, deadlineMs)))
+              .then(val(next_poll_at))
+              .when('next_poll_at', '<', not_before)
+              .then(val(Math.min(not_before, deadline_at)))
               .else(ref('next_poll_at'))
               .end(),
-      gap_ms: next.gapMs,
-      deadline_at: deadlineMs,
-      not_before: notBeforeMs,
-      refused_polls: next.refusedPolls ?? job.refusedPolls,
       lease_until: 0,
       submission,
     }))
-    .executeTakeFirst()
-  return numUpdatedRows === 1n
+    .execute()
 }

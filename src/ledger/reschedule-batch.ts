@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import { type EntityRef, nameOf } from './entity.ts'
 import type { ClaimedPollJob, NextPoll } from './poll-job.ts'
+import { scheduleOf } from './schedule-of.ts'
 import type { Tables } from './tables.ts'
 
 /** Milliseconds for which jobs are collected. A job that waits so long occupies one of the polls in flight. */
@@ -71,17 +72,17 @@ async function reschedule(database: Kysely<Tables>, batch: Entry[]): Promise<Set
 
 /** PostgreSQL needs the types of the values. */
 function valuesOf({ job, next }: Entry) {
-  const deadlineMs = (next.deadlineAt ?? job.deadlineAt).getTime()
+  const schedule = scheduleOf(job, next)
   const names = [job.tenant, job.kind, job.key].map((text) => sql`cast(${text} as text)`)
   const numbers = [
     job.fence,
     job.entitySeq,
     job.observedAt.getTime(),
-    Math.min(next.nextPollAt.getTime(), deadlineMs),
-    next.gapMs,
-    deadlineMs,
-    next.notBefore?.getTime() ?? 0,
-    next.refusedPolls ?? job.refusedPolls,
+    schedule.next_poll_at,
+    schedule.gap_ms,
+    schedule.deadline_at,
+    schedule.not_before,
+    schedule.refused_polls,
   ].map((number) => sql`cast(${number} as bigint)`)
   return sql`(${sql.join([...names, ...numbers])})`
 }
