@@ -3,10 +3,11 @@ import { expect, onTestFinished, test } from 'vitest'
 import { isStale, type Transition } from '../src/ledger/entity.ts'
 import { type Ledger, openLedger } from '../src/ledger/ledger.ts'
 import type { ClaimedPollJob } from '../src/ledger/poll-job.ts'
-import type { VideoTaskSnapshot, VideoTaskStatus } from '../src/model/entities.ts'
+import type { VideoTaskStatus } from '../src/model/entities.ts'
 import { type Feed, openFeed } from '../src/resolvers/feed.ts'
 import { temporaryFolder } from './support/app.ts'
 import { engineSettings } from './support/engine.ts'
+import { taskSeen } from './support/ledger.ts'
 
 /** The steps that can happen to one task, in any order. */
 type Step =
@@ -57,7 +58,7 @@ const clock = { now: Date.now() + 1_000 }
 async function createScenario(ledger: Ledger, key: string) {
   const ref = { tenant: ledger.tenantOf('sk-test'), kind: 'videoTask', key } as const
   const first = await ledger.register(ref, {
-    snapshot: seen(key, 'QUEUED'),
+    snapshot: taskSeen('QUEUED', { taskId: key }),
     origin: null,
     credential: 'sk-test',
   })
@@ -75,7 +76,7 @@ async function createScenario(ledger: Ledger, key: string) {
   async function take(one: Step): Promise<void> {
     switch (one.do) {
       case 'observe':
-        await ledger.recordObservation(ref, seen(key, one.status))
+        await ledger.recordObservation(ref, taskSeen(one.status, { taskId: key }))
         return record(one.status)
       case 'claim': {
         // Far enough ahead that every lease has expired.
@@ -97,7 +98,11 @@ async function createScenario(ledger: Ledger, key: string) {
         const claim = claims[one.claim % Math.max(1, claims.length)]
         if (!claim) return
         const then = { nextPollAt: new Date(0), gapMs: 1 }
-        const held = await ledger.pollJobs.conclude(claim, seen(key, one.status), then)
+        const held = await ledger.pollJobs.conclude(
+          claim,
+          taskSeen(one.status, { taskId: key }),
+          then,
+        )
         if (held) {
           expect(claim.fence).toBe(fence)
           record(one.status)
@@ -158,20 +163,4 @@ async function open(): Promise<Ledger> {
   })
   onTestFinished(() => ledger.close())
   return ledger
-}
-
-function seen(taskId: string, status: VideoTaskStatus): VideoTaskSnapshot {
-  return {
-    taskId,
-    model: 'seedance-2-0',
-    provider: null,
-    status,
-    rawStatus: status.toLowerCase(),
-    progress: null,
-    video: null,
-    usage: null,
-    failureReason: null,
-    createdAt: null,
-    updatedAt: null,
-  }
 }
