@@ -1,6 +1,5 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import type { GraphQLEnumType } from 'graphql'
 import type { Logger } from 'pino'
 import { createAuthenticate } from './auth/authenticate.ts'
 import type { Config } from './config.ts'
@@ -15,7 +14,6 @@ import type { Services } from './resolvers/context.ts'
 import { guardCallersKeys, guardHeldKey, type KeyGuard } from './resolvers/key-refusal.ts'
 import { createReads } from './resolvers/reads.ts'
 import { createTenantLock } from './resolvers/tenant-lock.ts'
-import { schema } from './schema/index.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
 import { logOperations } from './telemetry/operation-log.ts'
 import { createOperations, type Operations } from './telemetry/operation-observer.ts'
@@ -76,7 +74,6 @@ async function startParts(
   const sandboxUrl = config.upstreamUrl ? null : await startSandbox(config, closers)
   const onError = (err: unknown) => log.error({ err }, 'internal error')
   const metrics = createMetrics({
-    errorCodes: listErrorCodes(),
     pollJobs: () => ledger.countPollJobs(),
     subscribers: () => ledger.notifier.size,
     sockets: () => server.sockets(),
@@ -132,12 +129,6 @@ async function startParts(
     sandboxUrl,
     listeners: () => ledger.notifier.size,
   }
-}
-
-/** Returns the values of `ErrorCode` in the schema. */
-function listErrorCodes(): string[] {
-  const type = schema.getType('ErrorCode') as GraphQLEnumType
-  return type.getValues().map(({ name }) => name)
 }
 
 async function observeOperations(
