@@ -7,7 +7,7 @@ import './preview-video-task.ts'
 import './create-video-task.ts'
 import './video-task-status-changed.ts'
 import './node.ts'
-import './error-codes.ts'
+import './error-code-info.ts'
 import { builder } from './builder.ts'
 
 /** The executable schema of the service. */
