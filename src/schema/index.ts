@@ -8,6 +8,7 @@ import './create-video-task.ts'
 import './video-task-status-changed.ts'
 import './node.ts'
 import './error-code-info.ts'
+import './video-model.ts'
 import { builder } from './builder.ts'
 
 /** The executable schema of the service. */
