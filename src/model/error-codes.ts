@@ -25,12 +25,12 @@ export const FAILURE_CODES = {
   INVALID_INPUT: {
     meaning: 'The input is invalid. Nothing was sent to 0-0.',
     retryable: false,
-    hint: 'Correct every value in `issues`. With a `bound`, send a smaller operation.',
+    hint: 'Correct every value in `issues`. With a `bound`, stay within the `limit`.',
   },
   NOT_FOUND: {
     meaning: 'The input refers to an entity that does not exist.',
     retryable: false,
-    hint: 'Check the id and its platform. An entity of another key is not found either.',
+    hint: 'Check the id and its platform, or the path of the request. An entity of another key is not found either.',
   },
   ASSETS_NOT_READY: {
     meaning: 'The input refers to an asset that is not `ACTIVE`. Nothing was sent to 0-0.',
@@ -93,7 +93,7 @@ const REQUEST_CODES = {
   BAD_REQUEST: {
     meaning: 'The request is not valid GraphQL over HTTP.',
     retryable: false,
-    hint: 'Send a POST of JSON with `query`, as the message says.',
+    hint: 'Change the request as the message says.',
   },
   REQUEST_ENTITY_TOO_LARGE: {
     meaning: 'The body of the request is larger than `MAX_BODY_BYTES`.',
