@@ -10,6 +10,7 @@ const ON_BOTH_ENGINES = [
   'ledger-claim',
   'ledger-budget',
   'ledger-idempotency-record',
+  'ledger-times',
   'tracking*',
   'polling-ended',
   'subscription',

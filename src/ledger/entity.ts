@@ -55,7 +55,25 @@ export interface Entity<K extends Kind = Kind> {
   seq: number
   /** When the stored values were first observed. Observing the same values again does not change it. */
   observedAt: Date
+  /** When the entity was registered here; null when it is not registered. */
+  registeredAt: Date | null
+  /** When 0-0 accepted the task. Null for other kinds. The following times are null while they have not come. */
+  submittedAt: Date | null
+  /** When the task was first observed as RUNNING. */
+  startedAt: Date | null
+  /** When a terminal status of the asset or the task was first recorded. */
+  finishedAt: Date | null
 }
+
+/** The values of an entity that is not registered, because it was only read or could not be recorded. */
+export const UNREGISTERED = {
+  pollingEndedReason: null,
+  seq: 0,
+  registeredAt: null,
+  submittedAt: null,
+  startedAt: null,
+  finishedAt: null,
+} as const
 
 /**
  * A change of status, or the early end of polling, in which `previous` and `current` are equal. `previous`

@@ -5,6 +5,7 @@ import { deleteUnusedCredential } from './credentials.ts'
 import { isPostgres } from './database.ts'
 import {
   changedSnapshot,
+  decodeOrigin,
   decodeSnapshot,
   type EntityRef,
   encodeJson,
@@ -14,6 +15,7 @@ import {
   type Snapshot,
 } from './entity.ts'
 import { columnsOf, type EntityRow } from './entity-row.ts'
+import { firstTimesOf, nextTimesOf } from './stored-values.ts'
 import type { Tables } from './tables.ts'
 
 /**
@@ -26,18 +28,20 @@ export async function insertEntity<K extends Kind>(
   snapshot: Snapshot<K>,
   origin: Origin<K>,
 ): Promise<EntityRow | null> {
+  const nowMs = Date.now()
   const row = await trx
     .insertInto('entity')
     .values({
       tenant,
       kind,
       key,
-      ...columnsOf({ kind, key }, snapshot),
+      ...columnsOf({ kind, key }, snapshot, origin),
+      ...firstTimesOf(kind, snapshot, origin, nowMs),
       origin: origin === null ? null : encodeJson(origin),
       polling_ended: isTerminal(kind, snapshot.status) ? 1 : 0,
       polling_ended_reason: null,
       seq: 0,
-      observed_at: Date.now(),
+      observed_at: nowMs,
     })
     .onConflict((conflict) => conflict.columns(['tenant', 'kind', 'key']).doNothing())
     .returningAll()
@@ -66,10 +70,12 @@ export async function recordObservation(
   if (!snapshot) return row
 
   const isTerminalNow = isTerminal(row.kind as Kind, snapshot.status)
+  const nowMs = Date.now()
   const after = await write(trx, row, {
-    ...columnsOf(row, snapshot),
+    ...columnsOf(row, snapshot, decodeOrigin(row.origin)),
+    ...nextTimesOf(row, snapshot, nowMs),
     ...(isTerminalNow ? { polling_ended: 1, polling_ended_reason: null } : {}),
-    observed_at: Date.now(),
+    observed_at: nowMs,
   })
   const result =
     after.status === row.status ? after : await appendTransition(trx, after, row.status)

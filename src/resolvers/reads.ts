@@ -8,6 +8,7 @@ import {
   type Origin,
   type Snapshot,
   type Transition,
+  UNREGISTERED,
 } from '../ledger/entity.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { keyOf, type PlatformRef } from '../model/entities.ts'
@@ -156,8 +157,7 @@ function unregistered<K extends Kind>(
     snapshot,
     origin,
     pollingEnded,
-    pollingEndedReason: null,
-    seq: 0,
+    ...UNREGISTERED,
     observedAt: new Date(),
   }
 }
