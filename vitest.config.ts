@@ -11,6 +11,9 @@ const ON_BOTH_ENGINES = [
   'ledger-budget',
   'ledger-idempotency-record',
   'ledger-times',
+  'ledger-changes',
+  'changes',
+  'video-task-timeline',
   'tracking*',
   'polling-ended',
   'subscription',
@@ -28,6 +31,7 @@ const ON_POSTGRES_ALONE = [
   'multiple-processes',
   'postgres-outage',
   'create-outage',
+  'changes-processes',
 ]
 
 const testFile = (name: string) => `test/${name}.test.ts`

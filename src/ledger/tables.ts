@@ -45,7 +45,7 @@ export interface EntityTable {
   total_tokens: number | null
 }
 
-/** Changes of status and early ends of polling, in order. Kept for a day. */
+/** Changes of status or progress, and early ends of polling, in order. Kept for a day. */
 interface TransitionTable {
   seq: Generated<number>
   tenant: string

@@ -6,6 +6,7 @@ import './video-task.ts'
 import './preview-video-task.ts'
 import './create-video-task.ts'
 import './video-task-status-changed.ts'
+import './changes.ts'
 import './node.ts'
 import { builder } from './builder.ts'
 
