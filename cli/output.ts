@@ -1,4 +1,4 @@
-import { stripVTControlCharacters, styleText } from 'node:util'
+import { styleText } from 'node:util'
 
 /** Where a command writes. Text for a person and JSON for a script never share a stream. */
 export interface Output {
@@ -8,7 +8,9 @@ export interface Output {
   note(text: string): void
   /** One JSON object on standard output; nothing without `--json`. */
   event(event: object): void
-  /** Shows a line that the next call replaces; nothing unless standard error is a terminal. Null removes it. */
+  /** Whether `progress` shows anything: standard error is a terminal. */
+  showsProgress: boolean
+  /** Shows a line that the next call replaces. Null removes it. */
   progress(text: string | null): void
 }
 
@@ -27,6 +29,7 @@ export function createOutput(isJson: boolean): Output {
     line: (text) => write(isJson ? stderr : stdout, text),
     note: (text) => write(stderr, text),
     event: (event) => isJson && write(stdout, JSON.stringify(event)),
+    showsProgress: stderr.isTTY === true,
     progress(text) {
       if (!stderr.isTTY) return
       clear()
@@ -51,7 +54,9 @@ function styled(format: Parameters<typeof styleText>[0], text: string): string {
 }
 
 /** A line that wraps cannot be replaced. */
-function shortened(text: string, columns = 80): string {
-  const length = stripVTControlCharacters(text).length
-  return length < columns ? text : `${stripVTControlCharacters(text).slice(0, columns - 2)}…`
+function shortened(text: string, columns: number): string {
+  const width = columns || DEFAULT_COLUMNS
+  return text.length < width ? text : `${text.slice(0, width - 2)}…`
 }
+
+const DEFAULT_COLUMNS = 80

@@ -32,11 +32,11 @@ export async function watchTask(
     for await (const event of events) {
       last = event.videoTask
       progress.update(last)
-      const key = keyOf(event)
+      const { kind, state } = keysOf(event)
       // After a reconnect the past events come again.
-      if (seen.has(key)) continue
-      seen.add(key)
-      print(taskLine(event))
+      if (seen.has(state)) continue
+      if (!output.showsProgress || !seen.has(kind)) print(taskLine(event))
+      seen.add(kind).add(state)
       output.event({ event: 'task', ...event })
     }
   } finally {
@@ -74,13 +74,14 @@ function exitCodeOf(task: VideoTask | null): ExitCode {
   }
 }
 
-/** Each kind of event happens once for a task, or once for an asset of it. Only progress repeats. */
-function keyOf({ type, asset, videoTask }: TaskEvent): string {
-  return JSON.stringify([type, asset?.id, isProgress(type) ? videoTask.progress : null])
-}
-
-function isProgress(type: string): boolean {
-  return type === 'PROGRESSED' || type === 'RUNNING'
+/**
+ * Returns what identifies an event. Each kind happens once for a task, or once for an asset of it; only progress
+ * repeats.
+ */
+function keysOf({ type, asset, videoTask: { progress } }: TaskEvent) {
+  const kind = JSON.stringify([type, asset?.id])
+  const isProgress = type === 'PROGRESSED' || type === 'RUNNING'
+  return { kind, state: isProgress ? JSON.stringify([kind, progress]) : kind }
 }
 
 /** Shows the progress of a task on a terminal, each second. */
