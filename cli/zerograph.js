@@ -14,7 +14,10 @@ if (/[\\/]node_modules[\\/]/.test(main)) {
     'Node does not run TypeScript files below node_modules. Clone the project and run it there.',
   )
 } else if (Number.parseInt(process.versions.node, 10) >= OLDEST_NODE) {
-  await import('./main.ts')
+  await import('./main.ts').catch((error) => {
+    if (error?.code !== 'ERR_MODULE_NOT_FOUND') throw error
+    explain(`Run "npm ci" first. ${error.message}`)
+  })
 } else if (existsSync(installed)) {
   runWith(installed)
 } else {

@@ -1,10 +1,14 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { cpSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { buildSchema, parse, validate } from 'graphql'
 import { expect, test } from 'vitest'
 import { CliError } from '../cli/cli-error.ts'
 import { commandOf } from '../cli/interruption.ts'
 import * as operations from '../cli/operations.ts'
 import { readVideoFiles } from '../cli/video-files.ts'
+import { temporaryFolder } from './support/app.ts'
 
 const schema = buildSchema(readFileSync(new URL('../schema.graphql', import.meta.url), 'utf8'))
 
@@ -72,4 +76,30 @@ test('the command that goes on can be pasted into a shell', () => {
   expect(commandOf('make', '--prompt', "It's she", '--image', A)).toBe(
     `npx zerograph make --prompt 'It'\\''s she' --image '${A}'`,
   )
+})
+
+/** Starts a copy of the command line in `folder`. Returns its exit code and its standard error. */
+async function runCopy(folder: string) {
+  cpSync('cli', join(folder, 'cli'), { recursive: true })
+  cpSync('package.json', join(folder, 'package.json'))
+  const run = promisify(execFile)(process.execPath, [join(folder, 'cli/zerograph.js'), '--version'])
+  return run.catch(({ code, stderr }) => ({ code, stderr }))
+}
+
+test('a copy below node_modules says that Node cannot run it there', async () => {
+  const copy = await runCopy(join(temporaryFolder(), 'node_modules/zerograph'))
+
+  expect(copy).toMatchObject({ code: 2, stderr: expect.stringContaining('Clone the project') })
+})
+
+test('a clone without packages says to run npm ci, and a link to a clone works', async () => {
+  const folder = temporaryFolder()
+  symlinkSync(process.cwd(), join(folder, 'link'))
+  const linked = [join(folder, 'link/cli/zerograph.js'), '--version']
+
+  expect(await runCopy(join(folder, 'clone'))).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('npm ci'),
+  })
+  expect((await promisify(execFile)(process.execPath, linked)).stderr).toBe('')
 })
