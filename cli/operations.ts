@@ -44,10 +44,16 @@ export const listModels = operation(
   z.object({ models: z.array(z.object({ id: text })) }),
 )
 
-/** The newest group of the tenant. */
-export const findNewestGroup = operation(
-  `query NewestGroup { assetGroups(first: 1) { nodes { id } } }`,
-  z.object({ assetGroups: z.object({ nodes: z.array(z.object({ id: text })) }) }),
+/** Needs a credential, and is answered without 0-0. */
+export const listGroups = operation(
+  `query Groups { assetGroups(first: 0) { totalCount } }`,
+  z.object({ assetGroups: z.object({ totalCount: z.number() }) }),
+)
+
+/** Reads a task that does not exist from 0-0. */
+export const readUnknownTask = operation(
+  `query UnknownTask { videoTask(id: "zerograph-doctor") { id } }`,
+  z.object({ videoTask: z.unknown().optional() }),
 )
 
 /** Reads a group from 0-0. */
