@@ -58,6 +58,8 @@ function createKeyReader(file: string | undefined, variable: string | undefined)
     const key = checkKey(readKeyFile(STANDARD_INPUT), 'standard input')
     return () => key
   }
+  // A wrong path is reported before anything is sent.
+  readKeyFile(file)
   return () => checkKey(readKeyFile(file), file)
 }
 

@@ -7,8 +7,8 @@ import type { Operation } from './operations.ts'
 import { errorOfResponse, readResponse } from './response.ts'
 import type { Settings } from './settings.ts'
 
-/** Called when the connection is lost, and when it is there again. */
-export type OnConnection = (state: 'lost' | 'restored') => void
+/** Called when the connection or the service is lost, with the reason if there is one, and when it is there again. */
+export type OnConnection = (state: 'lost' | 'restored', reason?: string) => void
 
 const MAX_WAIT_MS = 5_000
 const FIRST_WAIT_MS = 250
@@ -41,7 +41,7 @@ export async function* subscribe<T>(
       } catch (error) {
         const failure = toCliError(error, settings.url)
         const { retryable, code, retryAfterSeconds } = failure.details
-        if (!retryable || code === 'UNREACHABLE' || !outage.goesOn()) throw failure
+        if (!retryable || code === 'UNREACHABLE' || !outage.goesOn(failure.message)) throw failure
         await pause(retryAfterSeconds ? retryAfterSeconds * 1_000 : waitMs(attempt))
       }
     }
@@ -53,17 +53,17 @@ export async function* subscribe<T>(
 /** The time without a connection. */
 interface Outage {
   /** Returns whether to try again. Begins the outage when there is none. */
-  goesOn(): boolean
+  goesOn(reason?: string): boolean
   end(): void
 }
 
 function createOutage(maxMs: number, onConnection: OnConnection): Outage {
   let since: number | null = null
   return {
-    goesOn() {
+    goesOn(reason) {
       if (since === null) {
         since = Date.now()
-        onConnection('lost')
+        onConnection('lost', reason)
       }
       return Date.now() - since < maxMs
     },

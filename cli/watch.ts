@@ -55,9 +55,9 @@ export async function watch(
 
 /** Returns the function that tells a person about a lost connection. */
 export function tellConnection(output: Output): OnConnection {
-  return (state) => {
+  return (state, reason = 'Connection lost.') => {
     output.event({ event: 'connection', state })
-    output.note(state === 'lost' ? 'Connection lost. Connecting again …' : 'Connected again.')
+    output.note(state === 'lost' ? `${reason} Connecting again …` : 'Connected again.')
   }
 }
 
