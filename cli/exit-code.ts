@@ -8,7 +8,7 @@ export const EXIT_CODE = {
   usage: 2,
   /** The credential is missing, refused or insufficient. */
   credential: 3,
-  /** The service cannot be reached. */
+  /** The service, or 0-0 behind it, cannot be reached now. */
   unreachable: 4,
   /** It is not known how it ended: the outcome is unknown, or polling ended before a terminal status. */
   unknown: 5,

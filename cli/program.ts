@@ -12,10 +12,10 @@ const RECONNECT_SECONDS = 300
 const EXIT_CODES = `
 Exit codes:
   0  done: the asset is ACTIVE, the video is ready, every check passed
-  1  failed: the asset or the task failed, a create was refused, a check failed
+  1  failed: the asset or the task failed, a create was refused, an id is unknown, a check failed
   2  usage: wrong arguments, or an input that the service refuses
   3  the credential is missing or refused
-  4  the service cannot be reached
+  4  the service, or 0-0 behind it, cannot be reached now
   5  the outcome is not known
   130  interrupted
 

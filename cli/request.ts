@@ -29,7 +29,7 @@ export async function requestWithHeaders<T>(
 ): Promise<Answer<T>> {
   const credential = key()
   const body = JSON.stringify({ query: document, variables })
-  const { headers, text } = await send(url, {
+  const { headers, json } = await send(url, {
     method: 'POST',
     headers: {
       accept: 'application/graphql-response+json, application/json',
@@ -41,13 +41,16 @@ export async function requestWithHeaders<T>(
     redirect: 'error',
     signal: AbortSignal.timeout(TIMEOUT_MS),
   })
-  return { data: readResponse(parseJson(text), result, url), headers }
+  return { data: readResponse(json, result, url), headers }
 }
 
-async function send(url: URL, init: RequestInit): Promise<{ headers: Headers; text: string }> {
+async function send(url: URL, init: RequestInit): Promise<{ headers: Headers; json: unknown }> {
   try {
     const response = await fetch(url, init)
-    return { headers: response.headers, text: await response.text() }
+    const json = parseJson(await response.text())
+    // The page of a proxy whose service does not answer.
+    if (json === null && response.status >= 500) throw new Error(`HTTP ${response.status}`)
+    return { headers: response.headers, json }
   } catch (error) {
     throw unreachable(url, error)
   }

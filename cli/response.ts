@@ -59,6 +59,9 @@ export function exitCodeOf(code: string): ExitCode {
     case 'BAD_USER_INPUT':
     case 'IDEMPOTENCY_CONFLICT':
       return EXIT_CODE.usage
+    case 'SERVICE_UNAVAILABLE':
+    case 'UPSTREAM_UNAVAILABLE':
+      return EXIT_CODE.unreachable
     case 'OUTCOME_UNKNOWN':
       return EXIT_CODE.unknown
     default:

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import { expect, test } from 'vitest'
 import { ask, startApp, temporaryFolder, until } from './support/app.ts'
 import { runCli, startCli } from './support/cli.ts'
@@ -155,15 +156,26 @@ test('Ctrl-C while the create is sent prints the same command with its idempoten
   )
 })
 
-test('make repeats a create without an answer with the same key', async () => {
+test.for([
+  ['without an answer', (response: ServerResponse) => response.destroy()],
+  ['with the page of a proxy', (response: ServerResponse) => response.writeHead(502).end('<html>')],
+  [
+    'after which 0-0 asks to wait',
+    (response: ServerResponse) => {
+      const code = 'RATE_LIMITED'
+      const refusal = { code, message: 'Slow.', retryable: true, retryAfterSeconds: 0.1 }
+      response.end(JSON.stringify({ data: { createVideoFromUrls: refusal } }))
+    },
+  ],
+] as const)('make repeats a create %s with the same key', async ([, answer]) => {
   const keys: string[] = []
   const url = await serve(async (request, response) => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk)
     keys.push(JSON.parse(String(Buffer.concat(chunks))).variables.input.idempotencyKey)
-    if (keys.length === 1) return response.destroy()
-    const refusal = { code: 'PAYMENT_REQUIRED', message: 'No balance.', retryable: false }
     response.setHeader('content-type', 'application/json')
+    if (keys.length === 1) return answer(response)
+    const refusal = { code: 'PAYMENT_REQUIRED', message: 'No balance.', retryable: false }
     return response.end(JSON.stringify({ data: { createVideoFromUrls: refusal } }))
   })
 
