@@ -1,6 +1,5 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import type { GraphQLEnumType } from 'graphql'
 import type { Logger } from 'pino'
 import { createAuthenticate } from './auth/authenticate.ts'
 import type { Config } from './config.ts'
@@ -8,6 +7,7 @@ import { createGraphQLHandler } from './execution/graphql-handler.ts'
 import { type PersistedDocuments, readPersistedDocuments } from './execution/persisted-documents.ts'
 import { createGraphiQLPage } from './http/graphiql.ts'
 import { createHttpPlugins } from './http/http-plugins.ts'
+import { createSchemaFiles } from './http/schema-files.ts'
 import { createServer, type Server, type ServerOptions } from './http/server.ts'
 import { type Ledger, openLedger } from './ledger/ledger.ts'
 import { createBackgroundWork, type WaitUntil } from './resolvers/background-work.ts'
@@ -15,7 +15,8 @@ import type { Services } from './resolvers/context.ts'
 import { guardCallersKeys, guardHeldKey, type KeyGuard } from './resolvers/key-refusal.ts'
 import { createReads } from './resolvers/reads.ts'
 import { createTenantLock } from './resolvers/tenant-lock.ts'
-import { schema } from './schema/index.ts'
+import { possibleTypes } from './schema/possible-types.ts'
+import { printedSchema } from './schema/print.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
 import { logOperations } from './telemetry/operation-log.ts'
 import { createOperations, type Operations } from './telemetry/operation-observer.ts'
@@ -76,7 +77,6 @@ async function startParts(
   const sandboxUrl = config.upstreamUrl ? null : await startSandbox(config, closers)
   const onError = (err: unknown) => log.error({ err }, 'internal error')
   const metrics = createMetrics({
-    errorCodes: listErrorCodes(),
     pollJobs: () => ledger.countPollJobs(),
     subscribers: () => ledger.notifier.size,
     sockets: () => server.sockets(),
@@ -132,12 +132,6 @@ async function startParts(
     sandboxUrl,
     listeners: () => ledger.notifier.size,
   }
-}
-
-/** Returns the values of `ErrorCode` in the schema. */
-function listErrorCodes(): string[] {
-  const type = schema.getType('ErrorCode') as GraphQLEnumType
-  return type.getValues().map(({ name }) => name)
 }
 
 async function observeOperations(
@@ -229,6 +223,9 @@ async function createServerOf(parts: ServerParts): Promise<Server> {
   return createServer({
     ...createGraphQLHandlerOf(parts, persisted),
     page: config.publicSchema && persisted === null ? createGraphiQLPage(sandboxUrl) : null,
+    schemaFiles: config.publicSchema
+      ? createSchemaFiles({ sdl: printedSchema, possibleTypes })
+      : null,
     metrics,
     limits: config.limits,
     corsOrigins: config.corsOrigins,

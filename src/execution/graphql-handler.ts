@@ -12,8 +12,8 @@ import { createConnectionLimit, useConnectionLimit } from './connection-limit.ts
 import { createContext } from './create-context.ts'
 import { createDirectExecution } from './direct-execution.ts'
 import { createDocumentCache } from './document-cache.ts'
+import { useErrorExtensions } from './error-extensions.ts'
 import { createErrorMapper } from './error-mapping.ts'
-import { useErrorRequestId } from './error-request-id.ts'
 import { useGraphQLJs } from './graphql-js-executor.ts'
 import { useHiddenSchema } from './hide-schema.ts'
 import { type OperationLimits, useLimits } from './operation-limits.ts'
@@ -89,7 +89,7 @@ export function createGraphQLHandler(options: GraphQLHandlerOptions) {
     plugins: [
       useGraphQLJs(),
       options.operations.plugin,
-      useErrorRequestId(),
+      useErrorExtensions(),
       usePersistedDocuments(persisted),
       ...(options.httpPlugins ?? []),
       documents.plugin,

@@ -16,6 +16,7 @@ import type { UpstreamCall } from '../upstream/call.ts'
 import type { UpstreamClient } from '../upstream/client.ts'
 import { UpstreamError } from '../upstream/upstream-error.ts'
 import { nullIfUnavailable } from './null-if-not-found.ts'
+import { createOfferedModels, type OfferedModels } from './offered-models.ts'
 import { createSingleFlight } from './single-flight.ts'
 
 /** Identifies a video task. */
@@ -47,6 +48,7 @@ export interface Reads {
   assetGroup(ref: PlatformRef, request: ReadContext): Promise<Entity<'assetGroup'>>
   asset(ref: PlatformRef, request: ReadContext): Promise<Entity<'asset'>>
   videoTask(ref: TaskRef, request: ReadContext): Promise<Entity<'videoTask'>>
+  offeredModels: OfferedModels
   /**
    * Returns the entity from the ledger. When it is not registered, or its polling ended before a terminal status, reads
    * it with `read` and registers it first.
@@ -115,6 +117,7 @@ export function createReads({ upstream, ledger, terminalTtlMs }: ReadsOptions): 
       read('asset', { key: keyOf(ref) }, request, (call) => upstream.getAsset(ref, call)),
     videoTask: (ref, request) =>
       read('videoTask', ref, request, (call) => upstream.getVideoTask(ref, call)),
+    offeredModels: createOfferedModels(upstream),
 
     ensureRegistered(ref, request, read) {
       const { credential } = requireIdentity(request)
