@@ -50,16 +50,10 @@ function endpointOf(text: string): URL {
 }
 
 function createKeyReader(file: string | undefined, variable: string | undefined) {
-  if (file === undefined) {
-    const key = checkKey(variable ?? '', 'ZEROGRAPH_KEY')
-    return () => key
-  }
-  if (file === '-') {
-    const key = checkKey(readKeyFile(STANDARD_INPUT), 'standard input')
-    return () => key
-  }
+  if (file === undefined) return () => checkKey(variable ?? '', 'ZEROGRAPH_KEY')
   // A wrong path is reported before anything is sent.
-  readKeyFile(file)
+  const text = readKeyFile(file === '-' ? STANDARD_INPUT : file)
+  if (file === '-') return () => checkKey(text, 'standard input')
   return () => checkKey(readKeyFile(file), file)
 }
 
