@@ -7,6 +7,7 @@ import './preview-video-task.ts'
 import './create-video-task.ts'
 import './video-task-status-changed.ts'
 import './changes.ts'
+import './video-task-timeline.ts'
 import './node.ts'
 import { builder } from './builder.ts'
 
