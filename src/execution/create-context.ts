@@ -6,5 +6,5 @@ import { createLoaders } from '../resolvers/loaders.ts'
 export function createContext(services: Services, request: RequestContext): Context {
   const { identity, requestId, signal } = request
   const loaders = createLoaders(services, request)
-  return { ...services, identity, requestId, signal, loaders }
+  return { ...services, identity, requestId, signal, loaders, report: { isReplayed: false } }
 }

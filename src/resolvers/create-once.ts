@@ -36,8 +36,10 @@ export async function createOnce<K extends Kind>(
     case 'CONFLICT':
       throw new RequestError(CONFLICT)
     case 'UNKNOWN':
+      context.report.isReplayed = true
       throw new RequestError(OUTCOME_UNKNOWN)
     case 'DONE': {
+      context.report.isReplayed = true
       if ('failure' in record.outcome) throw new RequestError(lasting(record.outcome.failure))
       const ref = { tenant, kind: create.kind, key: record.outcome.key }
       const entity = await context.ledger.find(ref)
