@@ -15,6 +15,7 @@ const ON_BOTH_ENGINES = [
   'subscription',
   'list',
   'create',
+  'cancel-video-task',
   'idempotency',
   'waiting-task*',
   'feed-order',

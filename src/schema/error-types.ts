@@ -1,4 +1,5 @@
 import { DEFAULT_RETRY_AFTER_SECONDS, type Failure, type InputIssue } from '../model/failure.ts'
+import type { NotCancellable } from '../resolvers/cancel-video-task.ts'
 import type { AssetsNotReady } from '../resolvers/create-video-task.ts'
 import { builder } from './builder.ts'
 
@@ -29,20 +30,23 @@ const ErrorCodeRef = builder.enumType('ErrorCode', {
     IDEMPOTENCY_CONFLICT: {
       description: 'The idempotency key was used before with another input.',
     },
+    NOT_CANCELLABLE: {
+      description: 'The video task was sent to 0-0 or has ended, so it cannot be cancelled.',
+    },
     SERVICE_UNAVAILABLE: {
       description: 'This service cannot carry out the operation now. Nothing was done at 0-0.',
     },
   } as const,
 })
 
-type AnyFailure = Failure | AssetsNotReady
+type AnyFailure = Failure | AssetsNotReady | NotCancellable
 
 /** The failure with this code. */
 export type FailureOf<Code extends AnyFailure['code']> = Extract<AnyFailure, { code: Code }>
 
-/** The interface of all errors that a create returns. */
+/** The interface of all errors that a mutation returns. */
 export const ErrorRef = builder.interfaceRef<AnyFailure>('Error').implement({
-  description: 'The reason why a create failed.',
+  description: 'The reason why a mutation failed.',
   fields: (t) => ({
     message: t.exposeString('message', {
       description:
@@ -80,10 +84,13 @@ const InvalidInputErrorRef = builder
     }),
   })
 
-const NotFoundErrorRef = builder.objectRef<FailureOf<'NOT_FOUND'>>('NotFoundError').implement({
-  description: 'The input refers to an entity that 0-0 does not know.',
-  interfaces: [ErrorRef],
-})
+/** The error for an entity that does not exist. */
+export const NotFoundErrorRef = builder
+  .objectRef<FailureOf<'NOT_FOUND'>>('NotFoundError')
+  .implement({
+    description: 'The input refers to an entity that 0-0 does not know.',
+    interfaces: [ErrorRef],
+  })
 
 const PaymentRequiredErrorRef = builder
   .objectRef<FailureOf<'PAYMENT_REQUIRED'>>('PaymentRequiredError')
@@ -185,6 +192,7 @@ const ERROR_TYPE_NAMES: Record<AnyFailure['code'], string> = {
   UPSTREAM_UNAVAILABLE: 'UpstreamUnavailableError',
   OUTCOME_UNKNOWN: 'OutcomeUnknownError',
   IDEMPOTENCY_CONFLICT: 'IdempotencyConflictError',
+  NOT_CANCELLABLE: 'NotCancellableError',
   UNAUTHENTICATED: 'UpstreamRejectedError',
   FORBIDDEN: 'UpstreamRejectedError',
   UPSTREAM_PROTOCOL: 'UpstreamRejectedError',
