@@ -13,7 +13,12 @@ import {
   type Transition,
 } from './entity.ts'
 import { type EntityRow, entityOf, findRow } from './entity-row.ts'
-import { finishWithin, type IdempotencyRecordKey } from './idempotency-records.ts'
+import {
+  finishWithin,
+  type IdempotencyRecordKey,
+  insertDone,
+  type NewIdempotencyRecord,
+} from './idempotency-records.ts'
 import { type EntityFilter, listChildren, listEntities } from './list-entities.ts'
 import { pageBounds } from './page-bounds.ts'
 import type { PolledKind, PollTiming } from './poll-job.ts'
@@ -30,6 +35,8 @@ export interface Registration<K extends Kind> {
   credential: string
   /** The idempotency record of the create that made the entity; absent when it was only subscribed to. */
   idempotencyRecord?: IdempotencyRecordKey | undefined
+  /** A record to insert with this entity as its outcome. `register` throws RecordExists when the key has a record. */
+  newRecord?: NewIdempotencyRecord | undefined
 }
 
 /** The outcome that `register` writes into an idempotency record: the key of the created entity. */
@@ -130,7 +137,7 @@ export function createEntities(options: EntityStoreOptions): Entities {
 function register<K extends Kind>(
   { database, secrets, polling }: EntityStoreOptions,
   ref: EntityRef<K>,
-  { snapshot, origin, credential, idempotencyRecord }: Registration<K>,
+  { snapshot, origin, credential, idempotencyRecord, newRecord }: Registration<K>,
 ): Promise<EntityRow> {
   return database.transaction().execute(async (trx) => {
     const inserted = await insertEntity(trx, ref, snapshot, origin)
@@ -140,6 +147,7 @@ function register<K extends Kind>(
     if (idempotencyRecord) {
       await finishWithin(trx, idempotencyRecord, { key: row.key } satisfies Created)
     }
+    if (newRecord) await insertDone(trx, newRecord, { key: row.key } satisfies Created)
     if (isTerminal(ref.kind, row.status as Status)) return row
     const polledRef = ref as EntityRef<PolledKind>
     const pollable = { snapshot: snapshot as Snapshot<PolledKind>, origin, credential }

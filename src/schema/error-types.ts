@@ -1,6 +1,6 @@
 import { DEFAULT_RETRY_AFTER_SECONDS, type Failure, type InputIssue } from '../model/failure.ts'
+import type { AssetsNotReady } from '../resolvers/assets-not-ready.ts'
 import type { NotCancellable } from '../resolvers/cancel-video-task.ts'
-import type { AssetsNotReady } from '../resolvers/create-video-task.ts'
 import { builder } from './builder.ts'
 
 const ErrorCodeRef = builder.enumType('ErrorCode', {
