@@ -16,6 +16,7 @@ const ON_BOTH_ENGINES = [
   'list',
   'create',
   'cancel-video-task',
+  'create-video-from-urls',
   'idempotency',
   'waiting-task*',
   'feed-order',
@@ -26,6 +27,7 @@ const ON_POSTGRES_ALONE = [
   'postgres-listener',
   'postgres-locks',
   'multiple-processes',
+  'video-from-urls-crash',
   'postgres-outage',
   'create-outage',
 ]
