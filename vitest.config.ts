@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config'
 const ON_BOTH_ENGINES = [
   'ledger',
   'ledger-list',
+  'ledger-list-order',
   'ledger-observation',
   'ledger-poll-job',
   'ledger-upgrade',

@@ -56,8 +56,7 @@ export interface Entities {
   /** Returns the entity, or null when it is not registered. */
   find<K extends Kind>(ref: EntityRef<K>): Promise<Entity<K> | null>
   /**
-   * Returns a page of at most `maxSize` entities, newest first. Throws PageError when `request` is not a
-   * valid page.
+   * Returns a page of at most `maxSize` entities. Throws PageError when `request` is not a valid page.
    */
   list<K extends Kind>(
     tenant: string,
@@ -116,7 +115,7 @@ export function createEntities(options: EntityStoreOptions): Entities {
     },
 
     async list(tenant, kind, filter, request, maxSize) {
-      const cursors = secrets.cursorsOf(tenant, kind)
+      const cursors = secrets.cursorsOf(tenant, kind, request.orderBy)
       const page = { ...pageBounds(request, maxSize, cursors), cursors }
       return listEntities(database, tenant, kind, filter, page, typedErrors)
     },

@@ -89,9 +89,16 @@ export async function findResourceAsset(
   return assetId === undefined ? null : assetOf(await loaders.asset.load({ platform, id: assetId }))
 }
 
-/** Returns a page of the video tasks that are registered here, newest first. Throws like `listPage`. */
+/** Filters a list of video tasks. */
+interface VideoTaskFilter {
+  status?: VideoTaskStatus | null | undefined
+  statuses?: VideoTaskStatus[] | null | undefined
+  search?: string | null | undefined
+}
+
+/** Returns a page of the video tasks that are registered here. Throws like `listPage`. */
 export async function listVideoTasks(
-  filter: { status?: VideoTaskStatus | null | undefined },
+  filter: VideoTaskFilter,
   request: PageRequest,
   context: Context,
 ): Promise<Page<VideoTask>> {
