@@ -16,6 +16,7 @@ const ON_BOTH_ENGINES = [
   'polling-ended',
   'subscription',
   'list',
+  'usage',
   'create',
   'idempotency',
   'waiting-task*',

@@ -19,6 +19,7 @@ import { pageBounds } from './page-bounds.ts'
 import type { PolledKind, PollTiming } from './poll-job.ts'
 import { insertEntity, recordObservation, resumePolling } from './record-observation.ts'
 import type { Secrets } from './secrets.ts'
+import { summarizeUsage, type TaskUsage, type TimeRange } from './summarize-usage.ts'
 import type { Tables } from './tables.ts'
 import { transitionsAfter } from './transitions.ts'
 
@@ -67,6 +68,8 @@ export interface Entities {
   ): Promise<Page<Entity<K>>>
   /** Returns every entity whose parent has the key `parent`, oldest first. */
   children<K extends Kind>(tenant: string, kind: K, parent: string): Promise<Entity<K>[]>
+  /** Returns the usage of the tasks that were registered in `range`, for each model and status. */
+  summarizeUsage(tenant: string, range: TimeRange): Promise<TaskUsage[]>
   /** Returns the transitions of one entity with a sequence number above `seq`, oldest first, unless pruned. */
   transitionsAfter<K extends Kind>(ref: EntityRef<K>, seq: number): Promise<Transition<K>[]>
 }
@@ -121,6 +124,7 @@ export function createEntities(options: EntityStoreOptions): Entities {
     },
 
     children: (tenant, kind, parent) => listChildren(database, tenant, kind, parent),
+    summarizeUsage: (tenant, range) => summarizeUsage(database, tenant, range),
     transitionsAfter: (ref, seq) => transitionsAfter(database, ref, seq),
   }
 }

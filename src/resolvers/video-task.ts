@@ -43,7 +43,7 @@ export function videoTaskOf(entity: Entity<'videoTask'>): VideoTask {
 }
 
 /** The model of a task for which neither 0-0 nor the caller has sent one. */
-const UNKNOWN_MODEL = 'unknown'
+export const UNKNOWN_MODEL = 'unknown'
 
 /**
  * Returns the video task with this global or bare id, or null when neither 0-0 nor the ledger knows it. Throws any other
