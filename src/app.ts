@@ -289,6 +289,7 @@ async function startSandbox(config: Config, closers: Closers): Promise<string> {
     port: config.sandboxPort,
     host: config.host,
     dataDir: config.dataDir,
+    reportsProgress: true,
   })
   closers.push(() => sandbox.close())
   return sandbox.url
