@@ -44,6 +44,14 @@ export const listModels = operation(
   z.object({ models: z.array(z.object({ id: text })) }),
 )
 
+/** What to do about each error code. */
+export const listHints = operation(
+  `query Hints { errorCodes { code hint } }`,
+  z
+    .object({ errorCodes: z.array(z.object({ code: text, hint: text })) })
+    .transform((data) => new Map(data.errorCodes.map(({ code, hint }) => [code, hint]))),
+)
+
 /** Needs a credential, and is answered without 0-0. */
 export const listGroups = operation(
   `query Groups { assetGroups(first: 0) { totalCount } }`,
