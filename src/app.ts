@@ -5,6 +5,7 @@ import { createAuthenticate } from './auth/authenticate.ts'
 import type { Config } from './config.ts'
 import { createGraphQLHandler } from './execution/graphql-handler.ts'
 import { type PersistedDocuments, readPersistedDocuments } from './execution/persisted-documents.ts'
+import { openBoard } from './http/board.ts'
 import { createGraphiQLPage } from './http/graphiql.ts'
 import { createHttpPlugins } from './http/http-plugins.ts'
 import { createSchemaFiles } from './http/schema-files.ts'
@@ -15,6 +16,7 @@ import type { Services } from './resolvers/context.ts'
 import { guardCallersKeys, guardHeldKey, type KeyGuard } from './resolvers/key-refusal.ts'
 import { createReads } from './resolvers/reads.ts'
 import { createTenantLock } from './resolvers/tenant-lock.ts'
+import type { Sandbox } from './sandbox/server.ts'
 import { possibleTypes } from './schema/possible-types.ts'
 import { printedSchema } from './schema/print.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
@@ -74,7 +76,7 @@ async function startParts(
   closers: Closers,
   recordTimeoutMs: number,
 ): Promise<Omit<App, 'stop'>> {
-  const sandboxUrl = config.upstreamUrl ? null : await startSandbox(config, closers)
+  const sandbox = config.upstreamUrl ? null : await startSandbox(config, closers)
   const onError = (err: unknown) => log.error({ err }, 'internal error')
   const metrics = createMetrics({
     pollJobs: () => ledger.countPollJobs(),
@@ -87,7 +89,7 @@ async function startParts(
   const ledger = await openLedgerOf(config, log, metrics, onError)
   closers.push(() => ledger.close())
   const upstream = createUpstreamClient({
-    url: config.upstreamUrl ?? sandboxUrl ?? '',
+    url: config.upstreamUrl ?? sandbox?.url ?? '',
     maxConcurrency: config.upstreamMaxConcurrency,
     maxCreates: config.upstreamMaxCreates,
     getTimeoutMs: config.upstreamGetTimeoutMs,
@@ -121,7 +123,7 @@ async function startParts(
     clearTimeout(timer)
   })
   const { waitUntil } = background
-  const parts = { config, log, ledger, guard, metrics, operations, sandboxUrl, waitUntil, onError }
+  const parts = { config, log, ledger, guard, metrics, operations, sandbox, waitUntil, onError }
   const server = await createServerOf(parts)
   server.http.listen(config.port, config.host)
   await once(server.http, 'listening')
@@ -129,7 +131,7 @@ async function startParts(
   const { port } = server.http.address() as AddressInfo
   return {
     url: `http://${hostInUrl(config.host)}:${port}`,
-    sandboxUrl,
+    sandboxUrl: sandbox?.url ?? null,
     listeners: () => ledger.notifier.size,
   }
 }
@@ -210,22 +212,25 @@ interface ServerParts {
   guard: KeyGuard
   metrics: Metrics
   operations: Operations
-  sandboxUrl: string | null
+  sandbox: Sandbox | null
   waitUntil: WaitUntil
   onError(error: unknown): void
 }
 
 async function createServerOf(parts: ServerParts): Promise<Server> {
-  const { config, metrics, ledger, sandboxUrl } = parts
+  const { config, log, metrics, ledger, sandbox } = parts
   const persisted = config.persistedDocuments
     ? await readPersistedDocuments(config.persistedDocuments)
     : null
+  // The pages send documents that a manifest does not contain.
+  const hasPages = config.publicSchema && persisted === null
   return createServer({
     ...createGraphQLHandlerOf(parts, persisted),
-    page: config.publicSchema && persisted === null ? createGraphiQLPage(sandboxUrl) : null,
     schemaFiles: config.publicSchema
       ? createSchemaFiles({ sdl: printedSchema, possibleTypes })
       : null,
+    page: hasPages ? createGraphiQLPage(sandbox?.url ?? null) : null,
+    board: hasPages && config.board ? openBoard(config.identity.mode, sandbox, log) : null,
     metrics,
     limits: config.limits,
     corsOrigins: config.corsOrigins,
@@ -279,8 +284,8 @@ function createServices({ config, ledger, guard, waitUntil, onError }: ServerPar
   }
 }
 
-/** Loads and starts the sandbox. Returns its URL. */
-async function startSandbox(config: Config, closers: Closers): Promise<string> {
+/** Loads and starts the sandbox. */
+async function startSandbox(config: Config, closers: Closers): Promise<Sandbox> {
   const { createSandbox } = await import('./sandbox/server.ts')
   const sandbox = await createSandbox({
     port: config.sandboxPort,
@@ -288,7 +293,7 @@ async function startSandbox(config: Config, closers: Closers): Promise<string> {
     dataDir: config.dataDir,
   })
   closers.push(() => sandbox.close())
-  return sandbox.url
+  return sandbox
 }
 
 function hostInUrl(host: string): string {

@@ -12,8 +12,8 @@ const READ = JSON.stringify({ query: '{ asset(id: "Asset-1") { status } }' })
 const JSON_HEADERS = { 'content-type': 'application/json', authorization: 'Bearer sk-test' }
 const SUBSCRIBE = 'subscription { assetStatusChanged(ids: ["Asset-1"]) { current } }'
 
-test('/health and /ready answer, / redirects to GraphQL, and other paths are 404', async () => {
-  const app = await startApp({ UPSTREAM_URL: 'http://127.0.0.1:1' })
+test('/health and /ready answer, / without the board redirects to GraphQL, and other paths are 404', async () => {
+  const app = await startApp({ UPSTREAM_URL: 'http://127.0.0.1:1', BOARD: '0' })
 
   const get = async (path: string) => {
     const response = await fetch(`${app.url}${path}`, { redirect: 'manual' })

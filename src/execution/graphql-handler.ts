@@ -125,8 +125,10 @@ async function requestContextOf(
   identify: (authorization: string | null) => Promise<IdentityResult>,
 ): Promise<RequestContext> {
   if (identity !== undefined) return { requestId, identity, signal: signal ?? request.signal }
-  const found = await identify(request.headers.get('authorization'))
-  return { requestId, identity: found, signal: request.signal }
+  const { headers, signal: requestSignal } = request
+  const found = await identify(headers.get('authorization'))
+  const lastEventId = headers.get('last-event-id') || undefined
+  return { requestId, identity: found, signal: requestSignal, lastEventId }
 }
 
 /** Returns the error for invalid credentials, so that only the fields that require an identity fail. */

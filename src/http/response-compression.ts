@@ -37,6 +37,11 @@ export function acceptsGzip(request: IncomingMessage): boolean {
   return new Negotiator(request).encoding(['gzip', 'identity']) === 'gzip'
 }
 
+/** Returns the encoding of `available` to respond with: the one that the client prefers, brotli before gzip. */
+export function preferredEncoding(request: IncomingMessage, available: string[]): string {
+  return new Negotiator(request).encoding(available, ['br', 'gzip']) ?? 'identity'
+}
+
 function isJson(_request: IncomingMessage, response: ServerResponse): boolean {
   return /^application\/(graphql-response\+)?json\b/.test(
     String(response.getHeader('content-type')),

@@ -10,6 +10,7 @@ import type { Metrics } from '../telemetry/metrics.ts'
 import type { WebSocketLimits } from '../websocket/connection.ts'
 import { createWebSocketEndpoint } from '../websocket/endpoint.ts'
 import { findForeignHost, type Host } from './allowed-hosts.ts'
+import type { Board } from './board.ts'
 import { allowOrigins, answerOptions } from './cors.ts'
 import type { GraphiQLPage } from './graphiql.ts'
 import { createJsonRoute, type JsonRoute } from './json-route.ts'
@@ -28,6 +29,8 @@ export interface ServerOptions {
   page: GraphiQLPage | null
   /** The files that describe the schema; null: the schema is hidden. */
   schemaFiles: SchemaFiles | null
+  /** The board; null: `/` redirects to the endpoint. */
+  board: Board | null
   metrics: Pick<Metrics, 'contentType' | 'text'>
   limits: WebSocketLimits & { bodyBytes: number }
   /** Origins of other sites whose pages may call this service (CORS). */
@@ -126,7 +129,7 @@ async function respond(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<unknown> {
-  const { graphql, metrics, isReady, allowedHosts } = options
+  const { graphql, board, metrics, isReady, allowedHosts } = options
   const path = pathOf(request)
   // Probes use the IP address of the process, so these two routes accept any host. They contain no private data.
   if (path === '/health') {
@@ -138,6 +141,7 @@ async function respond(
   }
   const rejection = foreignHostRejection(allowedHosts, request)
   if (rejection === null) {
+    if (board?.has(path)) return board.serve(path, request, response)
     switch (path) {
       case '/':
         return response.writeHead(302, { location: ENDPOINT }).end()
