@@ -5,6 +5,7 @@ import type { Output } from './output.ts'
 import { request } from './request.ts'
 import { exitCodeOf } from './response.ts'
 import type { Settings } from './settings.ts'
+import { assetLine } from './show.ts'
 import type { VideoFile } from './video-files.ts'
 
 /** The input of `createVideoFromUrls`. What is undefined is not sent. */
@@ -52,13 +53,14 @@ export function issueLines(issues: Issue[]): string[] {
 
 /** A refusal is data of the service, so that it has no hint of its own as other errors have. */
 async function errorOf(settings: Settings, refusal: Refusal): Promise<CliError> {
-  const { code, message, retryable, retryAfterSeconds, issues = [] } = refusal
+  const { code, message, retryAfterSeconds, issues = [], assets = [] } = refusal
   const hints = await request(settings, listHints).catch(() => null)
-  return new CliError([message, ...issueLines(issues)].join('\n  '), {
+  return new CliError([message, ...issueLines(issues), ...assets.map(assetLine)].join('\n  '), {
     code,
     exitCode: exitCodeOf(code),
     hint: hints?.get(code),
-    retryable,
+    // An asset that failed stays FAILED.
+    retryable: refusal.retryable && !assets.some(({ status }) => status === 'FAILED'),
     retryAfterSeconds,
   })
 }

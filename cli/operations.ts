@@ -146,6 +146,7 @@ const refusal = z.object({
   message: text,
   retryable: z.boolean(),
   issues: z.array(issue).optional(),
+  assets: z.array(asset).optional(),
   retryAfterSeconds: z.number().optional(),
 })
 /** The reason why a create failed. */
@@ -163,6 +164,7 @@ export const createVideo = operation(
       ...TaskFields
       ... on Error { code message retryable }
       ... on InvalidInputError { issues { path message } }
+      ... on AssetsNotReadyError { assets { ...AssetFields } }
       ... on RateLimitedError { retryAfterSeconds }
       ... on UpstreamUnavailableError { retryAfterSeconds }
     }

@@ -28,14 +28,17 @@ export function taskLine({ at, type, message, videoTask }: TaskEvent): string {
   return `${time(at)}  ${status(type)}${detail && `  ${detail}`}`
 }
 
+/** Returns an asset with the reason of its failure. */
+export function assetLine(asset: Asset): string {
+  const { failureReason, sourceUrl } = asset
+  return [assetName(asset), asset.status, failureReason, sourceUrl].filter(Boolean).join('  ')
+}
+
 /** Returns why a task failed, with the asset to blame. Null without a failure. */
 export function failureOf({ failure }: VideoTask): string | null {
   if (failure === null) return null
   const { message, asset } = failure
-  if (asset === null) return message
-  return [message, assetName(asset), asset.failureReason, asset.sourceUrl]
-    .filter((part, index) => part !== null && (index === 0 || !message.includes(part)))
-    .join('\n  ')
+  return asset === null ? message : `${message}\n  ${assetLine(asset)}`
 }
 
 /** Returns the progress of a task as shown: status, percentage and the estimated seconds that remain. */
