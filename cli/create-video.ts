@@ -53,14 +53,13 @@ export function issueLines(issues: Issue[]): string[] {
 
 /** A refusal is data of the service, so that it has no hint of its own as other errors have. */
 async function errorOf(settings: Settings, refusal: Refusal): Promise<CliError> {
-  const { code, message, retryAfterSeconds, issues = [], assets = [] } = refusal
+  const { code, message, retryable, retryAfterSeconds, issues = [], assets = [] } = refusal
   const hints = await request(settings, listHints).catch(() => null)
   return new CliError([message, ...issueLines(issues), ...assets.map(assetLine)].join('\n  '), {
     code,
     exitCode: exitCodeOf(code),
     hint: hints?.get(code),
-    // An asset that failed stays FAILED.
-    retryable: refusal.retryable && !assets.some(({ status }) => status === 'FAILED'),
+    retryable,
     retryAfterSeconds,
   })
 }
