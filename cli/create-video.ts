@@ -53,7 +53,9 @@ export function issueLines(issues: Issue[]): string[] {
 
 /** A refusal is data of the service, so that it has no hint of its own as other errors have. */
 async function errorOf(settings: Settings, refusal: Refusal): Promise<CliError> {
-  const { code, message, retryable, retryAfterSeconds, issues = [], assets = [] } = refusal
+  const { code, message, retryable, retryAfterSeconds, assets = [] } = refusal
+  // The message of an input with one issue is that issue.
+  const issues = refusal.issues?.filter((issue) => !message.includes(issue.message)) ?? []
   const hints = await request(settings, listHints).catch(() => null)
   return new CliError([message, ...issueLines(issues), ...assets.map(assetLine)].join('\n  '), {
     code,

@@ -34,11 +34,14 @@ export function assetLine(asset: Asset): string {
   return [assetName(asset), asset.status, failureReason, sourceUrl].filter(Boolean).join('  ')
 }
 
-/** Returns why a task failed, with the asset to blame. Null without a failure. */
-export function failureOf({ failure }: VideoTask): string | null {
-  if (failure === null) return null
+/** Returns the lines that say why a task failed, with the asset to blame. What `shown` says already is left out. */
+export function failureLines({ failure }: VideoTask, shown: string): string[] {
+  if (failure === null) return []
   const { message, asset } = failure
-  return asset === null ? message : `${message}\n  ${assetLine(asset)}`
+  return [
+    ...(shown.includes(message) ? [] : [message]),
+    ...(asset === null ? [] : [`  ${assetLine(asset)}`]),
+  ]
 }
 
 /** Returns the progress of a task as shown: status, percentage and the estimated seconds that remain. */
