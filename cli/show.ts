@@ -18,7 +18,7 @@ export function time(date: string): string {
 
 /** Returns how a person recognises an asset. */
 export function assetName({ name, id }: Asset): string {
-  return name === null ? id : `${name} (${id})`
+  return name ? `${name} (${id})` : id
 }
 
 /** Returns the line of an event of a task. */
