@@ -10,6 +10,10 @@ const ON_BOTH_ENGINES = [
   'ledger-claim',
   'ledger-budget',
   'ledger-idempotency-record',
+  'ledger-times',
+  'ledger-changes',
+  'changes',
+  'video-task-timeline',
   'tracking*',
   'polling-ended',
   'subscription',
@@ -27,6 +31,7 @@ const ON_POSTGRES_ALONE = [
   'multiple-processes',
   'postgres-outage',
   'create-outage',
+  'changes-processes',
 ]
 
 const testFile = (name: string) => `test/${name}.test.ts`

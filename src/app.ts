@@ -1,6 +1,5 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import type { GraphQLEnumType } from 'graphql'
 import type { Logger } from 'pino'
 import { createAuthenticate } from './auth/authenticate.ts'
 import type { Config } from './config.ts'
@@ -9,6 +8,7 @@ import { type PersistedDocuments, readPersistedDocuments } from './execution/per
 import { openBoard } from './http/board.ts'
 import { createGraphiQLPage } from './http/graphiql.ts'
 import { createHttpPlugins } from './http/http-plugins.ts'
+import { createSchemaFiles } from './http/schema-files.ts'
 import { createServer, type Server, type ServerOptions } from './http/server.ts'
 import { type Ledger, openLedger } from './ledger/ledger.ts'
 import { createBackgroundWork, type WaitUntil } from './resolvers/background-work.ts'
@@ -17,7 +17,8 @@ import { guardCallersKeys, guardHeldKey, type KeyGuard } from './resolvers/key-r
 import { createReads } from './resolvers/reads.ts'
 import { createTenantLock } from './resolvers/tenant-lock.ts'
 import type { Sandbox } from './sandbox/server.ts'
-import { schema } from './schema/index.ts'
+import { possibleTypes } from './schema/possible-types.ts'
+import { printedSchema } from './schema/print.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
 import { logOperations } from './telemetry/operation-log.ts'
 import { createOperations, type Operations } from './telemetry/operation-observer.ts'
@@ -78,7 +79,6 @@ async function startParts(
   const sandbox = config.upstreamUrl ? null : await startSandbox(config, closers)
   const onError = (err: unknown) => log.error({ err }, 'internal error')
   const metrics = createMetrics({
-    errorCodes: listErrorCodes(),
     pollJobs: () => ledger.countPollJobs(),
     subscribers: () => ledger.notifier.size,
     sockets: () => server.sockets(),
@@ -134,12 +134,6 @@ async function startParts(
     sandboxUrl: sandbox?.url ?? null,
     listeners: () => ledger.notifier.size,
   }
-}
-
-/** Returns the values of `ErrorCode` in the schema. */
-function listErrorCodes(): string[] {
-  const type = schema.getType('ErrorCode') as GraphQLEnumType
-  return type.getValues().map(({ name }) => name)
 }
 
 async function observeOperations(
@@ -234,6 +228,9 @@ async function createServerOf(parts: ServerParts): Promise<Server> {
     ...createGraphQLHandlerOf(parts, persisted),
     page: hasPages ? createGraphiQLPage(sandbox?.url ?? null) : null,
     board: hasPages && config.board ? openBoard(config.identity.mode, sandbox, log) : null,
+    schemaFiles: config.publicSchema
+      ? createSchemaFiles({ sdl: printedSchema, possibleTypes })
+      : null,
     metrics,
     limits: config.limits,
     corsOrigins: config.corsOrigins,

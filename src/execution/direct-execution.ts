@@ -6,7 +6,7 @@ import { schema } from '../schema/index.ts'
 import type { Operations } from '../telemetry/operation-observer.ts'
 import { createContext } from './create-context.ts'
 import type { DocumentCache } from './document-cache.ts'
-import { withRequestId } from './error-mapping.ts'
+import { withResponseExtensions } from './error-mapping.ts'
 import { isWithinLimits, type OperationLimits } from './operation-limits.ts'
 import { admitDocument, type PersistedDocuments } from './persisted-documents.ts'
 
@@ -73,7 +73,7 @@ export function createDirectExecution(options: DirectExecutionOptions): ExecuteD
   function toPublicError(error: GraphQLError, requestId: string): GraphQLError {
     const masked = maskError(error, 'Unexpected error.')
     if (!(masked instanceof GraphQLError)) return new GraphQLError(masked.message)
-    return withRequestId(masked, requestId)
+    return withResponseExtensions(masked, requestId)
   }
 }
 

@@ -17,6 +17,7 @@ import { createOpenResponses } from './open-responses.ts'
 import { type Rejection, rejectUpgrade, sendRejection } from './rejection.ts'
 import { requestIdOf } from './request-id.ts'
 import { compressJson } from './response-compression.ts'
+import type { SchemaFiles } from './schema-files.ts'
 
 /** Options of `createServer`. */
 export interface ServerOptions {
@@ -27,6 +28,8 @@ export interface ServerOptions {
   page: GraphiQLPage | null
   /** The board; null: `/` redirects to the endpoint. */
   board: Board | null
+  /** The files that describe the schema; null: the schema is hidden. */
+  schemaFiles: SchemaFiles | null
   metrics: Pick<Metrics, 'contentType' | 'text'>
   limits: WebSocketLimits & { bodyBytes: number }
   /** Origins of other sites whose pages may call this service (CORS). */
@@ -58,6 +61,11 @@ const NOT_FOUND: Rejection = {
   status: 404,
   code: 'NOT_FOUND',
   message: `Not found. The GraphQL endpoint is ${ENDPOINT}.`,
+}
+const WRONG_METHOD: Rejection = {
+  status: 405,
+  code: 'BAD_REQUEST',
+  message: 'This file is read-only: send GET or HEAD.',
 }
 const SHUTTING_DOWN: Rejection = {
   status: 503,
@@ -141,8 +149,21 @@ async function respond(
       case ENDPOINT:
         return respondToGraphQL(options, draining, request, response)
     }
+    if (options.schemaFiles?.has(path)) return respondWithFile(options, path, request, response)
   }
   return reject(graphql, request, response, rejection ?? NOT_FOUND)
+}
+
+function respondWithFile(
+  { graphql, schemaFiles, corsOrigins }: Routes,
+  path: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
+  allowOrigins(corsOrigins, request, response)
+  if (schemaFiles?.serve(path, request, response)) return
+  response.setHeader('allow', 'GET, HEAD, OPTIONS')
+  reject(graphql, request, response, WRONG_METHOD)
 }
 
 async function respondToGraphQL(

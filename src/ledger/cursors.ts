@@ -22,12 +22,12 @@ const POSITION_BYTES = 6
 const POSITION_OFFSET = BLOCK_BYTES - POSITION_BYTES
 
 /**
- * Creates the cursors for the list of one kind of entity of one tenant. Positions count the entities of
+ * Creates the cursors for the list of one kind of entity of one tenant, or for its changes. Positions count the entities of
  * all tenants, so a plain position would reveal how many entities other tenants have. Therefore a cursor
  * is the position encrypted with a key of this list. ECB mode is safe here, because each message is
  * exactly one block, and equal positions may have equal cursors.
  */
-export function createCursors(secretKey: Buffer, tenant: string, kind: Kind): Cursors {
+export function createCursors(secretKey: Buffer, tenant: string, kind: Kind | 'change'): Cursors {
   const key = createHmac('sha256', secretKey).update(`${tenant} ${kind}`).digest()
   // `final()` is never called, so both objects can be reused: without padding, `update` returns each
   // complete block at once.

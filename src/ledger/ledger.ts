@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import { type ChangeNotifier, createChangeNotifier } from './change-notifier.ts'
+import { type Changes, createChanges } from './changes.ts'
 import { openDatabase } from './database.ts'
 import type { Kind } from './entity.ts'
 import type { EntityRow } from './entity-row.ts'
@@ -45,12 +46,13 @@ export interface Ledger extends Entities {
   /** Returns the tenant of a bearer key. */
   tenantOf(credential: string): string
   readonly notifier: ChangeNotifier
+  readonly changes: Changes
   readonly pollJobs: PollJobs
   readonly idempotencyRecords: IdempotencyRecords
   readonly tenantLocks: TenantLocks
   /** Returns the number of poll jobs, over all tenants and processes. */
   countPollJobs(): Promise<number>
-  /** Deletes transitions, poll budgets and idempotency records that are older than `time`. */
+  /** Deletes transitions, changes, poll budgets and idempotency records that are older than `time`. */
   prune(time: Date): Promise<void>
   /**
    * Calls `write`, retries it while the storage fails, and returns its result. For the outcome of a request
@@ -157,6 +159,7 @@ function createCalls(
       ...records,
       begin: whenWritable(records.begin) as IdempotencyRecords['begin'],
     }),
+    changes: expose('changes.', createChanges(database, secrets)),
     tenantLocks: expose('tenantLocks.', createTenantLocks(database)),
   }
 

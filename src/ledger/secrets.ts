@@ -18,6 +18,8 @@ export interface Secrets {
   open(sealed: string, tenant: string): string
   /** Returns the cursors for the list of one kind of entity of one tenant. */
   cursorsOf(tenant: string, kind: Kind): Cursors
+  /** Returns the cursors for the changes of one tenant. */
+  changeCursorsOf(tenant: string): Cursors
 }
 
 /** The number of tenants in the cache of `tenantOf`. */
@@ -55,6 +57,7 @@ export function createSecrets(secret: Buffer): Secrets {
       return Buffer.concat([decipher.update(text), decipher.final()]).toString('utf8')
     },
     cursorsOf: (tenant, kind) => createCursors(cursorKey, tenant, kind),
+    changeCursorsOf: (tenant) => createCursors(cursorKey, tenant, 'change'),
   }
 }
 
