@@ -226,11 +226,11 @@ async function createServerOf(parts: ServerParts): Promise<Server> {
   const hasPages = config.publicSchema && persisted === null
   return createServer({
     ...createGraphQLHandlerOf(parts, persisted),
-    page: hasPages ? createGraphiQLPage(sandbox?.url ?? null) : null,
-    board: hasPages && config.board ? openBoard(config.identity.mode, sandbox, log) : null,
     schemaFiles: config.publicSchema
       ? createSchemaFiles({ sdl: printedSchema, possibleTypes })
       : null,
+    page: hasPages ? createGraphiQLPage(sandbox?.url ?? null) : null,
+    board: hasPages && config.board ? openBoard(config.identity.mode, sandbox, log) : null,
     metrics,
     limits: config.limits,
     corsOrigins: config.corsOrigins,

@@ -26,10 +26,10 @@ export interface ServerOptions {
   isSubscription(response: ServerResponse): boolean
   /** The GraphiQL page; null: no page. */
   page: GraphiQLPage | null
-  /** The board; null: `/` redirects to the endpoint. */
-  board: Board | null
   /** The files that describe the schema; null: the schema is hidden. */
   schemaFiles: SchemaFiles | null
+  /** The board; null: `/` redirects to the endpoint. */
+  board: Board | null
   metrics: Pick<Metrics, 'contentType' | 'text'>
   limits: WebSocketLimits & { bodyBytes: number }
   /** Origins of other sites whose pages may call this service (CORS). */
