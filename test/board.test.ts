@@ -5,11 +5,14 @@ import {
   AFTER_A_RENDERING,
   enter,
   expectAccessible,
+  fillPrompt,
   layoutShift,
   openBoard,
   overflowOf,
+  plays,
   SOON,
   shows,
+  tile,
 } from './support/board.ts'
 import { countRows } from './support/sandbox.ts'
 
@@ -270,27 +273,6 @@ test('a video whose URL has expired says so', async () => {
   await shows(page.getByRole('dialog', { name: 'Task' }), /expired/)
   await expectAccessible(page)
 }, 90_000)
-
-/** The tile of an asset. */
-function tile(page: Page, name: string) {
-  return page.getByRole('region', { name: /^Assets/ }).getByRole('button', { name })
-}
-
-/** Enters a prompt and waits for the cost. */
-async function fillPrompt(page: Page, prompt: string): Promise<void> {
-  await page.getByLabel('Prompt').fill(prompt)
-  await shows(page.locator('form'), /[\d,]+ tokens/)
-}
-
-/** Plays the open video. Returns whether it advances. */
-function plays(page: Page): Promise<boolean> {
-  return page.getByLabel('The finished video').evaluate(async (video: HTMLVideoElement) => {
-    video.muted = true
-    await video.play()
-    while (video.currentTime < 0.5) await new Promise((resolve) => setTimeout(resolve, 50))
-    return video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA && video.videoWidth > 0
-  })
-}
 
 /** Resolves with the time at which a text appears in the page. */
 function timeOf(page: Page, text: string): Promise<number> {

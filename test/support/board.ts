@@ -113,6 +113,27 @@ export function shows(page: Page | Locator, text: string | RegExp, options = SOO
   return page.getByText(text).first().waitFor(options)
 }
 
+/** The tile of an asset. */
+export function tile(page: Page, name: string) {
+  return page.getByRole('region', { name: /^Assets/ }).getByRole('button', { name })
+}
+
+/** Enters a prompt and waits for the cost. */
+export async function fillPrompt(page: Page, prompt: string): Promise<void> {
+  await page.getByLabel('Prompt').fill(prompt)
+  await shows(page.locator('form'), /[\d,]+ tokens/)
+}
+
+/** Plays the open video. Returns whether it advances. */
+export function plays(page: Page): Promise<boolean> {
+  return page.getByLabel('The finished video').evaluate(async (video: HTMLVideoElement) => {
+    video.muted = true
+    await video.play()
+    while (video.currentTime < 0.5) await new Promise((resolve) => setTimeout(resolve, 50))
+    return video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA && video.videoWidth > 0
+  })
+}
+
 /** Runs in the page, before its scripts. */
 function observePage(): void {
   window.layoutShift = 0
