@@ -1,6 +1,7 @@
 import { Agent, request } from 'node:http'
 import { expect, test } from 'vitest'
 import WebSocket from 'ws'
+import packageJson from '../package.json' with { type: 'json' }
 import type { Services } from '../src/resolvers/context.ts'
 import { startApp, until } from './support/app.ts'
 import { eventsOf } from './support/event-stream.ts'
@@ -19,7 +20,7 @@ test('/health and /ready answer, / without the board redirects to GraphQL, and o
     return [response.status, response.headers.get('location') ?? (await response.json())]
   }
 
-  expect(await get('/health')).toEqual([200, { status: 'ok' }])
+  expect(await get('/health')).toEqual([200, { status: 'ok', version: packageJson.version }])
   expect(await get('/ready')).toEqual([200, { ready: true }])
   expect(await get('/')).toEqual([302, '/graphql'])
   expect(await get('/nothing')).toMatchObject([404, { errors: [{}] }])

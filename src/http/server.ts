@@ -4,6 +4,7 @@ import {
   type ServerResponse,
 } from 'node:http'
 import type { Duplex } from 'node:stream'
+import packageJson from '../../package.json' with { type: 'json' }
 import type { GraphQLHandler } from '../execution/graphql-handler.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { WebSocketLimits } from '../websocket/connection.ts'
@@ -131,7 +132,9 @@ async function respond(
   const { graphql, board, metrics, isReady, allowedHosts } = options
   const path = pathOf(request)
   // Probes use the IP address of the process, so these two routes accept any host. They contain no private data.
-  if (path === '/health') return sendJson(response, 200, { status: 'ok' })
+  if (path === '/health') {
+    return sendJson(response, 200, { status: 'ok', version: packageJson.version })
+  }
   if (path === '/ready') {
     const ready = !draining && (await isReady())
     return sendJson(response, ready ? 200 : 503, { ready })

@@ -58,7 +58,7 @@ export async function subscribeToChanges(
   if (context.isKeyRefused(credential)) throw new UpstreamError('UNAUTHENTICATED')
   const { ledger, reads, signal } = context
   const cursor = after ?? context.lastEventId ?? null
-  const feed = new ChangeFeed({
+  return openChangeFeed({
     kinds,
     listen: (listener) => ledger.notifier.listenToTenant(tenant, listener),
     start: () => startPosition(tenant, cursor, context),
@@ -66,8 +66,6 @@ export async function subscribeToChanges(
     signal,
     expiresAt,
   })
-  await feed.open()
-  return feed
 }
 
 async function startPosition(
@@ -84,15 +82,23 @@ async function startPosition(
   }
 }
 
-interface ChangeFeedOptions extends FeedLifetime {
+/** Options of `openChangeFeed`. */
+export interface ChangeFeedOptions extends FeedLifetime {
   /** Null: all kinds. */
   kinds: readonly Kind[] | null
   /** Adds a listener for changes of the tenant. Returns the function that removes it. */
   listen(listener: () => void): () => void
-  /** Reads the position to begin after. Called after listening has begun. */
+  /** Reads the position to begin after. */
   start(): Promise<number>
   /** Reads the next changes after a position. */
   after(position: number): Promise<ChangeBatch>
+}
+
+/** Opens a feed of changes. Rejects when the start position cannot be read. */
+export async function openChangeFeed(options: ChangeFeedOptions): Promise<EventFeed<Change>> {
+  const feed = new ChangeFeed(options)
+  await feed.open()
+  return feed
 }
 
 /** Holds a position and at most one batch, however slow the subscriber is. */
@@ -104,18 +110,20 @@ class ChangeFeed extends EventFeed<Change> {
   constructor(options: ChangeFeedOptions) {
     super(options)
     this.#options = options
+  }
+
+  /** The first `read` comes after this, so a change before the listener is added is not lost. */
+  async open(): Promise<void> {
+    const { start, listen } = this.#options
+    await this.start(async () => {
+      this.#position = await start()
+    })
     this.onEnd(
-      options.listen(() => {
+      listen(() => {
         this.#mayHaveMore = true
         this.wake()
       }),
     )
-  }
-
-  async open(): Promise<void> {
-    await this.start(async () => {
-      this.#position = await this.#options.start()
-    })
   }
 
   protected override async read(): Promise<ReadResult> {

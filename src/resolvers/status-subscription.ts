@@ -191,11 +191,13 @@ function checkIds(ids: readonly string[], { limits }: Context): readonly string[
   throw invalidInput([{ path: ['ids'], message: `Give between 1 and ${subscriptionIds} ids.` }])
 }
 
-function withSignal({ identity, requestId }: Context, signal: AbortSignal) {
+/** Returns the request with another signal. */
+export function withSignal({ identity, requestId }: Context, signal: AbortSignal) {
   return { identity, requestId, signal }
 }
 
-function notFound(ids: string[], total: number): Failure {
+/** Returns the failure for ids that 0-0 does not know. */
+export function notFound(ids: string[], total: number): Failure {
   const message = `Not found: ${ids.length} of ${total} ids, named in extensions.ids.`
   return { code: 'NOT_FOUND', message, retryable: false, ids }
 }
