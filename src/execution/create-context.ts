@@ -6,5 +6,6 @@ import { createLoaders } from '../resolvers/loaders.ts'
 export function createContext(services: Services, request: RequestContext): Context {
   const { identity, requestId, signal, lastEventId } = request
   const loaders = createLoaders(services, request)
-  return { ...services, identity, requestId, signal, lastEventId, loaders }
+  const report = { isReplayed: false }
+  return { ...services, identity, requestId, signal, lastEventId, loaders, report }
 }

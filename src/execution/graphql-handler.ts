@@ -23,6 +23,7 @@ import {
   type PersistedDocuments,
   usePersistedDocuments,
 } from './persisted-documents.ts'
+import { useReplayed } from './replayed.ts'
 
 /** Options of `createGraphQLHandler`. */
 interface GraphQLHandlerOptions {
@@ -93,6 +94,7 @@ export function createGraphQLHandler(options: GraphQLHandlerOptions) {
       usePersistedDocuments(persisted),
       ...(options.httpPlugins ?? []),
       documents.plugin,
+      useReplayed(),
       useLimits(limits),
       useConnectionLimit(connectionLimit, limits.tenantSockets),
       ...(options.publicSchema ? [] : [useHiddenSchema()]),

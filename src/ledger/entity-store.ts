@@ -14,7 +14,12 @@ import {
   type Transition,
 } from './entity.ts'
 import { type EntityRow, entityOf, findRow } from './entity-row.ts'
-import { finishWithin, type IdempotencyRecordKey } from './idempotency-records.ts'
+import {
+  finishWithin,
+  type IdempotencyRecordKey,
+  insertDone,
+  type NewIdempotencyRecord,
+} from './idempotency-records.ts'
 import { type EntityFilter, listChildren, listEntities } from './list-entities.ts'
 import { pageBounds } from './page-bounds.ts'
 import type { PolledKind, PollTiming } from './poll-job.ts'
@@ -31,6 +36,8 @@ export interface Registration<K extends Kind> {
   credential: string
   /** The idempotency record of the create that made the entity; absent when it was only subscribed to. */
   idempotencyRecord?: IdempotencyRecordKey | undefined
+  /** A record to insert with this entity as its outcome. `register` throws RecordExists when the key has a record. */
+  newRecord?: NewIdempotencyRecord | undefined
 }
 
 /** The outcome that `register` writes into an idempotency record: the key of the created entity. */
@@ -145,7 +152,7 @@ function register<K extends Kind>(
   ref: EntityRef<K>,
   registration: Registration<K>,
 ): Promise<EntityRow> {
-  const { snapshot, origin, idempotencyRecord } = registration
+  const { snapshot, origin, idempotencyRecord, newRecord } = registration
   return options.database.transaction().execute(async (trx) => {
     const inserted = await insertEntity(trx, ref, snapshot, origin)
     const known = inserted ?? (await findRow(trx, ref))
@@ -154,6 +161,7 @@ function register<K extends Kind>(
     if (idempotencyRecord) {
       await finishWithin(trx, idempotencyRecord, { key: row.key } satisfies Created)
     }
+    if (newRecord) await insertDone(trx, newRecord, { key: row.key } satisfies Created)
     const stored = await schedulePolls(trx, options, ref, registration, row)
     if (inserted || isVisibleChange(known, stored)) {
       await appendChange(trx, stored, inserted !== null)

@@ -1,8 +1,9 @@
 import type { Kysely } from 'kysely'
+import { type Cancellation, cancelWaitingTask } from './cancel-waiting-task.ts'
 import { type ChangeNotifier, createChangeNotifier } from './change-notifier.ts'
 import { type Changes, createChanges } from './changes.ts'
 import { openDatabase } from './database.ts'
-import type { Kind } from './entity.ts'
+import type { EntityRef, Kind } from './entity.ts'
 import type { EntityRow } from './entity-row.ts'
 import { createEntities, type Entities } from './entity-store.ts'
 import { createIdempotencyRecords, type IdempotencyRecords } from './idempotency-records.ts'
@@ -50,6 +51,11 @@ export interface Ledger extends Entities {
   readonly pollJobs: PollJobs
   readonly idempotencyRecords: IdempotencyRecords
   readonly tenantLocks: TenantLocks
+  /**
+   * Makes a task CANCELLED that waits for its assets and was not marked as sent. Changes no other task. Returns null
+   * when the task is not registered.
+   */
+  cancelWaitingTask(ref: EntityRef<'videoTask'>): Promise<Cancellation | null>
   /** Returns the number of poll jobs, over all tenants and processes. */
   countPollJobs(): Promise<number>
   /** Deletes transitions, changes, poll budgets and idempotency records that are older than `time`. */
@@ -151,6 +157,8 @@ function createCalls(
   return {
     ...expose('', {
       ...entities,
+      cancelWaitingTask: (ref: EntityRef<'videoTask'>) =>
+        cancelWaitingTask(database, ref, notifyChange),
       countPollJobs: () => countPollJobs(database),
       prune: (time: Date) => prune(database, time),
     }),

@@ -1,6 +1,7 @@
 import { FAILURE_CODES } from '../model/error-codes.ts'
 import { DEFAULT_RETRY_AFTER_SECONDS, type Failure, type InputIssue } from '../model/failure.ts'
-import type { AssetsNotReady } from '../resolvers/create-video-task.ts'
+import type { AssetsNotReady } from '../resolvers/assets-not-ready.ts'
+import type { NotCancellable } from '../resolvers/cancel-video-task.ts'
 import { builder } from './builder.ts'
 
 const ErrorCodeRef = builder.enumType('ErrorCode', {
@@ -18,14 +19,14 @@ function describedValues<Code extends string>(codes: Record<Code, { meaning: str
   return Object.fromEntries(values) as Record<Code, { description: string }>
 }
 
-type AnyFailure = Failure | AssetsNotReady
+type AnyFailure = Failure | AssetsNotReady | NotCancellable
 
 /** The failure with this code. */
 export type FailureOf<Code extends AnyFailure['code']> = Extract<AnyFailure, { code: Code }>
 
-/** The interface of all errors that a create returns. */
+/** The interface of all errors that a mutation returns. */
 export const ErrorRef = builder.interfaceRef<AnyFailure>('Error').implement({
-  description: 'The reason why a create failed.',
+  description: 'The reason why a mutation failed.',
   fields: (t) => ({
     message: t.exposeString('message', {
       description:
@@ -63,10 +64,13 @@ const InvalidInputErrorRef = builder
     }),
   })
 
-const NotFoundErrorRef = builder.objectRef<FailureOf<'NOT_FOUND'>>('NotFoundError').implement({
-  description: 'The input refers to an entity that 0-0 does not know.',
-  interfaces: [ErrorRef],
-})
+/** The error for an entity that does not exist. */
+export const NotFoundErrorRef = builder
+  .objectRef<FailureOf<'NOT_FOUND'>>('NotFoundError')
+  .implement({
+    description: 'The input refers to an entity that 0-0 does not know.',
+    interfaces: [ErrorRef],
+  })
 
 const PaymentRequiredErrorRef = builder
   .objectRef<FailureOf<'PAYMENT_REQUIRED'>>('PaymentRequiredError')
@@ -168,6 +172,7 @@ const ERROR_TYPE_NAMES: Record<AnyFailure['code'], string> = {
   UPSTREAM_UNAVAILABLE: 'UpstreamUnavailableError',
   OUTCOME_UNKNOWN: 'OutcomeUnknownError',
   IDEMPOTENCY_CONFLICT: 'IdempotencyConflictError',
+  NOT_CANCELLABLE: 'NotCancellableError',
   UNAUTHENTICATED: 'UpstreamRejectedError',
   FORBIDDEN: 'UpstreamRejectedError',
   UPSTREAM_PROTOCOL: 'UpstreamRejectedError',
