@@ -1,9 +1,9 @@
-import { StrictMode } from 'react'
-import { createRoot } from 'react-dom/client'
-import { App } from './App.tsx'
 import './ui/tokens.css'
 import './ui/controls.css'
 import './board.css'
+import { StrictMode } from 'react'
+import { createRoot } from 'react-dom/client'
+import { App } from './App.tsx'
 
 const root = document.getElementById('root')
 if (root === null) throw new Error('The page has no #root.')

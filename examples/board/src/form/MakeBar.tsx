@@ -56,7 +56,7 @@ export function MakeBar({ form, check, sending, issues }: Props) {
             <span className="muted">The cost appears here before anything is sent.</span>
           )}
         </p>
-        <GraphQLLink document={request.document} variables={request.variables} />
+        <GraphQLLink of="the new video" document={request.document} variables={request.variables} />
         <button
           type="submit"
           className="button primary"

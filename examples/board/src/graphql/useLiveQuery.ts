@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'react'
+import { useEffect, useEffectEvent, useRef } from 'react'
 import { type AnyVariables, type UseQueryArgs, useQuery } from 'urql'
 import { useSession } from '../session/session.ts'
 import { useStore } from './store.ts'
@@ -15,15 +15,17 @@ export function useLiveQuery<Data, Variables extends AnyVariables>(
   const missed = useStore(connection.missed)
   const isLive = useStore(connection.state).status === 'live'
   const lastData = useRef<Data>(undefined)
-  const hasFailed = result.error !== undefined && !result.data
   if (result.data) lastData.current = result.data
 
   useEffect(() => {
     if (missed > 0) execute({ requestPolicy: 'network-only' })
   }, [missed, execute])
+  const retry = useEffectEvent(() => {
+    if (result.error) execute({ requestPolicy: 'network-only' })
+  })
   useEffect(() => {
-    if (isLive && hasFailed) execute({ requestPolicy: 'network-only' })
-  }, [isLive, hasFailed, execute])
+    if (isLive) retry()
+  }, [isLive])
 
   const { fetching, error } = result
   return { data: result.data ?? lastData.current, fetching, error, execute }

@@ -70,7 +70,7 @@ export function AssetDialog({ id, onUse, onClose }: Props) {
       )}
       <footer className="dialog-foot">
         <CopyId id={id} name="the asset" />
-        <GraphQLLink document={OneAsset} variables={{ id }} />
+        <GraphQLLink of="the asset" document={OneAsset} variables={{ id }} />
       </footer>
     </Dialog>
   )

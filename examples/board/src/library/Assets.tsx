@@ -55,9 +55,9 @@ export function Assets({ library, onUse }: { library: Library; onUse: UseAsset }
       <header className="panel-head">
         <h2 id="assets-title">{title}</h2>
         {id === '' ? (
-          <GraphQLLink document={AllAssets} variables={{}} />
+          <GraphQLLink isShort of="assets" document={AllAssets} variables={{}} />
         ) : (
-          <GraphQLLink document={GroupAssets} variables={{ id }} />
+          <GraphQLLink isShort of="assets" document={GroupAssets} variables={{ id }} />
         )}
         <button
           type="button"

@@ -11,7 +11,7 @@ export function Groups({ library }: { library: Library }) {
     <section className="panel" aria-labelledby="groups-title">
       <header className="panel-head">
         <h2 id="groups-title">Groups</h2>
-        <GraphQLLink document={AssetGroups} variables={{}} />
+        <GraphQLLink isShort of="groups" document={AssetGroups} variables={{}} />
       </header>
       <ul className="groups" aria-busy={!groups && !error}>
         {groups?.map((group) => (
@@ -24,7 +24,9 @@ export function Groups({ library }: { library: Library }) {
         ))}
         {!groups && !error && [1, 2].map((row) => <li key={row} className="group-wait shimmer" />)}
       </ul>
-      {groups?.length === 0 && <p className="note">A group holds the pictures of one character.</p>}
+      {groups?.length === 0 && (
+        <p className="note groups-note">A group holds the pictures of one character.</p>
+      )}
       {!groups && error && <p className="note fail">The groups cannot be read now.</p>}
       <NewGroup library={library} />
     </section>

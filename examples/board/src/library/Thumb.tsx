@@ -35,16 +35,19 @@ export function MediaThumb({ type, url }: { type: string; url: string | null }) 
   }
   if (isShown && type === 'VIDEO') {
     return (
-      <video
-        className="thumb"
-        src={url}
-        preload="metadata"
-        muted
-        playsInline
-        tabIndex={-1}
-        aria-hidden="true"
-        onError={() => setFailedUrl(url)}
-      />
+      <span className="thumb thumb-video">
+        <video
+          className="thumb"
+          src={url}
+          preload="metadata"
+          muted
+          playsInline
+          tabIndex={-1}
+          aria-hidden="true"
+          onError={() => setFailedUrl(url)}
+        />
+        <Icon name="film" />
+      </span>
     )
   }
   return (

@@ -1,7 +1,7 @@
 const KEYS = [
   ['n', 'new video'],
   ['/', 'search'],
-  ['← ↑ → ↓', 'move between videos'],
+  ['Arrows', 'move between videos'],
   ['Enter', 'open'],
   ['Esc', 'close'],
 ]

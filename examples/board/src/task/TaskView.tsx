@@ -21,7 +21,7 @@ export function TaskView({ id }: { id: string }) {
     return (
       <>
         <TaskDetails task={data.videoTask} />
-        <GraphQLLink document={OneVideoTask} variables={{ id }} />
+        <GraphQLLink of="the task" document={OneVideoTask} variables={{ id }} />
       </>
     )
   }

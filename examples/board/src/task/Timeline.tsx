@@ -41,7 +41,7 @@ export function Timeline({ id }: { id: string }) {
     <section className="task-section" aria-labelledby="timeline-title">
       <header className="panel-head">
         <h3 id="timeline-title">Timeline</h3>
-        <GraphQLLink document={VideoTaskTimeline} variables={{ id }} />
+        <GraphQLLink isShort of="timeline" document={VideoTaskTimeline} variables={{ id }} />
       </header>
       <ol className="timeline" aria-live="polite">
         {events.map((event) => (

@@ -59,7 +59,7 @@ export function Videos({ searchRef, openedId, onOpen }: Props) {
     <section className="panel videos" aria-labelledby="videos-title">
       <header className="panel-head">
         <h2 id="videos-title">Videos</h2>
-        <GraphQLLink document={VideoTasks} variables={variables} />
+        <GraphQLLink isShort of="videos" document={VideoTasks} variables={variables} />
       </header>
       <FilterBar
         searchRef={searchRef}
