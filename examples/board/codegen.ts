@@ -16,6 +16,7 @@ const config: CodegenConfig = {
         importExtension: '.ts',
       },
     },
+    'src/gql/possible-types.ts': { plugins: ['./possible-types.mjs'] },
   },
 }
 
