@@ -17,6 +17,8 @@ const ON_BOTH_ENGINES = [
   'subscription',
   'list',
   'usage',
+  'ready-estimate',
+  'entity-failure',
   'create',
   'idempotency',
   'waiting-task*',
