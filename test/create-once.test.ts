@@ -54,6 +54,7 @@ function contextOf(ledger: Ledger, replaced: Partial<Ledger> = {}, signal?: Abor
       expiresAt: null,
     },
     requestId: 'r',
+    report: { isReplayed: false },
     signal,
     ledger: { ...ledger, ...replaced },
     onError: (error: unknown) => errors.push(error),

@@ -9,17 +9,30 @@ import {
   type EntityRef,
   encodeJson,
   type Kind,
+  type Origin,
   type Snapshot,
 } from './entity.ts'
+import { searchedColumnsOf, type TimeColumns } from './stored-values.ts'
 import type { EntityTable, Tables } from './tables.ts'
 
 /** A row of the table `entity`. */
 export type EntityRow = Selectable<EntityTable>
 
-/** Decodes the entity from its row, or from the row of a transition joined with `entity.origin`. */
-export function entityOf<K extends Kind>(
-  row: Omit<EntityRow, 'position' | 'tenant' | 'kind' | 'alias' | 'parent' | 'type' | 'status'>,
-): Entity<K> {
+/** The columns from which an entity is decoded. */
+type EntityColumns = Pick<
+  EntityRow,
+  | 'key'
+  | 'snapshot'
+  | 'origin'
+  | 'polling_ended'
+  | 'polling_ended_reason'
+  | 'seq'
+  | 'observed_at'
+  | keyof TimeColumns
+>
+
+/** Decodes the entity from its row, or from the row of a transition joined with columns of `entity`. */
+export function entityOf<K extends Kind>(row: EntityColumns): Entity<K> {
   return {
     key: row.key,
     snapshot: decodeSnapshot<K>(row.snapshot),
@@ -28,7 +41,15 @@ export function entityOf<K extends Kind>(
     pollingEndedReason: row.polling_ended_reason,
     seq: row.seq,
     observedAt: new Date(row.observed_at),
+    registeredAt: new Date(row.registered_at),
+    submittedAt: dateOf(row.submitted_at),
+    startedAt: dateOf(row.started_at),
+    finishedAt: dateOf(row.finished_at),
   }
+}
+
+function dateOf(timeMs: number | null): Date | null {
+  return timeMs === null ? null : new Date(timeMs)
 }
 
 /**
@@ -64,7 +85,11 @@ async function findBy(
 }
 
 /** Returns the columns that depend on a snapshot: the snapshot as JSON, and the values used in filters. */
-export function columnsOf({ kind, key }: { kind: string; key: string }, snapshot: Snapshot) {
+export function columnsOf(
+  { kind, key }: { kind: string; key: string },
+  snapshot: Snapshot,
+  origin: Origin,
+) {
   const taskId = 'taskId' in snapshot ? snapshot.taskId : null
   return {
     snapshot: encodeJson(snapshot),
@@ -72,6 +97,7 @@ export function columnsOf({ kind, key }: { kind: string; key: string }, snapshot
     status: snapshot.status,
     parent: kind === 'asset' ? groupKeyOf(snapshot as AssetSnapshot) : null,
     type: 'type' in snapshot ? snapshot.type : null,
+    ...searchedColumnsOf(kind as Kind, snapshot, origin),
   }
 }
 

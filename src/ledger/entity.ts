@@ -55,17 +55,40 @@ export interface Entity<K extends Kind = Kind> {
   seq: number
   /** When the stored values were first observed. Observing the same values again does not change it. */
   observedAt: Date
+  /** When the entity was registered here; null when it is not registered. */
+  registeredAt: Date | null
+  /** When 0-0 accepted the task. Null for other kinds. The following times are null while they have not come. */
+  submittedAt: Date | null
+  /** When the task was first observed as RUNNING. */
+  startedAt: Date | null
+  /** When a terminal status of the asset or the task was first recorded. */
+  finishedAt: Date | null
 }
 
+/** The values of an entity that is not registered, because it was only read or could not be recorded. */
+export const UNREGISTERED = {
+  pollingEndedReason: null,
+  seq: 0,
+  registeredAt: null,
+  submittedAt: null,
+  startedAt: null,
+  finishedAt: null,
+} as const
+
 /**
- * A change of status, or the early end of polling, in which `previous` and `current` are equal. `previous`
- * is null for the first observed status.
+ * A change of status. `previous` and `current` are equal when polling ended early, and when only the progress of a task
+ * changed (see `isProgress`). `previous` is null for the first observed status.
  */
 export interface Transition<K extends Kind = Kind> {
   previous: Status<K> | null
   current: Status<K>
   /** The entity right after the change. */
   entity: Entity<K>
+}
+
+/** Whether only the progress of a task changed. */
+export function isProgress({ previous, current, entity }: Transition): boolean {
+  return previous === current && !entity.pollingEnded
 }
 
 /** Whether the status never changes again. A group has no lifecycle, so all its statuses are terminal. */

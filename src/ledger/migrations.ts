@@ -1,5 +1,6 @@
 import { type ColumnDefinitionBuilder, type Kysely, type SchemaModule, sql } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
+import { addTimes } from './add-times.ts'
 import { isPostgres } from './database.ts'
 import type { Tables } from './tables.ts'
 
@@ -42,6 +43,7 @@ const migrations = (isPostgres: boolean): Record<string, Migration> => ({
   '0008-table-names': { up: renameTables },
   '0009-entity': { up: renameEntity },
   '0010-due-indexes': { up: indexDueTimes },
+  '0011-app': { up: (database) => addApp(database, isPostgres) },
 })
 
 const required = (column: ColumnDefinitionBuilder) => column.notNull()
@@ -215,6 +217,23 @@ async function indexDueTimes({ schema }: Kysely<unknown>): Promise<void> {
     .columns(['lease_until'])
     .where(sql.ref('lease_until'), '>', 0)
     .execute()
+}
+
+/** The times of entities, and the changes that the subscription `changes` reads. */
+async function addApp(database: Kysely<unknown>, isPostgres: boolean): Promise<void> {
+  await addTimes(database)
+  const { schema } = database
+  await schema
+    .createTable('change')
+    .addColumn('seq', ...increasing(isPostgres))
+    .addColumn('tenant', 'text', required)
+    .addColumn('kind', 'text', required)
+    .addColumn('key', 'text', required)
+    .addColumn('is_new', 'integer', required)
+    .addColumn('changed_at', 'bigint', required)
+    .execute()
+  await createIndex(schema, 'change_tenant', 'change', ['tenant', 'seq'])
+  await createIndex(schema, 'change_age', 'change', ['changed_at'])
 }
 
 /** Returns the type and constraint of a primary key whose values increase with each inserted row. */

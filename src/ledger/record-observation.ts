@@ -1,10 +1,9 @@
-import { sql, type Transaction } from 'kysely'
+import type { Transaction } from 'kysely'
 import { wakeWaitingTasks } from './awaited-assets.ts'
-import { encodeNotification, NOTIFICATION_CHANNEL } from './change-notifier.ts'
 import { deleteUnusedCredential } from './credentials.ts'
-import { isPostgres } from './database.ts'
 import {
   changedSnapshot,
+  decodeOrigin,
   decodeSnapshot,
   type EntityRef,
   encodeJson,
@@ -14,6 +13,7 @@ import {
   type Snapshot,
 } from './entity.ts'
 import { columnsOf, type EntityRow } from './entity-row.ts'
+import { firstTimesOf, nextTimesOf } from './stored-values.ts'
 import type { Tables } from './tables.ts'
 
 /**
@@ -26,18 +26,20 @@ export async function insertEntity<K extends Kind>(
   snapshot: Snapshot<K>,
   origin: Origin<K>,
 ): Promise<EntityRow | null> {
+  const nowMs = Date.now()
   const row = await trx
     .insertInto('entity')
     .values({
       tenant,
       kind,
       key,
-      ...columnsOf({ kind, key }, snapshot),
+      ...columnsOf({ kind, key }, snapshot, origin),
+      ...firstTimesOf(kind, snapshot, origin, nowMs),
       origin: origin === null ? null : encodeJson(origin),
       polling_ended: isTerminal(kind, snapshot.status) ? 1 : 0,
       polling_ended_reason: null,
       seq: 0,
-      observed_at: Date.now(),
+      observed_at: nowMs,
     })
     .onConflict((conflict) => conflict.columns(['tenant', 'kind', 'key']).doNothing())
     .returningAll()
@@ -54,8 +56,8 @@ function nextSnapshot(row: EntityRow, observed: Snapshot): Snapshot | null {
 }
 
 /**
- * Records an observed snapshot of the entity in `row`. Writes nothing when no value changed. A new status
- * appends a transition, and a terminal status ends polling. Returns the stored row.
+ * Records an observed snapshot of the entity in `row`. Writes nothing when no value changed. A new status and a new
+ * progress append a transition, and a terminal status ends polling. Returns the stored row.
  */
 export async function recordObservation(
   trx: Transaction<Tables>,
@@ -66,17 +68,25 @@ export async function recordObservation(
   if (!snapshot) return row
 
   const isTerminalNow = isTerminal(row.kind as Kind, snapshot.status)
+  const nowMs = Date.now()
   const after = await write(trx, row, {
-    ...columnsOf(row, snapshot),
+    ...columnsOf(row, snapshot, decodeOrigin(row.origin)),
+    ...nextTimesOf(row, snapshot, nowMs),
     ...(isTerminalNow ? { polling_ended: 1, polling_ended_reason: null } : {}),
-    observed_at: Date.now(),
+    observed_at: nowMs,
   })
-  const result =
-    after.status === row.status ? after : await appendTransition(trx, after, row.status)
+  const isTransition = after.status !== row.status || isNewProgress(row, snapshot)
+  const result = isTransition ? await appendTransition(trx, after, row.status) : after
   // Delete after `appendTransition`, which locks poll jobs of waiting tasks: this locks the credential, and
   // every transaction locks the credential last, which prevents deadlocks.
   if (isTerminalNow) await deletePollJob(trx, row)
   return result
+}
+
+/** Whether a task that is polled has a new progress. */
+function isNewProgress(row: EntityRow, snapshot: Snapshot): boolean {
+  if (!('progress' in snapshot) || row.polling_ended === 1) return false
+  return snapshot.progress !== decodeSnapshot<'videoTask'>(row.snapshot).progress
 }
 
 /** Ends the polling of an entity whose status is not terminal. The status is unchanged. Returns the stored row. */
@@ -107,10 +117,7 @@ async function write(
   return { ...row, ...values }
 }
 
-/**
- * Appends a transition from `previous` to the status of `row`, and makes the tasks due that wait for this
- * asset. PostgreSQL notifies the other processes when the transaction commits. Returns the stored row.
- */
+/** Appends a transition from `previous` to the status of `row`, and makes the tasks due that wait for this asset. */
 async function appendTransition(
   trx: Transaction<Tables>,
   row: EntityRow,
@@ -123,9 +130,6 @@ async function appendTransition(
     .values({ tenant, kind, key, previous, current: row.status, ...state })
     .returning('seq')
     .executeTakeFirstOrThrow()
-  if (isPostgres(trx)) {
-    await sql`select pg_notify(${NOTIFICATION_CHANNEL}, ${encodeNotification(row)})`.execute(trx)
-  }
   if (kind === 'asset' && polling_ended === 1) await wakeWaitingTasks(trx, tenant, key)
   return write(trx, row, { seq })
 }

@@ -26,9 +26,26 @@ export interface EntityTable {
   seq: number
   /** When a value of this row last changed. All times in these tables are milliseconds since the epoch. */
   observed_at: number
+  /** When the entity was registered here. */
+  registered_at: number
+  /** When 0-0 accepted a task. Null for other kinds. The following times are null while they have not come. */
+  submitted_at: number | null
+  /** When a task was first observed as RUNNING. */
+  started_at: number | null
+  /** When a terminal status of an asset or a task was first recorded. */
+  finished_at: number | null
+  /** The name of a group or an asset, or the prompt of a task, in lower case. Empty when there is none. */
+  search_text: string
+  /** The model, the resolution and the duration of a task, as requested, or else as 0-0 reported them. */
+  model: string | null
+  resolution: string | null
+  /** Seconds; -1: the model chooses. */
+  duration: number | null
+  /** The tokens that a task used. */
+  total_tokens: number | null
 }
 
-/** Changes of status and early ends of polling, in order. Kept for a day. */
+/** Changes of status or progress, and early ends of polling, in order. Kept for a day. */
 interface TransitionTable {
   seq: Generated<number>
   tenant: string
@@ -40,6 +57,19 @@ interface TransitionTable {
   snapshot: string
   polling_ended_reason: string | null
   observed_at: number
+}
+
+/**
+ * Registrations and changes of entities. The order of `seq` is the order of the commits of one tenant. Kept for a day.
+ */
+export interface ChangeTable {
+  seq: Generated<number>
+  tenant: string
+  kind: string
+  key: string
+  /** 1 for a registration, otherwise 0. */
+  is_new: number
+  changed_at: number
 }
 
 /** The poll jobs. */
@@ -85,7 +115,7 @@ interface IdempotencyRecordTable {
   fingerprint: string
   /** Names the call that sends the create. Null in rows that are older than this column. */
   holder: string | null
-  /** SENDING, DONE or UNKNOWN. */
+  /** SENDING, DONE or UNKNOWN. SEQUENCE for several creates under one key, each of which has a record of its own. */
   state: string
   /** The result as JSON, once `state` is DONE. */
   outcome: string | null
@@ -120,6 +150,7 @@ interface WriteProbeTable {
 export interface Tables {
   entity: EntityTable
   transition: TransitionTable
+  change: ChangeTable
   poll_job: PollJobTable
   awaited_asset: AwaitedAssetTable
   credential: CredentialTable

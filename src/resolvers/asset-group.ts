@@ -48,12 +48,13 @@ export async function findAssetGroupByRef(
   return entity && assetGroupOf(entity)
 }
 
-/** Returns a page of the groups that are registered here, newest first. Throws like `listPage`. */
+/** Returns a page of the groups that are registered here. Throws like `listPage`. */
 export async function listAssetGroups(
+  filter: { search?: string | null | undefined },
   request: PageRequest,
   context: Context,
 ): Promise<Page<AssetGroup>> {
-  return listPage('assetGroup', {}, request, assetGroupOf, context)
+  return listPage('assetGroup', filter, request, assetGroupOf, context)
 }
 
 /** The input of `createAssetGroup`. */
@@ -70,21 +71,29 @@ export async function createAssetGroup(
   return orFailure(async () => {
     const issues = [...checkAssetGroup(request), ...checkIdempotencyKey(idempotencyKey)]
     if (issues.length > 0) throw invalidInput(issues)
-    const created = await createOnce(
-      {
-        kind: 'assetGroup',
-        request,
-        idempotencyKey,
-        origin: null,
-        async send(call) {
-          const reported = await context.upstream.createAssetGroup(request, call)
-          const { name, description = null, projectName = null } = request
-          const snapshot = withRequested(reported, { name, description, projectName })
-          return { key: keyOf({ platform: snapshot.platform, id: snapshot.groupId }), snapshot }
-        },
-      },
-      context,
-    )
-    return assetGroupOf(created)
+    return assetGroupOf(await sendAssetGroup(request, idempotencyKey, context))
   })
+}
+
+/** Creates a group of a valid request at 0-0, once per idempotency key. Throws every failure. */
+export function sendAssetGroup(
+  request: CreateAssetGroupRequest,
+  idempotencyKey: string | undefined,
+  context: Context,
+): Promise<Entity<'assetGroup'>> {
+  const { name, description = null, projectName = null } = request
+  return createOnce(
+    {
+      kind: 'assetGroup',
+      request,
+      idempotencyKey,
+      origin: null,
+      async send(call) {
+        const reported = await context.upstream.createAssetGroup(request, call)
+        const snapshot = withRequested(reported, { name, description, projectName })
+        return { key: keyOf({ platform: snapshot.platform, id: snapshot.groupId }), snapshot }
+      },
+    },
+    context,
+  )
 }

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Entity, Kind } from '../ledger/entity.ts'
+import { type Entity, type Kind, UNREGISTERED } from '../ledger/entity.ts'
 import type { Registration } from '../ledger/entity-store.ts'
 import { EXTEND_EVERY_MS, type IdempotencyRecordKey } from '../ledger/idempotency-records.ts'
 import type { Unrecorded } from '../ledger/ledger.ts'
@@ -58,8 +58,7 @@ export async function sendAndRecord<K extends Kind>(
       ledger.register({ tenant, kind, key }, registration),
     )
     if (registered) return registered
-    const unrecorded = { pollingEnded: false, pollingEndedReason: null, seq: 0 }
-    return { key, snapshot, origin, ...unrecorded, observedAt: new Date() }
+    return { key, snapshot, origin, pollingEnded: false, ...UNREGISTERED, observedAt: new Date() }
   } catch (error) {
     if (!sent || hadNoEffect(error)) {
       const unrecorded = { kind, failed: failureOf(error)?.code ?? 'INTERNAL' }

@@ -16,6 +16,7 @@ import { homePage } from './home-page.ts'
 import { DEFAULT_PACE, Lifecycle, type Pace } from './lifecycle.ts'
 import { MediaWorker } from './media-worker.ts'
 import { createPublicFiles } from './public-file.ts'
+import { type Sample, samplesAt } from './sample-files.ts'
 import { Store } from './store.ts'
 import { createTaskRoutes } from './task-route.ts'
 
@@ -36,6 +37,8 @@ export interface SandboxOptions {
 export interface Sandbox {
   /** Without a slash at the end, e.g. `http://127.0.0.1:4010`. */
   url: string
+  /** Files that can be registered as assets. */
+  samples: Sample[]
   /**
    * Ends all timers, sockets and processes. Unfinished assets and tasks continue at the next start.
    */
@@ -92,8 +95,10 @@ export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
   }
   lifecycle.resume()
 
+  const url = urlOf(server.address() as AddressInfo, host)
   return {
-    url: urlOf(server.address() as AddressInfo, host),
+    url,
+    samples: samplesAt(url),
     close: async () => {
       closing.abort()
       await Promise.all([lifecycle.close(), worker.close(), dispatcher.destroy()])
