@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config'
 const ON_BOTH_ENGINES = [
   'ledger',
   'ledger-list',
+  'ledger-list-order',
   'ledger-observation',
   'ledger-poll-job',
   'ledger-upgrade',
@@ -18,6 +19,7 @@ const ON_BOTH_ENGINES = [
   'polling-ended',
   'subscription',
   'list',
+  'usage',
   'create',
   'cancel-video-task',
   'create-video-from-urls',

@@ -5,6 +5,8 @@ import type { PageRequest } from '../src/model/page.ts'
 
 const secret = Buffer.alloc(32, 7)
 const cursors = createCursors(secret, 'tenant', 'asset')
+const at = (position: number, changedAt = 0) => ({ position, changedAt })
+const cursor = (position: number) => cursors.encode(at(position))
 
 test.for<[PageRequest, number, Partial<PageBounds>]>([
   [{}, 100, { limit: 20, backward: false, after: null, before: null }],
@@ -14,9 +16,9 @@ test.for<[PageRequest, number, Partial<PageBounds>]>([
   [{ first: 100 }, 100, { limit: 100, backward: false }],
   [{ last: 0 }, 100, { limit: 0, backward: true }],
   [{ last: 100 }, 100, { limit: 100, backward: true }],
-  [{ after: cursors.encode(7) }, 100, { after: 7, before: null }],
-  [{ before: cursors.encode(7) }, 100, { after: null, before: 7 }],
-  [{ after: cursors.encode(9), before: cursors.encode(0) }, 100, { after: 9, before: 0 }],
+  [{ after: cursor(7) }, 100, { after: at(7), before: null }],
+  [{ before: cursor(7) }, 100, { after: null, before: at(7) }],
+  [{ after: cursor(9), before: cursor(0) }, 100, { after: at(9), before: at(0) }],
 ])('the page request %j with a maximum size of %i gives %j', ([request, maxSize, bounds]) => {
   expect(pageBounds(request, maxSize, cursors)).toMatchObject(bounds)
 })
@@ -39,23 +41,35 @@ test.for<[PageRequest, string, string]>([
 test.for([0, 1, 255, 256, 2 ** 32, 2 ** 48 - 1])(
   'the cursor of position %d decodes to that position',
   (position) => {
-    const cursor = cursors.encode(position)
+    const text = cursor(position)
 
-    expect(cursor).toMatch(/^[\w-]{22}$/)
-    expect(cursors.decode(cursor)).toBe(position)
-    expect(createCursors(secret, 'tenant', 'asset').encode(position)).toBe(cursor)
+    expect(text).toMatch(/^[\w-]{22}$/)
+    expect(cursors.decode(text)).toEqual(at(position))
+    expect(createCursors(secret, 'tenant', 'asset').encode(at(position))).toBe(text)
   },
 )
 
-test('a cursor depends on the secret, the tenant and the kind', () => {
+test('a cursor of RECENTLY_CHANGED_FIRST has the position and the time of the change', () => {
+  const recent = createCursors(secret, 'tenant', 'asset', 'RECENTLY_CHANGED_FIRST')
+
+  for (const place of [at(0, 0), at(7, 1_764_360_000_000), at(2 ** 48 - 1, 2 ** 48 - 1)]) {
+    expect(recent.encode(place)).toMatch(/^[\w-]{22}$/)
+    expect(recent.decode(recent.encode(place))).toEqual(place)
+  }
+})
+
+test('a cursor depends on the secret, the tenant, the kind and the order', () => {
   const others = [
     createCursors(Buffer.alloc(32, 8), 'tenant', 'asset'),
     createCursors(secret, 'tenant2', 'asset'),
     createCursors(secret, 'tenant', 'assetGroup'),
+    createCursors(secret, 'tenant', 'asset', 'OLDEST_FIRST'),
+    createCursors(secret, 'tenant', 'asset', 'RECENTLY_CHANGED_FIRST'),
   ]
 
   for (const other of others) {
-    expect(other.encode(1)).not.toBe(cursors.encode(1))
-    expect(cursors.decode(other.encode(1))).toBeNull()
+    expect(other.encode(at(1))).not.toBe(cursor(1))
+    expect(cursors.decode(other.encode(at(1)))).toBeNull()
+    expect(other.decode(cursor(1))).toBeNull()
   }
 })

@@ -107,3 +107,57 @@ test('a cursor of another list is INVALID_INPUT, and the error names the argumen
     })
   }
 })
+
+test('a list is filtered by several statuses and by a text, and sorted as asked', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  await app.query(`mutation {
+    createAssetGroup(input: { name: "Heroine 100%" }) { __typename }
+    second: createAssetGroup(input: { name: "Hero" }) { __typename }
+    third: createVideoTask(input: { prompt: "A CAT in Öl" }) { __typename }
+    fourth: createVideoTask(input: { prompt: "A dog" }) { __typename }
+  }`)
+  const [, b] = await registerAssets(app, 2)
+  upstream.assets.set(b ?? '', { status: 'Active' })
+  await until(async () => {
+    const { data } = await app.query('{ assets(status: ACTIVE) { totalCount } }')
+    return data?.assets.totalCount === 1
+  })
+
+  const { data } = await app.query(`{
+    literal: assetGroups(search: " 0% ") { totalCount nodes { name } }
+    both: assetGroups(search: "HERO") { nodes { name } }
+    active: assets(statuses: [ACTIVE, FAILED, ACTIVE]) { totalCount }
+    none: assets(statuses: []) { totalCount nodes { id } }
+    mismatch: assets(status: PROCESSING, statuses: [ACTIVE]) { totalCount }
+    changed: assets(orderBy: RECENTLY_CHANGED_FIRST) { nodes { assetId } }
+    cats: videoTasks(search: "cat in öL") { nodes { prompt } }
+    oldest: videoTasks(orderBy: OLDEST_FIRST, statuses: [QUEUED, RUNNING]) { nodes { prompt } }
+  }`)
+
+  expect(data).toMatchObject({
+    literal: { totalCount: 1, nodes: [{ name: 'Heroine 100%' }] },
+    both: { nodes: [{ name: 'Hero' }, { name: 'Heroine 100%' }] },
+    active: { totalCount: 1 },
+    none: { totalCount: 0, nodes: [] },
+    mismatch: { totalCount: 0 },
+    changed: { nodes: [{ assetId: b }, {}] },
+    cats: { nodes: [{ prompt: 'A CAT in Öl' }] },
+    oldest: { nodes: [{ prompt: 'A CAT in Öl' }, { prompt: 'A dog' }] },
+  })
+})
+
+test('a search text that is too long is INVALID_INPUT', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const search = async (length: number) =>
+    app.query('query ($text: String) { assets(search: $text) { totalCount } }', {
+      text: ` ${'x'.repeat(length)} `,
+    })
+
+  expect((await search(200)).data?.assets.totalCount).toBe(0)
+  expect((await search(201)).errors?.[0]).toMatchObject({
+    message: 'search: The text must have at most 200 characters.',
+    extensions: { code: 'INVALID_INPUT' },
+  })
+})

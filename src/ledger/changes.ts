@@ -59,7 +59,7 @@ export function createChanges(database: Kysely<Tables>, secrets: Secrets): Chang
       return {
         changes: kept.map((row) => {
           const { kind, is_new, change_seq, changed_at } = row
-          const cursor = cursors.encode(change_seq)
+          const cursor = cursors.encode({ position: change_seq, changedAt: 0 })
           const isNew = is_new === 1
           // The cast is safe: the kind of the row determines the type of its entity.
           return {
@@ -87,16 +87,16 @@ export function createChanges(database: Kysely<Tables>, secrets: Secrets): Chang
     },
 
     async positionOf(tenant, cursor) {
-      const seq = secrets.changeCursorsOf(tenant).decode(cursor)
-      if (seq === null) throw new PageError('after', NOT_A_CURSOR)
+      const place = secrets.changeCursorsOf(tenant).decode(cursor)
+      if (place === null) throw new PageError('after', NOT_A_CURSOR)
       const row = await database
         .selectFrom('change')
         .select('seq')
         .where('tenant', '=', tenant)
-        .where('seq', '=', seq)
+        .where('seq', '=', place.position)
         .executeTakeFirst()
       if (!row) throw new PageError('after', PRUNED)
-      return seq
+      return place.position
     },
   }
 }

@@ -25,6 +25,7 @@ import { pageBounds } from './page-bounds.ts'
 import type { PolledKind, PollTiming } from './poll-job.ts'
 import { insertEntity, recordObservation, resumePolling } from './record-observation.ts'
 import type { Secrets } from './secrets.ts'
+import { summarizeUsage, type TaskUsage, type TimeRange } from './summarize-usage.ts'
 import type { Tables } from './tables.ts'
 import { transitionsAfter } from './transitions.ts'
 
@@ -64,8 +65,7 @@ export interface Entities {
   /** Returns the entity, or null when it is not registered. */
   find<K extends Kind>(ref: EntityRef<K>): Promise<Entity<K> | null>
   /**
-   * Returns a page of at most `maxSize` entities, newest first. Throws PageError when `request` is not a
-   * valid page.
+   * Returns a page of at most `maxSize` entities. Throws PageError when `request` is not a valid page.
    */
   list<K extends Kind>(
     tenant: string,
@@ -76,6 +76,8 @@ export interface Entities {
   ): Promise<Page<Entity<K>>>
   /** Returns every entity whose parent has the key `parent`, oldest first. */
   children<K extends Kind>(tenant: string, kind: K, parent: string): Promise<Entity<K>[]>
+  /** Returns the usage of the tasks that were registered in `range`, for each model and status. */
+  summarizeUsage(tenant: string, range: TimeRange): Promise<TaskUsage[]>
   /** Returns the transitions of one entity with a sequence number above `seq`, oldest first, unless pruned. */
   transitionsAfter<K extends Kind>(ref: EntityRef<K>, seq: number): Promise<Transition<K>[]>
 }
@@ -123,12 +125,13 @@ export function createEntities(options: EntityStoreOptions): Entities {
     },
 
     async list(tenant, kind, filter, request, maxSize) {
-      const cursors = secrets.cursorsOf(tenant, kind)
+      const cursors = secrets.cursorsOf(tenant, kind, request.orderBy)
       const page = { ...pageBounds(request, maxSize, cursors), cursors }
       return listEntities(database, tenant, kind, filter, page, typedErrors)
     },
 
     children: (tenant, kind, parent) => listChildren(database, tenant, kind, parent),
+    summarizeUsage: (tenant, range) => summarizeUsage(database, tenant, range),
     transitionsAfter: (ref, seq) => transitionsAfter(database, ref, seq),
   }
 }

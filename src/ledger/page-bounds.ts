@@ -1,5 +1,5 @@
-import { DEFAULT_PAGE_SIZE, type PageRequest } from '../model/page.ts'
-import type { Cursors } from './cursors.ts'
+import { DEFAULT_PAGE_SIZE, type ListOrder, type PageRequest } from '../model/page.ts'
+import type { Cursors, Place } from './cursors.ts'
 
 /** The paging arguments are not valid. `argument` is the name of the invalid one. */
 export class PageError extends Error {
@@ -11,20 +11,21 @@ export class PageError extends Error {
   }
 }
 
-/** A page request, with positions instead of cursors. The first item of a list has the highest position. */
+/** A page request, with places instead of cursors. */
 export interface PageBounds {
   /** The maximum number of items. */
   limit: number
   /** True when the page is counted from the end of the list. */
   backward: boolean
-  /** Only positions below this one. */
-  after: number | null
-  /** Only positions above this one. */
-  before: number | null
+  order: ListOrder
+  /** Only items that follow this place. */
+  after: Place | null
+  /** Only items that precede this place. */
+  before: Place | null
 }
 
 /**
- * Converts a page request to positions. Throws PageError when an argument is out of range, is not a cursor
+ * Converts a page request to places. Throws PageError when an argument is out of range, is not a cursor
  * of this list, or contradicts another argument.
  */
 export function pageBounds(request: PageRequest, maxSize: number, cursors: Cursors): PageBounds {
@@ -41,18 +42,19 @@ export function pageBounds(request: PageRequest, maxSize: number, cursors: Curso
   return {
     limit,
     backward: last !== null,
-    after: positionOf('after', request.after, cursors),
-    before: positionOf('before', request.before, cursors),
+    order: request.orderBy ?? 'NEWEST_FIRST',
+    after: placeOf('after', request.after, cursors),
+    before: placeOf('before', request.before, cursors),
   }
 }
 
-function positionOf(
+function placeOf(
   argument: string,
   cursor: string | null | undefined,
   cursors: Cursors,
-): number | null {
+): Place | null {
   if (cursor === null || cursor === undefined) return null
-  const position = cursors.decode(cursor)
-  if (position === null) throw new PageError(argument, `${argument} is not a cursor of this list.`)
-  return position
+  const place = cursors.decode(cursor)
+  if (place === null) throw new PageError(argument, `${argument} is not a cursor of this list.`)
+  return place
 }

@@ -2,6 +2,7 @@ import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } f
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { LRUCache } from 'lru-cache'
+import type { ListOrder } from '../model/page.ts'
 import { type Cursors, createCursors } from './cursors.ts'
 import type { Kind } from './entity.ts'
 
@@ -16,8 +17,8 @@ export interface Secrets {
   seal(credential: string, tenant: string): string
   /** Decrypts what `seal` returned. Throws when it was encrypted with another secret or for another tenant. */
   open(sealed: string, tenant: string): string
-  /** Returns the cursors for the list of one kind of entity of one tenant. */
-  cursorsOf(tenant: string, kind: Kind): Cursors
+  /** Returns the cursors for the list of one kind of entity of one tenant in one order. Absent: NEWEST_FIRST. */
+  cursorsOf(tenant: string, kind: Kind, order?: ListOrder): Cursors
   /** Returns the cursors for the changes of one tenant. */
   changeCursorsOf(tenant: string): Cursors
 }
@@ -56,7 +57,7 @@ export function createSecrets(secret: Buffer): Secrets {
       const text = bytes.subarray(IV_BYTES + TAG_BYTES)
       return Buffer.concat([decipher.update(text), decipher.final()]).toString('utf8')
     },
-    cursorsOf: (tenant, kind) => createCursors(cursorKey, tenant, kind),
+    cursorsOf: (tenant, kind, order) => createCursors(cursorKey, tenant, kind, order),
     changeCursorsOf: (tenant) => createCursors(cursorKey, tenant, 'change'),
   }
 }

@@ -48,12 +48,13 @@ export async function findAssetGroupByRef(
   return entity && assetGroupOf(entity)
 }
 
-/** Returns a page of the groups that are registered here, newest first. Throws like `listPage`. */
+/** Returns a page of the groups that are registered here. Throws like `listPage`. */
 export async function listAssetGroups(
+  filter: { search?: string | null | undefined },
   request: PageRequest,
   context: Context,
 ): Promise<Page<AssetGroup>> {
-  return listPage('assetGroup', {}, request, assetGroupOf, context)
+  return listPage('assetGroup', filter, request, assetGroupOf, context)
 }
 
 /** The input of `createAssetGroup`. */

@@ -48,7 +48,9 @@ interface CreateAssetInput {
 /** Filters a list of assets. */
 interface AssetFilter {
   status?: AssetStatus | null | undefined
+  statuses?: AssetStatus[] | null | undefined
   type?: AssetType | null | undefined
+  search?: string | null | undefined
 }
 
 /** Returns the asset of a ledger entity. */
@@ -92,7 +94,7 @@ export async function findGroupOf(
   return assetGroupOf(await loaders.assetGroup.load({ platform, id: groupId }))
 }
 
-/** Returns a page of the assets that are registered here, newest first. Throws like `listPage`. */
+/** Returns a page of the assets that are registered here. Throws like `listPage`. */
 export async function listAssets(
   filter: AssetFilter,
   request: PageRequest,

@@ -9,8 +9,7 @@ import type { Context } from './context.ts'
 
 /**
  * Returns a page of the entities of the caller's tenant, each converted by `view`. Throws INVALID_INPUT for invalid
- * paging arguments. Throws UNAUTHENTICATED when 0-0 has refused the caller's key, because an empty page would hide the
- * error.
+ * paging arguments and for a `search` that is too long. Throws like `listedTenant`.
  */
 export async function listPage<K extends Kind, T>(
   kind: K,
@@ -19,11 +18,11 @@ export async function listPage<K extends Kind, T>(
   view: (entity: Entity<K>) => T,
   context: Context,
 ): Promise<Page<T>> {
-  const { tenant, credential } = requireIdentity(context)
-  const { ledger, limits, isKeyRefused } = context
-  if (isKeyRefused(credential)) throw new UpstreamError('UNAUTHENTICATED')
+  const tenant = listedTenant(context)
+  const { ledger, limits } = context
+  const search = checkedSearch(filter.search)
   try {
-    const page = await ledger.list(tenant, kind, filter, request, limits.pageSize)
+    const page = await ledger.list(tenant, kind, { ...filter, search }, request, limits.pageSize)
     return {
       ...page,
       items: page.items.map(({ cursor, item }) => ({ cursor, item: view(item) })),
@@ -34,4 +33,24 @@ export async function listPage<K extends Kind, T>(
     }
     throw error
   }
+}
+
+/**
+ * Returns the tenant whose entities a list or a summary contains. Throws UNAUTHENTICATED when 0-0 has refused the
+ * caller's key, because an empty result would hide the error.
+ */
+export function listedTenant(context: Context): string {
+  const { tenant, credential } = requireIdentity(context)
+  if (context.isKeyRefused(credential)) throw new UpstreamError('UNAUTHENTICATED')
+  return tenant
+}
+
+/** In UTF-16 code units. A name has at most 64 characters; a longer text finds only prompts. */
+const MAX_SEARCH_LENGTH = 200
+
+function checkedSearch(search: string | null | undefined): string {
+  const text = search?.trim() ?? ''
+  if (text.length <= MAX_SEARCH_LENGTH) return text
+  const message = `The text must have at most ${MAX_SEARCH_LENGTH} characters.`
+  throw invalidInput([{ path: ['search'], message }])
 }

@@ -43,7 +43,7 @@ export function videoTaskOf(entity: Entity<'videoTask'>): VideoTask {
 }
 
 /** The model of a task for which neither 0-0 nor the caller has sent one. */
-const UNKNOWN_MODEL = 'unknown'
+export const UNKNOWN_MODEL = 'unknown'
 
 /**
  * Returns the video task with this global or bare id, or null when neither 0-0 nor the ledger knows it. Throws any other
@@ -89,9 +89,16 @@ export async function findResourceAsset(
   return assetId === undefined ? null : assetOf(await loaders.asset.load({ platform, id: assetId }))
 }
 
-/** Returns a page of the video tasks that are registered here, newest first. Throws like `listPage`. */
+/** Filters a list of video tasks. */
+interface VideoTaskFilter {
+  status?: VideoTaskStatus | null | undefined
+  statuses?: VideoTaskStatus[] | null | undefined
+  search?: string | null | undefined
+}
+
+/** Returns a page of the video tasks that are registered here. Throws like `listPage`. */
 export async function listVideoTasks(
-  filter: { status?: VideoTaskStatus | null | undefined },
+  filter: VideoTaskFilter,
   request: PageRequest,
   context: Context,
 ): Promise<Page<VideoTask>> {

@@ -9,6 +9,7 @@ import { builder } from './builder.ts'
 import { CREATE, pageComplexity, UPSTREAM_CALL } from './cost.ts'
 import { CREATE_ERROR_REFS, resultTypeOf } from './error-types.ts'
 import { IDEMPOTENCY_KEY_DESCRIPTION } from './idempotency-key-description.ts'
+import { searchDescription } from './list-arguments.ts'
 import { PlatformRef } from './platform.ts'
 import { connectionOf } from './relay-connection.ts'
 import { withoutNulls } from './without-nulls.ts'
@@ -97,7 +98,9 @@ builder.queryFields((t) => ({
       complexity: pageComplexity,
       description:
         'The groups that your tenant registered through this service, newest first, as last observed.',
-      resolve: async (_root, page, context) => connectionOf(await listAssetGroups(page, context)),
+      args: { search: t.arg.string({ description: searchDescription('name') }) },
+      resolve: async (_root, { search, ...page }, context) =>
+        connectionOf(await listAssetGroups({ search }, page, context)),
     },
     AssetGroupConnectionRef,
   ),

@@ -13,6 +13,7 @@ import { builder } from './builder.ts'
 import { CREATE, pageComplexity, UPSTREAM_CALL } from './cost.ts'
 import { CREATE_ERROR_REFS, resultTypeOf } from './error-types.ts'
 import { IDEMPOTENCY_KEY_DESCRIPTION } from './idempotency-key-description.ts'
+import { orderByArg, STATUSES_DESCRIPTION, searchDescription } from './list-arguments.ts'
 import { PlatformRef } from './platform.ts'
 import { connectionOf } from './relay-connection.ts'
 import { withoutNulls } from './without-nulls.ts'
@@ -156,16 +157,19 @@ builder.queryFields((t) => ({
       type: AssetRef,
       complexity: pageComplexity,
       description:
-        'The assets that your tenant registered through this service, newest first, as last observed.',
+        'The assets that your tenant registered through this service, as last observed. Example: `assets(first: 20, statuses: [PROCESSING, FAILED], search: "heroine") { nodes { id name status } }`.',
       args: {
         status: t.arg({
           type: AssetStatusRef,
           description: 'Return only assets with this status.',
         }),
         type: t.arg({ type: AssetTypeRef, description: 'Return only assets of this type.' }),
+        statuses: t.arg({ type: [AssetStatusRef], description: STATUSES_DESCRIPTION }),
+        search: t.arg.string({ description: searchDescription('name') }),
+        ...orderByArg,
       },
-      resolve: async (_root, { status, type, ...page }, context) =>
-        connectionOf(await listAssets({ status, type }, page, context)),
+      resolve: async (_root, { status, type, statuses, search, ...page }, context) =>
+        connectionOf(await listAssets({ status, type, statuses, search }, page, context)),
     },
     AssetConnectionRef,
   ),

@@ -39,7 +39,7 @@ export const builder = new SchemaBuilder<{
       description: 'The items of the page, without cursors.',
     },
     defaultConnectionTypeOptions: {
-      description: 'A page of a list, newest first (Relay Cursor Connections Specification).',
+      description: 'A page of a list (Relay Cursor Connections Specification).',
     },
     defaultEdgeTypeOptions: { description: 'An item of a list with its cursor.' },
     edgesFieldOptions: {
@@ -51,9 +51,9 @@ export const builder = new SchemaBuilder<{
     cursorFieldOptions: { description: 'The position of the item, for `after` and `before`.' },
     pageInfoTypeOptions: { description: 'The position of a page in its list.' },
     pageInfoFieldOptions: { description: 'The position of this page in the list.' },
-    hasNextPageFieldOptions: { description: 'Whether older items follow this page.' },
+    hasNextPageFieldOptions: { description: 'Whether items follow this page.' },
     hasPreviousPageFieldOptions: {
-      description: 'Whether newer items precede this page.',
+      description: 'Whether items precede this page.',
     },
     startCursorFieldOptions: {
       description: 'The cursor of the first item. Null when the page is empty.',
@@ -62,17 +62,18 @@ export const builder = new SchemaBuilder<{
       description: 'The cursor of the last item. Null when the page is empty.',
     },
     firstArgOptions: {
-      description: 'Return this number of the newest items: 0 to 100, 20 when omitted.',
+      description:
+        'Return this number of items from the beginning of the list: 0 to 100, 20 when omitted.',
     },
     afterArgOptions: {
-      description: 'Return only items that are older than the item with this cursor.',
+      description: 'Return only items that follow the item with this cursor.',
     },
     lastArgOptions: {
       description:
-        'Return this number of the oldest items: 0 to 100. Cannot be combined with `first`.',
+        'Return this number of items from the end of the list: 0 to 100. Cannot be combined with `first`.',
     },
     beforeArgOptions: {
-      description: 'Return only items that are newer than the item with this cursor.',
+      description: 'Return only items that precede the item with this cursor.',
     },
   },
 })

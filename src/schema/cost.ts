@@ -13,6 +13,8 @@ export const FIELD = 0.1
 const ROW = 1
 /** A query to the ledger, without the rows that it returns. */
 export const LEDGER_QUERY = 10
+/** A query to the ledger that sums up all tasks of a tenant. */
+export const USAGE_QUERY = 100
 /** A read from 0-0. */
 export const UPSTREAM_CALL = 20
 /** An id of a subscription. Less than a read, because most ids are registered and need no call to 0-0. */

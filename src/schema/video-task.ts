@@ -1,6 +1,7 @@
 import { findVideoTask, listVideoTasks, type VideoTask } from '../resolvers/video-task.ts'
 import { builder } from './builder.ts'
 import { pageComplexity, TYPICAL_RESOURCES, UPSTREAM_CALL } from './cost.ts'
+import { orderByArg, STATUSES_DESCRIPTION, searchDescription } from './list-arguments.ts'
 import { connectionOf } from './relay-connection.ts'
 import { VideoRef, VideoUsageRef } from './video.ts'
 import { VideoResourceRef } from './video-resource.ts'
@@ -148,15 +149,18 @@ builder.queryFields((t) => ({
       type: VideoTaskRef,
       complexity: pageComplexity,
       description:
-        'The video tasks that your tenant created through this service, newest first, as last observed.',
+        'The video tasks that your tenant created through this service, as last observed. Example: `videoTasks(first: 20, statuses: [QUEUED, RUNNING], orderBy: OLDEST_FIRST) { nodes { id status prompt } }`.',
       args: {
         status: t.arg({
           type: VideoTaskStatusRef,
           description: 'Return only tasks with this status.',
         }),
+        statuses: t.arg({ type: [VideoTaskStatusRef], description: STATUSES_DESCRIPTION }),
+        search: t.arg.string({ description: searchDescription('prompt') }),
+        ...orderByArg,
       },
-      resolve: async (_root, { status, ...page }, context) =>
-        connectionOf(await listVideoTasks({ status }, page, context)),
+      resolve: async (_root, { status, statuses, search, ...page }, context) =>
+        connectionOf(await listVideoTasks({ status, statuses, search }, page, context)),
     },
     VideoTaskConnectionRef,
   ),

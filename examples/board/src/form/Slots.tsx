@@ -19,16 +19,17 @@ export function Slots({ form, issues }: Props) {
   const { values, change, use } = form
   const { firstFrame, lastFrame, references } = values
   const sources = sourcesOf(values)
-  const isOfFiles = ({ path }: Issue) => path[0] === 'resources' || path[0] === 'files'
-
-  function issueOf(source: Source) {
-    const position = String(sources.findIndex((other) => other.source === source))
-    return issues.find((issue) => isOfFiles(issue) && issue.path[1] === position)?.message
-  }
+  const fileIssues = issues.filter(({ path }) => path[0] === 'resources' || path[0] === 'files')
+  const invalid = fileIssues.map(({ path }) => sources[Number(path[1])]?.source)
 
   function frame(name: string, role: ResourceRole, source: Source | null, clear: () => void) {
     return source ? (
-      <FilledSlot name={name} source={source} issue={issueOf(source)} onClear={clear} />
+      <FilledSlot
+        name={name}
+        source={source}
+        isInvalid={invalid.includes(source)}
+        onClear={clear}
+      />
     ) : (
       <EmptySlot
         name={name}
@@ -38,7 +39,6 @@ export function Slots({ form, issues }: Props) {
     )
   }
 
-  const general = issues.find((issue) => isOfFiles(issue) && issue.path[1] === undefined)
   return (
     <fieldset className="slots">
       <legend className="visually-hidden">Files of the video</legend>
@@ -51,7 +51,7 @@ export function Slots({ form, issues }: Props) {
             key={idOf(source)}
             name={`Reference ${index + 1}`}
             source={source}
-            issue={issueOf(source)}
+            isInvalid={invalid.includes(source)}
             onClear={() => change({ references: references.filter((other) => other !== source) })}
           />
         ))}
@@ -61,7 +61,9 @@ export function Slots({ form, issues }: Props) {
           onDrop={(dropped) => use('REFERENCE', dropped)}
         />
       </div>
-      <p className="note fail">{general?.message}</p>
+      <p className="note fail slots-note" role="status">
+        {fileIssues.map(({ message }) => message).join(' ')}
+      </p>
       {picking && (
         <AssetPicker
           title={picking.name}

@@ -24,7 +24,7 @@ interface Props {
 /** A problem with what to do about it. Screen readers announce it. */
 export function ProblemNotice({ problem, onClose }: Props) {
   return (
-    <div role="status">
+    <div className="live-region" role="status">
       {problem && (
         <div className="problem">
           <p>
