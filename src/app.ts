@@ -291,6 +291,7 @@ async function startSandbox(config: Config, closers: Closers): Promise<Sandbox> 
     port: config.sandboxPort,
     host: config.host,
     dataDir: config.dataDir,
+    reportsProgress: true,
   })
   closers.push(() => sandbox.close())
   return sandbox
