@@ -29,7 +29,7 @@ export function ProblemNotice({ problem, onClose }: Props) {
         <div className="problem">
           <p>
             {TITLES[problem.code] && <strong>{TITLES[problem.code]}. </strong>}
-            {problem.message} {ADVICE[problem.code]}
+            {sentenceOf(problem.message)} {ADVICE[problem.code]}
             {problem.issues.map(({ path, message }) => (
               <span key={path.join('.')} className="problem-issue">
                 {path.at(-1)}: {message}
@@ -52,4 +52,9 @@ function Countdown({ retryAt }: { retryAt: number }) {
   const seconds = Math.ceil((retryAt - useNow(1000)) / 1000)
   const text = seconds > 0 ? `Try again in ${seconds} s.` : 'Try again now.'
   return <span aria-live="off"> {text}</span>
+}
+
+/** Messages of providers may have no full stop. */
+function sentenceOf(message: string): string {
+  return /[.!?。]$/.test(message) ? message : `${message}.`
 }
