@@ -1,21 +1,25 @@
-import { useState } from 'react'
 import type { ResourceRole } from '../gql/graphql.ts'
 import type { Issue } from '../graphql/problem.ts'
-import { AssetPicker } from './AssetPicker.tsx'
 import { EmptySlot } from './EmptySlot.tsx'
 import { FilledSlot } from './FilledSlot.tsx'
 import { idOf, type Source, sourcesOf } from './form-values.ts'
 import type { VideoFormState } from './useVideoForm.ts'
 import './Slots.css'
 
+/** The slot for which the user chooses a file. */
+export interface Picking {
+  role: ResourceRole
+  name: string
+}
+
 interface Props {
   form: VideoFormState
   issues: Issue[]
+  onPick(picking: Picking): void
 }
 
 /** The slots for a first frame, a last frame and references. */
-export function Slots({ form, issues }: Props) {
-  const [picking, setPicking] = useState<{ role: ResourceRole; name: string } | null>(null)
+export function Slots({ form, issues, onPick }: Props) {
   const { values, change, use } = form
   const { firstFrame, lastFrame, references } = values
   const sources = sourcesOf(values)
@@ -33,7 +37,7 @@ export function Slots({ form, issues }: Props) {
     ) : (
       <EmptySlot
         name={name}
-        onChoose={() => setPicking({ role, name })}
+        onChoose={() => onPick({ role, name })}
         onDrop={(dropped) => use(role, dropped)}
       />
     )
@@ -57,24 +61,13 @@ export function Slots({ form, issues }: Props) {
         ))}
         <EmptySlot
           name="Reference"
-          onChoose={() => setPicking({ role: 'REFERENCE', name: 'Reference' })}
+          onChoose={() => onPick({ role: 'REFERENCE', name: 'Reference' })}
           onDrop={(dropped) => use('REFERENCE', dropped)}
         />
       </div>
       <p className="note fail slots-note" role="status">
         {fileIssues.map(({ message }) => message).join(' ')}
       </p>
-      {picking && (
-        <AssetPicker
-          title={picking.name}
-          isImageOnly={picking.role !== 'REFERENCE'}
-          onPick={(source) => {
-            use(picking.role, source)
-            setPicking(null)
-          }}
-          onClose={() => setPicking(null)}
-        />
-      )}
     </fieldset>
   )
 }
