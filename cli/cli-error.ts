@@ -7,6 +7,8 @@ interface ErrorDetails {
   exitCode: ExitCode
   /** What to do about it. */
   hint?: string | undefined
+  /** The place in the documentation, relative to the root of the repository. */
+  docs?: string | undefined
   /** Whether the same operation may succeed later. */
   retryable?: boolean
   retryAfterSeconds?: number | undefined

@@ -1,10 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { CliError } from './cli-error.ts'
-import { createVideo, type Issue, type Refusal, type VideoTask } from './operations.ts'
+import { createVideo, type Issue, listHints, type Refusal, type VideoTask } from './operations.ts'
 import type { Output } from './output.ts'
 import { request } from './request.ts'
 import { exitCodeOf } from './response.ts'
 import type { Settings } from './settings.ts'
+import { assetLine } from './show.ts'
 import type { VideoFile } from './video-files.ts'
 
 /** The input of `createVideoFromUrls`. What is undefined is not sent. */
@@ -31,7 +32,7 @@ export async function createVideoOnce(
     try {
       const { task, refusal } = await request(settings, createVideo, { input })
       if (task) return task
-      throw errorOf(refusal)
+      throw await errorOf(settings, refusal)
     } catch (error) {
       if (!(error instanceof CliError)) throw error
       const { retryable, code, retryAfterSeconds = WAIT_SECONDS } = error.details
@@ -50,10 +51,16 @@ export function issueLines(issues: Issue[]): string[] {
   return issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
 }
 
-function errorOf({ code, message, retryable, retryAfterSeconds, issues = [] }: Refusal): CliError {
-  return new CliError([message, ...issueLines(issues)].join('\n  '), {
+/** A refusal is data of the service, so that it has no hint of its own as other errors have. */
+async function errorOf(settings: Settings, refusal: Refusal): Promise<CliError> {
+  const { code, message, retryable, retryAfterSeconds, assets = [] } = refusal
+  // The message of an input with one issue is that issue.
+  const issues = refusal.issues?.filter((issue) => !message.includes(issue.message)) ?? []
+  const hints = await request(settings, listHints).catch(() => null)
+  return new CliError([message, ...issueLines(issues), ...assets.map(assetLine)].join('\n  '), {
     code,
     exitCode: exitCodeOf(code),
+    hint: hints?.get(code),
     retryable,
     retryAfterSeconds,
   })

@@ -44,6 +44,14 @@ export const listModels = operation(
   z.object({ models: z.array(z.object({ id: text })) }),
 )
 
+/** What to do about each error code. */
+export const listHints = operation(
+  `query Hints { errorCodes { code hint } }`,
+  z
+    .object({ errorCodes: z.array(z.object({ code: text, hint: text })) })
+    .transform((data) => new Map(data.errorCodes.map(({ code, hint }) => [code, hint]))),
+)
+
 /** Needs a credential, and is answered without 0-0. */
 export const listGroups = operation(
   `query Groups { assetGroups(first: 0) { totalCount } }`,
@@ -138,6 +146,7 @@ const refusal = z.object({
   message: text,
   retryable: z.boolean(),
   issues: z.array(issue).optional(),
+  assets: z.array(asset).optional(),
   retryAfterSeconds: z.number().optional(),
 })
 /** The reason why a create failed. */
@@ -155,6 +164,7 @@ export const createVideo = operation(
       ...TaskFields
       ... on Error { code message retryable }
       ... on InvalidInputError { issues { path message } }
+      ... on AssetsNotReadyError { assets { ...AssetFields } }
       ... on RateLimitedError { retryAfterSeconds }
       ... on UpstreamUnavailableError { retryAfterSeconds }
     }

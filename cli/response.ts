@@ -11,6 +11,7 @@ const graphQLError = z.object({
     .object({
       code: z.string().catch('UNKNOWN'),
       hint: text.optional().catch(undefined),
+      docs: text.optional().catch(undefined),
       retryable: z.boolean().optional().catch(undefined),
       retryAfterSeconds: z.number().optional().catch(undefined),
     })
@@ -38,12 +39,13 @@ export function readResponse<T>(response: unknown, result: z.ZodType<T>, url: UR
 export function errorOfResponse(errors: unknown, url: URL): CliError | null {
   const [first] = graphQLErrors.safeParse(errors).data ?? []
   if (first === undefined) return null
-  const { code = 'UNKNOWN', hint, retryAfterSeconds } = first.extensions ?? {}
+  const { code = 'UNKNOWN', hint, docs, retryAfterSeconds } = first.extensions ?? {}
   const { retryable = code === 'SERVICE_UNAVAILABLE' } = first.extensions ?? {}
   return new CliError(first.message, {
     code,
     exitCode: exitCodeOf(code),
     hint: hintFor(code, hint, url),
+    docs,
     retryable,
     retryAfterSeconds,
   })

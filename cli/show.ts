@@ -18,7 +18,7 @@ export function time(date: string): string {
 
 /** Returns how a person recognises an asset. */
 export function assetName({ name, id }: Asset): string {
-  return name === null ? id : `${name} (${id})`
+  return name ? `${name} (${id})` : id
 }
 
 /** Returns the line of an event of a task. */
@@ -28,14 +28,20 @@ export function taskLine({ at, type, message, videoTask }: TaskEvent): string {
   return `${time(at)}  ${status(type)}${detail && `  ${detail}`}`
 }
 
-/** Returns why a task failed, with the asset to blame. Null without a failure. */
-export function failureOf({ failure }: VideoTask): string | null {
-  if (failure === null) return null
+/** Returns an asset with the reason of its failure. */
+export function assetLine(asset: Asset): string {
+  const { failureReason, sourceUrl } = asset
+  return [assetName(asset), asset.status, failureReason, sourceUrl].filter(Boolean).join('  ')
+}
+
+/** Returns the lines that say why a task failed, with the asset to blame. What `shown` says already is left out. */
+export function failureLines({ failure }: VideoTask, shown: string): string[] {
+  if (failure === null) return []
   const { message, asset } = failure
-  if (asset === null) return message
-  return [message, assetName(asset), asset.failureReason, asset.sourceUrl]
-    .filter((part, index) => part !== null && (index === 0 || !message.includes(part)))
-    .join('\n  ')
+  return [
+    ...(shown.includes(message) ? [] : [message]),
+    ...(asset === null ? [] : [`  ${assetLine(asset)}`]),
+  ]
 }
 
 /** Returns the progress of a task as shown: status, percentage and the estimated seconds that remain. */

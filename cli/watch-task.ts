@@ -2,7 +2,7 @@ import { EXIT_CODE, type ExitCode } from './exit-code.ts'
 import { followTask, followTimeline, type TaskEvent, type VideoTask } from './operations.ts'
 import type { Output } from './output.ts'
 import type { Settings } from './settings.ts'
-import { failureOf, progressLine, taskLine } from './show.ts'
+import { failureLines, progressLine, taskLine } from './show.ts'
 import { type OnConnection, subscribe } from './subscribe.ts'
 
 /** How a task is watched. */
@@ -27,11 +27,11 @@ export async function watchTask(
       : subscribe(settings, followTask, { id, model }, onConnection)
   const seen = new Set<string>()
   const progress = showProgress(output)
-  let last: VideoTask | null = null
+  let last: TaskEvent | null = null
   try {
     for await (const event of events) {
-      last = event.videoTask
-      progress.update(last)
+      last = event
+      progress.update(event.videoTask)
       const { kind, state } = keysOf(event)
       // After a reconnect the past events come again.
       if (seen.has(state)) continue
@@ -46,17 +46,19 @@ export async function watchTask(
 }
 
 /** Prints how the task ended. */
-function finish(output: Output, id: string, task: VideoTask | null): ExitCode {
+function finish(output: Output, id: string, last: TaskEvent | null): ExitCode {
+  const task = last?.videoTask ?? null
   const exitCode = exitCodeOf(task)
-  const reason = task && failureOf(task)
   output.event({ event: 'result', exitCode, videoTask: task })
   if (task?.video) {
     output.line(task.video.url)
     if (task.video.expiresAt) output.note(`The URL expires at ${task.video.expiresAt}.`)
-  } else if (exitCode === EXIT_CODE.unknown) {
-    output.note(reason ?? 'The service stopped following the task before it ended.')
-    output.note(`Watch it again: npx zerograph watch ${id}`)
-  } else if (reason) output.note(reason)
+    return exitCode
+  }
+  for (const line of last ? failureLines(last.videoTask, last.message) : []) output.note(line)
+  if (exitCode === EXIT_CODE.unknown) {
+    output.note(`It is not known how it ended. Watch it again: npx zerograph watch ${id}`)
+  }
   return exitCode
 }
 

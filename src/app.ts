@@ -168,7 +168,7 @@ function openLedgerOf(
     onRecorded: (created) => log.info({ created }, 'recorded after a retry'),
     onCall: metrics.onLedgerCall,
     polling: {
-      firstPollMs: { asset: config.pace.asset.minMs, videoTask: config.pace.videoTask.minMs },
+      firstPollMs: firstPollMsOf(config),
       deadlineMs: config.pollDeadlineMs,
     },
   })
@@ -269,6 +269,11 @@ function createGraphQLHandlerOf(
   return { graphql, isSubscription }
 }
 
+/** Milliseconds after which a new entity is polled for the first time. */
+function firstPollMsOf({ pace }: Config) {
+  return { asset: pace.asset.minMs, videoTask: pace.videoTask.minMs }
+}
+
 function createServices({ config, ledger, guard, waitUntil, onError }: ServerParts): Services {
   const { upstream, isRefused } = guard
   const { limits, terminalTtlMs } = config
@@ -279,6 +284,7 @@ function createServices({ config, ledger, guard, waitUntil, onError }: ServerPar
     isKeyRefused: isRefused,
     reads: createReads({ upstream, ledger, terminalTtlMs }),
     withTenantLock: createTenantLock(ledger.tenantLocks),
+    firstPollMs: firstPollMsOf(config),
     waitUntil,
     onError,
   }
@@ -291,6 +297,7 @@ async function startSandbox(config: Config, closers: Closers): Promise<Sandbox> 
     port: config.sandboxPort,
     host: config.host,
     dataDir: config.dataDir,
+    reportsProgress: true,
   })
   closers.push(() => sandbox.close())
   return sandbox

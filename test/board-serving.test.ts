@@ -18,7 +18,7 @@ import { startIssuer } from './support/jwt.ts'
 
 const DIST = 'examples/board/dist'
 const UPSTREAM_URL = 'http://127.0.0.1:1'
-const MAX_SCRIPT_BYTES = 120 * 1024
+const MAX_SCRIPT_BYTES = 120_000
 
 test('/ is the page of the board, which browsers revalidate', async () => {
   const { url } = await startApp({ UPSTREAM_URL })

@@ -5,8 +5,10 @@ import { promisify } from 'node:util'
 import { buildSchema, parse, validate } from 'graphql'
 import { expect, test } from 'vitest'
 import { CliError } from '../cli/cli-error.ts'
+import { EXIT_CODE } from '../cli/exit-code.ts'
 import { commandOf } from '../cli/interruption.ts'
 import * as operations from '../cli/operations.ts'
+import { createProgram } from '../cli/program.ts'
 import { readVideoFiles } from '../cli/video-files.ts'
 import { temporaryFolder } from './support/app.ts'
 
@@ -27,6 +29,22 @@ test('the command line imports nothing of the service', () => {
 
   expect(imports.length).toBeGreaterThan(20)
   expect(imports.map(([, path]) => path).filter((path) => !path?.startsWith('./'))).toEqual([])
+})
+
+test('docs/cli.md has every command, option and exit code', () => {
+  const docs = readFileSync(new URL('../docs/cli.md', import.meta.url), 'utf8')
+  const program = createProgram([], () => {})
+  const commands = [program, ...program.commands]
+  const words = [
+    ...program.commands.map((command) => `## ${command.name()}`),
+    ...commands.flatMap(({ options }) => options.map(({ long }) => `\`${long}`)),
+    ...Object.values(EXIT_CODE).map((code) => `| ${code} |`),
+  ]
+
+  const missing = words.filter((word) => !docs.includes(word))
+
+  expect(words.length).toBeGreaterThan(30)
+  expect(missing).toEqual(['`--version'])
 })
 
 const A = 'https://example.com/a.png?x=1'

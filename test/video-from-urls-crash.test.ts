@@ -69,6 +69,7 @@ test.for<[next: string, key: string, before: number[]]>([
   ['the task is stored', `'k' || chr(31) || 'task'`, [1, 2, 0]],
 ])(
   'killed before %s, another process continues with the same key',
+  { timeout: 60_000 },
   async (row) => {
     const [, key, before] = row
     const { upstream, a, b, database } = await startTwo()
@@ -101,7 +102,6 @@ test.for<[next: string, key: string, before: number[]]>([
       videoTasks: { totalCount: 1 },
     })
   },
-  60_000,
 )
 
 test.for<[what: string, number: number, sent: number[]]>([
@@ -110,6 +110,7 @@ test.for<[what: string, number: number, sent: number[]]>([
   ['second asset', 3, [1, 2, 0]],
 ])(
   'killed before 0-0 responds to the create of the %s, the outcome stays unknown',
+  { timeout: 60_000 },
   async (row) => {
     const [, number, sent] = row
     const { upstream, a, b } = await startTwo()
@@ -131,7 +132,6 @@ test.for<[what: string, number: number, sent: number[]]>([
     }
     expect(creates(upstream)).toEqual(sent)
   },
-  60_000,
 )
 
 test('two processes that get the same key at once create everything once', async () => {

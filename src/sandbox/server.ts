@@ -29,6 +29,8 @@ export interface SandboxOptions {
   dataDir: string
   /** Overrides single values of `DEFAULT_PACE`. */
   pace?: Partial<Pace>
+  /** Whether tasks report a progress. The fault `progress` overrides it. Absent: false. */
+  reportsProgress?: boolean
   /** Receives a line per request and per finished asset or task. Without it nothing is logged. */
   log?: (line: Record<string, unknown>) => void
 }
@@ -54,7 +56,7 @@ const SAMPLES = fileURLToPath(new URL('./samples', import.meta.url))
  * Rejects when the port is in use (`EADDRINUSE`) or `dataDir` cannot be written.
  */
 export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
-  const { port, host, dataDir, log = () => {} } = options
+  const { port, host, dataDir, reportsProgress = false, log = () => {} } = options
   const pace = { ...DEFAULT_PACE, ...options.pace }
   const directories = {
     sources: join(dataDir, 'sandbox', 'sources'),
@@ -72,7 +74,7 @@ export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
   const calls = createCallLog()
   const routes = {
     ...createAssetRoutes(store, lifecycle, pace),
-    ...createTaskRoutes(store, lifecycle, pace),
+    ...createTaskRoutes(store, lifecycle, pace, reportsProgress),
   }
 
   const app = new Hono()
