@@ -12,6 +12,9 @@ const ON_BOTH_ENGINES = [
   'ledger-budget',
   'ledger-idempotency-record',
   'ledger-times',
+  'ledger-changes',
+  'changes',
+  'video-task-timeline',
   'tracking*',
   'polling-ended',
   'subscription',
@@ -20,6 +23,8 @@ const ON_BOTH_ENGINES = [
   'ready-estimate',
   'entity-failure',
   'create',
+  'cancel-video-task',
+  'create-video-from-urls',
   'idempotency',
   'waiting-task*',
   'feed-order',
@@ -30,8 +35,10 @@ const ON_POSTGRES_ALONE = [
   'postgres-listener',
   'postgres-locks',
   'multiple-processes',
+  'video-from-urls-crash',
   'postgres-outage',
   'create-outage',
+  'changes-processes',
 ]
 
 const testFile = (name: string) => `test/${name}.test.ts`

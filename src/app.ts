@@ -1,13 +1,14 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import type { GraphQLEnumType } from 'graphql'
 import type { Logger } from 'pino'
 import { createAuthenticate } from './auth/authenticate.ts'
 import type { Config } from './config.ts'
 import { createGraphQLHandler } from './execution/graphql-handler.ts'
 import { type PersistedDocuments, readPersistedDocuments } from './execution/persisted-documents.ts'
+import { openBoard } from './http/board.ts'
 import { createGraphiQLPage } from './http/graphiql.ts'
 import { createHttpPlugins } from './http/http-plugins.ts'
+import { createSchemaFiles } from './http/schema-files.ts'
 import { createServer, type Server, type ServerOptions } from './http/server.ts'
 import { type Ledger, openLedger } from './ledger/ledger.ts'
 import { createBackgroundWork, type WaitUntil } from './resolvers/background-work.ts'
@@ -15,11 +16,14 @@ import type { Services } from './resolvers/context.ts'
 import { guardCallersKeys, guardHeldKey, type KeyGuard } from './resolvers/key-refusal.ts'
 import { createReads } from './resolvers/reads.ts'
 import { createTenantLock } from './resolvers/tenant-lock.ts'
-import { schema } from './schema/index.ts'
+import type { Sandbox } from './sandbox/server.ts'
+import { possibleTypes } from './schema/possible-types.ts'
+import { printedSchema } from './schema/print.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
 import { logOperations } from './telemetry/operation-log.ts'
 import { createOperations, type Operations } from './telemetry/operation-observer.ts'
 import { logRefusedRequests, type RefusedRequest } from './telemetry/refused-request.ts'
+import { firstPollMsOf } from './tracking/schedule.ts'
 import { startTracker, type Tracker, type TrackerOptions } from './tracking/tracker.ts'
 import { createUpstreamClient } from './upstream/client.ts'
 
@@ -73,10 +77,9 @@ async function startParts(
   closers: Closers,
   recordTimeoutMs: number,
 ): Promise<Omit<App, 'stop'>> {
-  const sandboxUrl = config.upstreamUrl ? null : await startSandbox(config, closers)
+  const sandbox = config.upstreamUrl ? null : await startSandbox(config, closers)
   const onError = (err: unknown) => log.error({ err }, 'internal error')
   const metrics = createMetrics({
-    errorCodes: listErrorCodes(),
     pollJobs: () => ledger.countPollJobs(),
     subscribers: () => ledger.notifier.size,
     sockets: () => server.sockets(),
@@ -87,7 +90,7 @@ async function startParts(
   const ledger = await openLedgerOf(config, log, metrics, onError)
   closers.push(() => ledger.close())
   const upstream = createUpstreamClient({
-    url: config.upstreamUrl ?? sandboxUrl ?? '',
+    url: config.upstreamUrl ?? sandbox?.url ?? '',
     maxConcurrency: config.upstreamMaxConcurrency,
     maxCreates: config.upstreamMaxCreates,
     getTimeoutMs: config.upstreamGetTimeoutMs,
@@ -121,7 +124,7 @@ async function startParts(
     clearTimeout(timer)
   })
   const { waitUntil } = background
-  const parts = { config, log, ledger, guard, metrics, operations, sandboxUrl, waitUntil, onError }
+  const parts = { config, log, ledger, guard, metrics, operations, sandbox, waitUntil, onError }
   const server = await createServerOf(parts)
   server.http.listen(config.port, config.host)
   await once(server.http, 'listening')
@@ -129,15 +132,9 @@ async function startParts(
   const { port } = server.http.address() as AddressInfo
   return {
     url: `http://${hostInUrl(config.host)}:${port}`,
-    sandboxUrl,
+    sandboxUrl: sandbox?.url ?? null,
     listeners: () => ledger.notifier.size,
   }
-}
-
-/** Returns the values of `ErrorCode` in the schema. */
-function listErrorCodes(): string[] {
-  const type = schema.getType('ErrorCode') as GraphQLEnumType
-  return type.getValues().map(({ name }) => name)
 }
 
 async function observeOperations(
@@ -172,7 +169,7 @@ function openLedgerOf(
     onRecorded: (created) => log.info({ created }, 'recorded after a retry'),
     onCall: metrics.onLedgerCall,
     polling: {
-      firstPollMs: firstPollMsOf(config),
+      firstPollMs: firstPollMsOf(config.pace),
       deadlineMs: config.pollDeadlineMs,
     },
   })
@@ -216,19 +213,25 @@ interface ServerParts {
   guard: KeyGuard
   metrics: Metrics
   operations: Operations
-  sandboxUrl: string | null
+  sandbox: Sandbox | null
   waitUntil: WaitUntil
   onError(error: unknown): void
 }
 
 async function createServerOf(parts: ServerParts): Promise<Server> {
-  const { config, metrics, ledger, sandboxUrl } = parts
+  const { config, log, metrics, ledger, sandbox } = parts
   const persisted = config.persistedDocuments
     ? await readPersistedDocuments(config.persistedDocuments)
     : null
+  // The pages send documents that a manifest does not contain.
+  const hasPages = config.publicSchema && persisted === null
   return createServer({
     ...createGraphQLHandlerOf(parts, persisted),
-    page: config.publicSchema && persisted === null ? createGraphiQLPage(sandboxUrl) : null,
+    schemaFiles: config.publicSchema
+      ? createSchemaFiles({ sdl: printedSchema, possibleTypes })
+      : null,
+    page: hasPages ? createGraphiQLPage(sandbox?.url ?? null) : null,
+    board: hasPages && config.board ? openBoard(config.identity.mode, sandbox, log) : null,
     metrics,
     limits: config.limits,
     corsOrigins: config.corsOrigins,
@@ -267,11 +270,6 @@ function createGraphQLHandlerOf(
   return { graphql, isSubscription }
 }
 
-/** Milliseconds after which a new entity is polled for the first time. */
-function firstPollMsOf({ pace }: Config) {
-  return { asset: pace.asset.minMs, videoTask: pace.videoTask.minMs }
-}
-
 function createServices({ config, ledger, guard, waitUntil, onError }: ServerParts): Services {
   const { upstream, isRefused } = guard
   const { limits, terminalTtlMs } = config
@@ -282,22 +280,23 @@ function createServices({ config, ledger, guard, waitUntil, onError }: ServerPar
     isKeyRefused: isRefused,
     reads: createReads({ upstream, ledger, terminalTtlMs }),
     withTenantLock: createTenantLock(ledger.tenantLocks),
-    firstPollMs: firstPollMsOf(config),
+    firstPollMs: firstPollMsOf(config.pace),
     waitUntil,
     onError,
   }
 }
 
-/** Loads and starts the sandbox. Returns its URL. */
-async function startSandbox(config: Config, closers: Closers): Promise<string> {
+/** Loads and starts the sandbox. */
+async function startSandbox(config: Config, closers: Closers): Promise<Sandbox> {
   const { createSandbox } = await import('./sandbox/server.ts')
   const sandbox = await createSandbox({
     port: config.sandboxPort,
     host: config.host,
     dataDir: config.dataDir,
+    reportsProgress: true,
   })
   closers.push(() => sandbox.close())
-  return sandbox.url
+  return sandbox
 }
 
 function hostInUrl(host: string): string {

@@ -67,6 +67,7 @@ const EnvironmentShape = z.object({
   TENANT_CLAIM: unpadded.optional(),
   ALLOW_ANONYMOUS: flag.default(false),
   PUBLIC_SCHEMA: flag.default(true),
+  BOARD: flag.default(true),
   PERSISTED_DOCUMENTS: z.string().optional(),
   MAX_BODY_BYTES: count.default(256 * 1024),
   MAX_MESSAGE_BYTES: count.default(64 * 1024),
@@ -128,6 +129,7 @@ const ConfigShape = EnvironmentShape.superRefine((config, { addIssue }) => {
   allowedHosts: allowedHostsOf(env),
   identity: identityOf(env),
   publicSchema: env.PUBLIC_SCHEMA,
+  board: env.BOARD,
   /** The path of a manifest; absent: any document is admitted. */
   persistedDocuments: env.PERSISTED_DOCUMENTS,
   limits: {

@@ -20,6 +20,7 @@ const app = await startOrExit()
 log.info(
   {
     url: `${app.url}/graphql`,
+    ...(config.board && config.publicSchema && { board: `${app.url}/` }),
     upstream: config.upstreamUrl ?? app.sandboxUrl,
     startedInMs: Math.round(performance.now() - startedAt),
   },

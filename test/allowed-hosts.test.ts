@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
 import { readConfig } from '../src/config.ts'
+import { errorHelpOf } from '../src/model/error-codes.ts'
 import { startApp } from './support/app.ts'
 import { scriptUpstream } from './support/upstream.ts'
 
@@ -70,7 +71,7 @@ test('the error message names the refused host and the ALLOWED_HOSTS setting', a
   const app = await startApp(ANONYMOUS)
   const error = {
     message: expect.stringMatching(/"evil\.example".+ALLOWED_HOSTS/),
-    extensions: { code: 'FORBIDDEN', requestId: 'mine' },
+    extensions: { code: 'FORBIDDEN', requestId: 'mine', ...errorHelpOf('FORBIDDEN') },
   }
 
   const overHttp = await send(app.url, post('evil.example', 'x-request-id: mine'))

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import { UNREGISTERED } from '../src/ledger/entity.ts'
 import type { Ledger } from '../src/ledger/ledger.ts'
 import { LedgerUnavailable } from '../src/ledger/unavailable.ts'
 import { RequestError } from '../src/model/failure.ts'
@@ -54,6 +55,7 @@ function contextOf(ledger: Ledger, replaced: Partial<Ledger> = {}, signal?: Abor
       expiresAt: null,
     },
     requestId: 'r',
+    report: { isReplayed: false },
     signal,
     ledger: { ...ledger, ...replaced },
     onError: (error: unknown) => errors.push(error),
@@ -101,9 +103,8 @@ test('while the ledger is unavailable, a create returns immediately and is recor
   expect(created).toEqual({
     ...CREATED,
     origin: ORIGIN,
-    pollingEndedReason: null,
+    ...UNREGISTERED,
     pollingEnded: false,
-    seq: 0,
     observedAt: expect.any(Date),
   })
   expect(before).toBeNull()

@@ -32,6 +32,7 @@ const REQUESTS: [name: string, body: object, headers?: Record<string, string>][]
   ['no operation name for two operations', { query: TWO }],
   ['an unknown operation name', { query: TWO, operationName: 'Three' }],
   ['a mutation with an invalid input', { query: CREATE, variables: { name: '' } }],
+  ['a replayed create', { query: NAMED, variables: { name: 'Replayed' } }],
   ['a text that is not ASCII', { query: NAMED, variables: { name: 'Grüße, 漢字, ☃' } }],
   ['a subscription', { query: 'subscription { assetStatusChanged(ids: []) { current } }' }],
   ['too many nodes', { query: '{ nodes(ids: ["a"]) { id } }', variables: null }],

@@ -76,3 +76,49 @@ test('a registered image becomes ACTIVE and a video is created from it', async (
     },
   })
 }, 60_000)
+
+test('a video is created from the URLs of two files in one call', async () => {
+  const app = await startApp()
+  const files = ['portrait.png', 'landscape.jpg'].map((name, index) => ({
+    url: `${app.sandboxUrl}/samples/${name}`,
+    role: index === 0 ? 'FIRST_FRAME' : 'LAST_FRAME',
+  }))
+  const input = {
+    prompt: 'She walks out into the street',
+    duration: 4,
+    resolution: '480p',
+    files,
+    idempotencyKey: 'order-4711',
+  }
+  const query = `mutation ($input: CreateVideoFromUrlsInput!) { createVideoFromUrls(input: $input) {
+    ... on VideoTask { id status } ... on Error { message }
+  } }`
+
+  const created = await app.query(query, { input })
+  const { id, status } = created.data?.createVideoFromUrls ?? {}
+  const changes = await app
+    .subscribe(
+      `subscription ($id: ID!) { videoTaskStatusChanged(ids: [$id]) {
+        current videoTask { video { url } failureReason }
+      } }`,
+      { id },
+    )
+    .rest()
+  const repeated = await app.query(query, { input })
+  const everything = await app.query(
+    '{ assetGroups { nodes { name assets { totalCount } } } videoTasks { totalCount } }',
+  )
+
+  expect(status).toBe('WAITING_FOR_ASSETS')
+  const last = changes.at(-1)?.data?.videoTaskStatusChanged
+  expect(last).toMatchObject({ current: 'SUCCEEDED', videoTask: { failureReason: null } })
+  expect(last.videoTask.video.url).toMatch(/\.mp4$/)
+  expect(repeated).toEqual({
+    data: { createVideoFromUrls: { id, status: 'SUCCEEDED' } },
+    extensions: { replayed: true },
+  })
+  expect(everything.data).toEqual({
+    assetGroups: { nodes: [{ name: 'She walks out into the street', assets: { totalCount: 2 } }] },
+    videoTasks: { totalCount: 1 },
+  })
+}, 60_000)

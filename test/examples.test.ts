@@ -46,9 +46,17 @@ test('the examples run against a sandbox on another port, and print one line per
   )
   await seen.rest()
   const [created] = await run(app, '05', `first=${ids[0]}`, `last=${ids[1]}`)
+  const [fromUrls] = await run(
+    app,
+    '09',
+    `first=${sample('portrait.png')}`,
+    `last=${sample('landscape.jpg')}`,
+    'key=order-4711',
+  )
   const events = await run(app, '06', `id=${created?.data.createVideoTask.id}`)
 
   const { current, videoTask } = events.at(-1)?.data.videoTaskStatusChanged ?? {}
+  expect(fromUrls?.data.createVideoFromUrls.status).toBe('WAITING_FOR_ASSETS')
   expect(current).toBe('SUCCEEDED')
   expect(videoTask.video.url).toMatch(/\.mp4$/)
 }, 60_000)

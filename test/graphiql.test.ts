@@ -74,6 +74,27 @@ test('GraphiQL keeps the active tab after a reload', async () => {
   await expect.poll(() => activeTab(page).textContent(), SOON).toBe('AssetStatus')
 })
 
+test.for([
+  ['the first visit', false],
+  ['a later visit', true],
+] as const)('a query and variables in the URL open as a tab at %s', async ([, visited]) => {
+  const app = await startApp()
+  const { context } = await openBrowser()
+  const page = await context.newPage()
+  const query = 'query Shared($id: ID!) { assetGroup(id: $id) { id } }'
+  const search = new URLSearchParams({ query, variables: '{ "id": "group-1" }' })
+  if (visited) await openGraphiQL(page, app.url)
+
+  await page.goto(`${app.url}/graphql?${search}`, { waitUntil: 'networkidle' })
+
+  await expect.poll(() => activeTab(page).textContent(), SOON).toBe('Shared')
+  await expect.poll(() => textIn(page, 'variables'), SOON).toBe('{ "id": "group-1" }')
+  await page.locator('.graphiql-execute-button').click()
+  await expect.poll(() => textIn(page, 'response'), SOON).toContain('"assetGroup": null')
+  expect(await page.locator('.graphiql-tab-button').allTextContents()).toHaveLength(7)
+  expect(new URL(page.url()).searchParams.has('variables')).toBe(false)
+})
+
 test('the GraphiQL page is compressed, and a matching ETag gives 304', async () => {
   const { url } = await startApp()
   const get = (headers: Record<string, string>) =>

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { exportJWK, exportSPKI } from 'jose'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { createAuthenticate } from '../src/auth/authenticate.ts'
+import { errorHelpOf } from '../src/model/error-codes.ts'
 import { type Data, startApp, type TestApp, temporaryFolder, until } from './support/app.ts'
 import { eventsOf } from './support/event-stream.ts'
 import {
@@ -87,7 +88,12 @@ test.for(Object.entries(BAD_TOKENS))(
 
     const error = {
       message: REASONS[name] ?? FOREIGN,
-      extensions: { code: 'UNAUTHENTICATED', retryable: false, requestId: expect.any(String) },
+      extensions: {
+        code: 'UNAUTHENTICATED',
+        retryable: false,
+        requestId: expect.any(String),
+        ...errorHelpOf('UNAUTHENTICATED'),
+      },
     }
     const refused = { errors: [expect.objectContaining(error)] }
     expect(answers).toEqual({

@@ -1,10 +1,16 @@
-import { expect, test } from 'vitest'
-import type { IdempotencyRecordKey } from '../src/ledger/idempotency-records.ts'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { type IdempotencyRecordKey, RecordExists } from '../src/ledger/idempotency-records.ts'
 import type { Ledger } from '../src/ledger/ledger.ts'
 import { KEY, temporaryFolder } from './support/app.ts'
 import { stopClock } from './support/clock.ts'
 import { isPostgres } from './support/engine.ts'
-import { assetEntityRef, assetSeen, openTestLedger } from './support/ledger.ts'
+import {
+  assetEntityRef,
+  assetSeen,
+  openTestLedger,
+  taskEntityRef,
+  taskSeen,
+} from './support/ledger.ts'
 
 const KEY_OF_CREATE = { tenant: 'tenant', idempotencyKey: 'k' }
 
@@ -202,4 +208,65 @@ test.skipIf(isPostgres)('with SQLite a tenant lock is always granted', async () 
   expect(await ledger.tenantLocks.take('tenant', 'b')).toBe(true)
   await ledger.tenantLocks.extend('tenant', 'a')
   await ledger.tenantLocks.release('tenant', 'a')
+})
+
+test('a sequence is continued by every caller with the same input, at any time', async () => {
+  const ledger = await openTestLedger()
+  const key = { tenant: 'tenant', idempotencyKey: 'sequence' }
+  vi.useFakeTimers({ toFake: ['Date'] })
+  onTestFinished(() => void vi.useRealTimers())
+
+  const first = await ledger.idempotencyRecords.beginSequence(key, 'input')
+  vi.setSystemTime(Date.now() + 3_600_000)
+  const second = await ledger.idempotencyRecords.beginSequence(key, 'input')
+  const other = await ledger.idempotencyRecords.beginSequence(key, 'other input')
+
+  expect([first, second, other]).toEqual([true, true, false])
+})
+
+test('a sequence and a create with one key are a conflict', async () => {
+  const { idempotencyRecords } = await openTestLedger()
+  const [one, two] = ['one', 'two'].map((name) => ({ tenant: 'tenant', idempotencyKey: name }))
+  if (!one || !two) throw new Error('Two keys are needed.')
+  await idempotencyRecords.beginSequence(one, 'sequence')
+  await idempotencyRecords.begin(two, 'create')
+
+  expect(await idempotencyRecords.begin(one, 'create')).toEqual({ state: 'CONFLICT' })
+  expect(await idempotencyRecords.beginSequence(two, 'sequence')).toBe(false)
+})
+
+test('find returns null for a new key, and inserts nothing', async () => {
+  const { idempotencyRecords } = await openTestLedger()
+  const key = { tenant: 'tenant', idempotencyKey: 'new' }
+
+  const found = await idempotencyRecords.find(key, 'input')
+
+  expect(found).toBeNull()
+  expect(await idempotencyRecords.begin(key, 'input')).toMatchObject({ state: 'OURS' })
+  expect(await idempotencyRecords.find(key, 'input')).toEqual({ state: 'SENDING' })
+  expect(await idempotencyRecords.find(key, 'other')).toEqual({ state: 'CONFLICT' })
+})
+
+test('an entity is registered with a new record, or not at all when the key has a record', async () => {
+  const ledger = await openTestLedger()
+  const [first, second] = [taskEntityRef(ledger, 'zg-1'), taskEntityRef(ledger, 'zg-2')]
+  const newRecord = { tenant: first.tenant, idempotencyKey: 'k', fingerprint: 'input' }
+  const registration = {
+    snapshot: taskSeen('WAITING_FOR_ASSETS', { taskId: null }),
+    origin: null,
+    credential: KEY,
+    newRecord,
+  }
+
+  await ledger.register(first, registration)
+  const again = ledger.register(second, registration)
+
+  await expect(again).rejects.toThrow(RecordExists)
+  expect(await ledger.find(first)).not.toBeNull()
+  expect(await ledger.find(second)).toBeNull()
+  expect(await ledger.countPollJobs()).toBe(1)
+  expect(await ledger.idempotencyRecords.find(newRecord, 'input')).toEqual({
+    state: 'DONE',
+    outcome: { key: 'zg-1' },
+  })
 })

@@ -173,16 +173,20 @@ test('a registration and a status change notify listeners', async () => {
 })
 
 test.skipIf(isPostgres)(
-  'an observation without a status change does not notify listeners',
+  'an observation notifies listeners only when a caller can see a change',
   async () => {
     const ledger = await openTestLedger()
-    const ref = await registerAsset(ledger)
+    const url = 'https://example.com/a.png?signature='
+    const ref = await registerAsset(ledger, 'Asset-1', { url: `${url}1` })
     const before = ledger.notifier.count
 
     await ledger.recordObservation(ref, assetSeen('PROCESSING'))
+    await ledger.recordObservation(ref, assetSeen('PROCESSING', { url: `${url}2` }))
+    const unchanged = ledger.notifier.count
     await ledger.recordObservation(ref, assetSeen('PROCESSING', { name: 'Front' }))
 
-    expect(ledger.notifier.count).toBe(before)
+    expect(unchanged).toBe(before)
+    expect(ledger.notifier.count).toBe(before + 1)
   },
 )
 

@@ -230,7 +230,6 @@ function start(sources: Partial<MetricsSources> = {}) {
     subscribers: () => 2,
     sockets: () => 3,
     breakers: () => [],
-    errorCodes: ['NOT_FOUND'],
     ...sources,
   })
   onTestFinished(metrics.stop)

@@ -228,12 +228,16 @@ test('creates, subscribed ids and the reads of a create have fixed costs', async
     requested(
       'mutation { createVideoTask(input: { prompt: "A", resources: [{ role: REFERENCE, assetId: "A" }] }) { __typename } }',
     ),
+    requested(
+      'mutation { createVideoFromUrls(input: { prompt: "A", files: [{ url: "https://example.com/", role: FIRST_FRAME }] }) { __typename } }',
+    ),
+    requested('mutation { cancelVideoTask(id: "A") { __typename } }'),
     requested('subscription { assetStatusChanged(ids: ["A", "B"]) { current } }'),
     requested('subscription { videoTaskStatusChanged(ids: ["A", "B"]) { current } }'),
     requested('subscription { assetGroupStatusChanged(id: "A") { current } }'),
   ])
 
-  expect(costs.map(({ requested }) => requested)).toEqual([101, 101, 201, 121, 21, 21, 21])
+  expect(costs.map(({ requested }) => requested)).toEqual([101, 101, 201, 121, 301, 31, 21, 21, 21])
 })
 
 test('the cost is reported on request over HTTP and WebSocket, also for subscriptions and refused operations', async () => {

@@ -192,6 +192,22 @@ test('signedUrls returns a different URL of the same file at each read of an act
   expect((await fetch(second)).headers.get('content-type')).toBe('image/png')
 })
 
+test('a sandbox that reports progress does so until a fault says otherwise', async () => {
+  const sandbox = await startSandbox({}, undefined, true)
+  const { body: task } = await sandbox.call('POST /v1/video/tasks', {
+    model: 'seedance-2-0',
+    prompt: 'a cat',
+  })
+  const read = async () => (await sandbox.call(`GET /v1/video/tasks/${task.id}`)).body
+
+  const before = await read()
+  await sandbox.fault({ progress: false })
+  const after = await read()
+
+  expect(before.progress).toEqual(expect.any(Number))
+  expect(after).not.toHaveProperty('progress')
+})
+
 test('progress grows to 100 while a task runs', async () => {
   const sandbox = await startSandbox({ taskRunningMs: 400 })
   await sandbox.fault({ progress: true })

@@ -1,6 +1,7 @@
 import { Agent, request } from 'node:http'
 import { expect, test } from 'vitest'
 import WebSocket from 'ws'
+import packageJson from '../package.json' with { type: 'json' }
 import type { Services } from '../src/resolvers/context.ts'
 import { startApp, until } from './support/app.ts'
 import { eventsOf } from './support/event-stream.ts'
@@ -11,15 +12,15 @@ const READ = JSON.stringify({ query: '{ asset(id: "Asset-1") { status } }' })
 const JSON_HEADERS = { 'content-type': 'application/json', authorization: 'Bearer sk-test' }
 const SUBSCRIBE = 'subscription { assetStatusChanged(ids: ["Asset-1"]) { current } }'
 
-test('/health and /ready answer, / redirects to GraphQL, and other paths are 404', async () => {
-  const app = await startApp({ UPSTREAM_URL: 'http://127.0.0.1:1' })
+test('/health and /ready answer, / without the board redirects to GraphQL, and other paths are 404', async () => {
+  const app = await startApp({ UPSTREAM_URL: 'http://127.0.0.1:1', BOARD: '0' })
 
   const get = async (path: string) => {
     const response = await fetch(`${app.url}${path}`, { redirect: 'manual' })
     return [response.status, response.headers.get('location') ?? (await response.json())]
   }
 
-  expect(await get('/health')).toEqual([200, { status: 'ok' }])
+  expect(await get('/health')).toEqual([200, { status: 'ok', version: packageJson.version }])
   expect(await get('/ready')).toEqual([200, { ready: true }])
   expect(await get('/')).toEqual([302, '/graphql'])
   expect(await get('/nothing')).toMatchObject([404, { errors: [{}] }])

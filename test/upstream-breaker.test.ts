@@ -153,6 +153,7 @@ describe('while the breaker is open', () => {
       { group: '/v1/asset-groups', state: 'CLOSED' },
       ASSETS_OPEN,
       { group: '/v1/video/tasks', state: 'CLOSED' },
+      { group: '/v1/models', state: 'CLOSED' },
     ])
   })
 })

@@ -210,6 +210,43 @@ test('two creates with one idempotency key accept one waiting task', async () =>
 
   const [first, second] = [await create(), await create()]
 
-  expect(second).toEqual(first)
+  expect(second).toEqual({ ...first, extensions: { replayed: true } })
   expect((await app.query('{ videoTasks { totalCount } }')).data?.videoTasks.totalCount).toBe(1)
+})
+
+test('ten concurrent creates with one idempotency key accept one waiting task', async () => {
+  const upstream = await withAssets('Processing')
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const create = () =>
+    app.query(`mutation { createVideoTask(input: {
+      prompt: "A cat", waitForAssets: true, idempotencyKey: "k"
+      resources: [{ role: REFERENCE, assetId: "Asset-1" }]
+    }) { ... on VideoTask { id } } }`)
+
+  const results = await Promise.all(Array.from({ length: 10 }, create))
+
+  const ids = results.map(({ data }) => data?.createVideoTask.id)
+  expect(new Set(ids).size).toBe(1)
+  expect(results.filter(({ extensions }) => extensions?.replayed === true)).toHaveLength(9)
+  expect((await app.query('{ videoTasks { totalCount } }')).data?.videoTasks.totalCount).toBe(1)
+})
+
+test('a repeat returns the accepted task, although its asset has failed or is gone since then', async () => {
+  const upstream = await withAssets('Processing')
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+  const create = async () =>
+    (
+      await app.query(`mutation { createVideoTask(input: {
+        prompt: "A cat", waitForAssets: true, idempotencyKey: "k"
+        resources: [{ role: REFERENCE, assetId: "Asset-1" }]
+      }) { __typename ... on VideoTask { id } } }`)
+    ).data?.createVideoTask
+
+  const first = await create()
+  upstream.assets.set('Asset-1', { status: 'Failed' })
+  const afterFailure = await create()
+  upstream.assets.delete('Asset-1')
+
+  expect(afterFailure).toEqual(first)
+  expect(await create()).toEqual(first)
 })

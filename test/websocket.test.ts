@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import WebSocket from 'ws'
+import { errorHelpOf } from '../src/model/error-codes.ts'
 import { RequestError } from '../src/model/failure.ts'
 import type { Identity } from '../src/model/identity.ts'
 import type { Services } from '../src/resolvers/context.ts'
@@ -648,6 +649,7 @@ test('an operation over the limit of a socket is refused, and the socket stays o
             bound: 'socketOperations',
             limit: 2,
             requestId: expect.any(String),
+            ...errorHelpOf('INVALID_INPUT'),
           },
         },
       ],

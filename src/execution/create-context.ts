@@ -4,7 +4,8 @@ import { createLoaders } from '../resolvers/loaders.ts'
 
 /** Creates the context of one operation. Does no I/O. */
 export function createContext(services: Services, request: RequestContext): Context {
-  const { identity, requestId, signal } = request
+  const { identity, requestId, signal, lastEventId } = request
   const loaders = createLoaders(services, request)
-  return { ...services, identity, requestId, signal, loaders }
+  const report = { isReplayed: false }
+  return { ...services, identity, requestId, signal, lastEventId, loaders, report }
 }

@@ -6,9 +6,10 @@ import { schema } from '../schema/index.ts'
 import type { Operations } from '../telemetry/operation-observer.ts'
 import { createContext } from './create-context.ts'
 import type { DocumentCache } from './document-cache.ts'
-import { withRequestId } from './error-mapping.ts'
+import { withResponseExtensions } from './error-mapping.ts'
 import { isWithinLimits, type OperationLimits } from './operation-limits.ts'
 import { admitDocument, type PersistedDocuments } from './persisted-documents.ts'
+import { withReplayed } from './replayed.ts'
 
 /** What direct execution needs. */
 export interface DirectExecutionOptions {
@@ -64,16 +65,19 @@ export function createDirectExecution(options: DirectExecutionOptions): ExecuteD
     function finish(result: ExecutionResult): ExecutionResult {
       running.addErrors(result.errors ?? [])
       running.end()
-      if (!result.errors) return result
-      const errors = result.errors.map((error) => toPublicError(error, requestId))
-      return { ...result, errors }
+      return withReplayed(withPublicErrors(result, requestId), contextValue)
     }
+  }
+
+  function withPublicErrors(result: ExecutionResult, requestId: string): ExecutionResult {
+    if (!result.errors) return result
+    return { ...result, errors: result.errors.map((error) => toPublicError(error, requestId)) }
   }
 
   function toPublicError(error: GraphQLError, requestId: string): GraphQLError {
     const masked = maskError(error, 'Unexpected error.')
     if (!(masked instanceof GraphQLError)) return new GraphQLError(masked.message)
-    return withRequestId(masked, requestId)
+    return withResponseExtensions(masked, requestId)
   }
 }
 

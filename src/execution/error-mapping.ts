@@ -1,5 +1,6 @@
 import { GraphQLError, type GraphQLErrorExtensions, type GraphQLFormattedError } from 'graphql'
 import { type MaskError, maskError } from 'graphql-yoga'
+import { errorHelpOf } from '../model/error-codes.ts'
 import { type Failure, failureOf, isAbort, originalErrorOf } from '../model/failure.ts'
 
 /** Options of the error mapper. */
@@ -33,9 +34,12 @@ export function withCode(error: GraphQLError, code: string): GraphQLError {
   return error.extensions.code === undefined ? withExtensions(error, { code }) : error
 }
 
-/** Returns a copy of the error with the id of its request, which also identifies its log lines. */
-export function withRequestId(error: GraphQLError, requestId: string): GraphQLError {
-  return withExtensions(error, { requestId })
+/**
+ * Returns a copy of the error with the extensions of every error in a response: `requestId`, which also identifies its log
+ * lines, and `hint` and `docs` of its code.
+ */
+export function withResponseExtensions(error: GraphQLError, requestId: string): GraphQLError {
+  return withExtensions(error, { requestId, ...errorHelpOf(error.extensions.code) })
 }
 
 /** Copies the error, because graphql-js returns the same error object for several requests. */
@@ -55,7 +59,7 @@ export function formatError(error: Error, requestId: string): GraphQLFormattedEr
   if (!(error instanceof GraphQLError)) {
     return { message: error.message, extensions: { requestId } }
   }
-  const formatted = withRequestId(error, requestId).toJSON()
+  const formatted = withResponseExtensions(error, requestId).toJSON()
   const { http: _, ...extensions } = formatted.extensions ?? {}
   return { ...formatted, extensions }
 }

@@ -12,8 +12,8 @@ import { createConnectionLimit, useConnectionLimit } from './connection-limit.ts
 import { createContext } from './create-context.ts'
 import { createDirectExecution } from './direct-execution.ts'
 import { createDocumentCache } from './document-cache.ts'
+import { useErrorExtensions } from './error-extensions.ts'
 import { createErrorMapper } from './error-mapping.ts'
-import { useErrorRequestId } from './error-request-id.ts'
 import { useGraphQLJs } from './graphql-js-executor.ts'
 import { useHiddenSchema } from './hide-schema.ts'
 import { type OperationLimits, useLimits } from './operation-limits.ts'
@@ -23,6 +23,7 @@ import {
   type PersistedDocuments,
   usePersistedDocuments,
 } from './persisted-documents.ts'
+import { useReplayed } from './replayed.ts'
 
 /** Options of `createGraphQLHandler`. */
 interface GraphQLHandlerOptions {
@@ -89,10 +90,11 @@ export function createGraphQLHandler(options: GraphQLHandlerOptions) {
     plugins: [
       useGraphQLJs(),
       options.operations.plugin,
-      useErrorRequestId(),
+      useErrorExtensions(),
       usePersistedDocuments(persisted),
       ...(options.httpPlugins ?? []),
       documents.plugin,
+      useReplayed(),
       useLimits(limits),
       useConnectionLimit(connectionLimit, limits.tenantSockets),
       ...(options.publicSchema ? [] : [useHiddenSchema()]),
@@ -125,8 +127,10 @@ async function requestContextOf(
   identify: (authorization: string | null) => Promise<IdentityResult>,
 ): Promise<RequestContext> {
   if (identity !== undefined) return { requestId, identity, signal: signal ?? request.signal }
-  const found = await identify(request.headers.get('authorization'))
-  return { requestId, identity: found, signal: request.signal }
+  const { headers, signal: requestSignal } = request
+  const found = await identify(headers.get('authorization'))
+  const lastEventId = headers.get('last-event-id') || undefined
+  return { requestId, identity: found, signal: requestSignal, lastEventId }
 }
 
 /** Returns the error for invalid credentials, so that only the fields that require an identity fail. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type DocumentNode, type ExecutionArgs, type ExecutionResult, execute } from 'graphql'
+import { withEventId } from './event-id.ts'
 
 /** Executes events of subscriptions, once for all that ask for the same result. */
 export interface SharedEvents {
@@ -56,5 +57,5 @@ export function createSharedEvents(): SharedEvents {
 }
 
 async function run(args: ExecutionArgs, event: object): Promise<ExecutionResult> {
-  return execute({ ...args, rootValue: event })
+  return withEventId(await execute({ ...args, rootValue: event }), event)
 }

@@ -1,12 +1,26 @@
 import { gzipSync } from 'node:zlib'
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
 
+/** Opens the tab of the page URL, then renders the page. */
+const OPEN_TAB_OF_URL = `(root, options) => {
+  const url = new URL(location.href)
+  const query = url.searchParams.get('query')
+  const variables = url.searchParams.get('variables')
+  if (query !== null) {
+    options.defaultTabs.unshift({ query, variables, headers: options.headers })
+    if (variables !== null) options.variables = variables
+    url.searchParams.delete('variables')
+    history.replaceState({}, '', url)
+  }
+  YogaGraphiQL.renderYogaGraphiQL(root, options)
+}`
+
 /**
  * An independent program. Renders the GraphiQL page with the options in its first argument (JSON), and writes the page
  * to standard output, compressed with gzip.
  */
 const page = renderGraphiQL(JSON.parse(process.argv[2] ?? '{}'))
-process.stdout.write(gzipSync(fixTabs(sendHeadersInInit(page))))
+process.stdout.write(gzipSync(openTabOfUrl(fixTabs(sendHeadersInInit(page)))))
 
 /** Sends the headers of a tab in connection_init too. The page sends them with each operation only. */
 function sendHeadersInInit(page: string): string {
@@ -24,6 +38,15 @@ function fixTabs(page: string): string {
     '</head>',
     '<style>.graphiql-tab { transform: none !important }</style></head>',
   )
+}
+
+/**
+ * Opens a tab with `query` and `variables` of the page URL, such as the links of the board have. The page itself reads
+ * only the query, and ignores it at the first visit. The variables leave the URL, because the page updates only the
+ * query there.
+ */
+function openTabOfUrl(page: string): string {
+  return replaceIn(page, 'YogaGraphiQL.renderYogaGraphiQL(', `(${OPEN_TAB_OF_URL})(`)
 }
 
 /** Throws when the pattern does not match: a newer version of the page then needs another replacement. */

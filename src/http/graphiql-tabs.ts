@@ -2,9 +2,12 @@ import type { GraphiQLOptions } from 'graphql-yoga'
 
 type Tabs = NonNullable<GraphiQLOptions['defaultTabs']>
 
+/** A key that the sandbox accepts. Each key has data of its own there. */
+export const SANDBOX_KEY = 'sk-sandbox'
+
 /** Returns the headers of every tab as JSON, with a valid key for the sandbox or a placeholder. */
 export function exampleHeaders(sandboxUrl: string | null): string {
-  const key = sandboxUrl ? 'sk-sandbox' : 'YOUR-0-0-API-KEY'
+  const key = sandboxUrl ? SANDBOX_KEY : 'YOUR-0-0-API-KEY'
   return JSON.stringify({ Authorization: `Bearer ${key}` }, null, 2)
 }
 

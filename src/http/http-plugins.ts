@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { HttpPlugins } from '../execution/graphql-handler.ts'
 import type { Operations } from '../telemetry/operation-observer.ts'
 import type { RefusedRequest } from '../telemetry/refused-request.ts'
+import { useEventStreamIds } from './event-stream-ids.ts'
 import { createSubscriptionResponses } from './open-responses.ts'
 import { useRefusedRequests } from './refused-requests.ts'
 import { useQueriesOnlyForGet } from './reject-get-subscriptions.ts'
@@ -17,6 +18,7 @@ export function createHttpPlugins(
     subscriptions.plugin,
     useQueriesOnlyForGet(),
     useRequestParser(),
+    useEventStreamIds(),
     useRefusedRequests(operations, onRefused),
   ] as HttpPlugins
   return { plugins, isSubscription: subscriptions.has }

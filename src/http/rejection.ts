@@ -1,5 +1,6 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { errorHelpOf } from '../model/error-codes.ts'
 
 /** An error response of the server itself, outside of GraphQL execution. */
 export interface Rejection {
@@ -36,5 +37,6 @@ export function rejectUpgrade(socket: Duplex, rejection: Rejection, requestId: s
 const JSON_TYPE = 'application/json; charset=utf-8'
 
 function bodyOf({ code, message }: Rejection, requestId: string): string {
-  return JSON.stringify({ errors: [{ message, extensions: { code, requestId } }] })
+  const extensions = { code, requestId, ...errorHelpOf(code) }
+  return JSON.stringify({ errors: [{ message, extensions }] })
 }

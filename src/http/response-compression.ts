@@ -15,6 +15,13 @@ export function compressJson(request: IncomingMessage, response: ServerResponse)
   compress(request, response, () => {})
 }
 
+const compressAny = compression({ threshold: THRESHOLD_BYTES, filter: () => true })
+
+/** As `compressJson`, for text of any type. */
+export function compressText(request: IncomingMessage, response: ServerResponse): void {
+  compressAny(request, response, () => {})
+}
+
 /** As `compressJson`, for a body that is known already. A short body costs nothing. */
 export function compressLongJson(
   request: IncomingMessage,
@@ -28,6 +35,11 @@ export function compressLongJson(
 /** Returns whether the client accepts gzip (RFC 9110, 12.5.3). */
 export function acceptsGzip(request: IncomingMessage): boolean {
   return new Negotiator(request).encoding(['gzip', 'identity']) === 'gzip'
+}
+
+/** Returns the encoding of `available` to respond with: the one that the client prefers, brotli before gzip. */
+export function preferredEncoding(request: IncomingMessage, available: string[]): string {
+  return new Negotiator(request).encoding(available, ['br', 'gzip']) ?? 'identity'
 }
 
 function isJson(_request: IncomingMessage, response: ServerResponse): boolean {

@@ -4,11 +4,13 @@ import {
   type ServerResponse,
 } from 'node:http'
 import type { Duplex } from 'node:stream'
+import packageJson from '../../package.json' with { type: 'json' }
 import type { GraphQLHandler } from '../execution/graphql-handler.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { WebSocketLimits } from '../websocket/connection.ts'
 import { createWebSocketEndpoint } from '../websocket/endpoint.ts'
 import { findForeignHost, type Host } from './allowed-hosts.ts'
+import type { Board } from './board.ts'
 import { allowOrigins, answerOptions } from './cors.ts'
 import type { GraphiQLPage } from './graphiql.ts'
 import { createJsonRoute, type JsonRoute } from './json-route.ts'
@@ -16,6 +18,7 @@ import { createOpenResponses } from './open-responses.ts'
 import { type Rejection, rejectUpgrade, sendRejection } from './rejection.ts'
 import { requestIdOf } from './request-id.ts'
 import { compressJson } from './response-compression.ts'
+import type { SchemaFiles } from './schema-files.ts'
 
 /** Options of `createServer`. */
 export interface ServerOptions {
@@ -24,6 +27,10 @@ export interface ServerOptions {
   isSubscription(response: ServerResponse): boolean
   /** The GraphiQL page; null: no page. */
   page: GraphiQLPage | null
+  /** The files that describe the schema; null: the schema is hidden. */
+  schemaFiles: SchemaFiles | null
+  /** The board; null: `/` redirects to the endpoint. */
+  board: Board | null
   metrics: Pick<Metrics, 'contentType' | 'text'>
   limits: WebSocketLimits & { bodyBytes: number }
   /** Origins of other sites whose pages may call this service (CORS). */
@@ -55,6 +62,11 @@ const NOT_FOUND: Rejection = {
   status: 404,
   code: 'NOT_FOUND',
   message: `Not found. The GraphQL endpoint is ${ENDPOINT}.`,
+}
+const WRONG_METHOD: Rejection = {
+  status: 405,
+  code: 'BAD_REQUEST',
+  message: 'This file is read-only: send GET or HEAD.',
 }
 const SHUTTING_DOWN: Rejection = {
   status: 503,
@@ -117,16 +129,19 @@ async function respond(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<unknown> {
-  const { graphql, metrics, isReady, allowedHosts } = options
+  const { graphql, board, metrics, isReady, allowedHosts } = options
   const path = pathOf(request)
   // Probes use the IP address of the process, so these two routes accept any host. They contain no private data.
-  if (path === '/health') return sendJson(response, 200, { status: 'ok' })
+  if (path === '/health') {
+    return sendJson(response, 200, { status: 'ok', version: packageJson.version })
+  }
   if (path === '/ready') {
     const ready = !draining && (await isReady())
     return sendJson(response, ready ? 200 : 503, { ready })
   }
   const rejection = foreignHostRejection(allowedHosts, request)
   if (rejection === null) {
+    if (board?.has(path)) return board.serve(path, request, response)
     switch (path) {
       case '/':
         return response.writeHead(302, { location: ENDPOINT }).end()
@@ -137,8 +152,21 @@ async function respond(
       case ENDPOINT:
         return respondToGraphQL(options, draining, request, response)
     }
+    if (options.schemaFiles?.has(path)) return respondWithFile(options, path, request, response)
   }
   return reject(graphql, request, response, rejection ?? NOT_FOUND)
+}
+
+function respondWithFile(
+  { graphql, schemaFiles, corsOrigins }: Routes,
+  path: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
+  allowOrigins(corsOrigins, request, response)
+  if (schemaFiles?.serve(path, request, response)) return
+  response.setHeader('allow', 'GET, HEAD, OPTIONS')
+  reject(graphql, request, response, WRONG_METHOD)
 }
 
 async function respondToGraphQL(

@@ -15,7 +15,10 @@ declare module 'negotiator' {
 
   export default class Negotiator {
     constructor(request: IncomingMessage)
-    /** Returns the encoding of `available` that the client prefers, or undefined when it accepts none. */
-    encoding(available: string[]): string | undefined
+    /**
+     * Returns the encoding of `available` that the client prefers, or undefined when it accepts none. Of equal ones it
+     * returns the first in `preferred`.
+     */
+    encoding(available: string[], preferred?: string[]): string | undefined
   }
 }

@@ -8,7 +8,7 @@ export interface Notification extends EntityRef {
 
 /** Delivers notifications from the code that writes the ledger to the code that reads it. */
 export interface ChangeNotifier {
-  /** Calls the listeners of the entity and of its parent. */
+  /** Calls the listeners of the entity, of its parent and of its tenant. */
   send(notification: Notification): void
   /** Calls every listener with null: notifications may have been lost. */
   sendAll(): void
@@ -18,6 +18,11 @@ export interface ChangeNotifier {
    * function that removes the listener.
    */
   listen(target: EntityRef, listener: (key: string | null) => void): () => void
+  /**
+   * Adds a listener, which is called for each notified entity of the tenant, and when notifications may have been lost.
+   * Returns a function that removes the listener.
+   */
+  listenToTenant(tenant: string, listener: () => void): () => void
   /** The current number of listeners. */
   readonly size: number
   /**
@@ -30,6 +35,7 @@ export interface ChangeNotifier {
 /** Creates the notifier of one process. It does not send notifications to other processes. */
 export function createChangeNotifier(): ChangeNotifier {
   const listeners = new Map<string, Set<(key: string | null) => void>>()
+  const tenantListeners = new Map<string, Set<(key: string | null) => void>>()
   let size = 0
   let count = 0
 
@@ -37,29 +43,37 @@ export function createChangeNotifier(): ChangeNotifier {
     for (const listener of listeners.get(nameOf(target)) ?? []) listener(key)
   }
 
+  function add(
+    byName: typeof listeners,
+    name: string,
+    listener: (key: string | null) => void,
+  ): () => void {
+    const named = byName.get(name) ?? new Set()
+    byName.set(name, named.add(listener))
+    size += 1
+    return () => {
+      if (!named.delete(listener)) return
+      size -= 1
+      if (named.size === 0) byName.delete(name)
+    }
+  }
+
   return {
     send({ tenant, kind, key, parent }) {
       count += 1
       call({ tenant, kind, key }, key)
       if (parent !== null) call({ tenant, kind: 'assetGroup', key: parent }, key)
+      for (const listener of tenantListeners.get(tenant) ?? []) listener(key)
     },
     sendAll() {
       count += 1
-      for (const targetListeners of listeners.values()) {
-        for (const listener of targetListeners) listener(null)
+      for (const named of [...listeners.values(), ...tenantListeners.values()]) {
+        for (const listener of named) listener(null)
       }
     },
-    listen(target, listener) {
-      const name = nameOf(target)
-      const targetListeners = listeners.get(name) ?? new Set()
-      listeners.set(name, targetListeners.add(listener))
-      size += 1
-      return () => {
-        if (!targetListeners.delete(listener)) return
-        size -= 1
-        if (targetListeners.size === 0) listeners.delete(name)
-      }
-    },
+    listen: (target, listener) => add(listeners, nameOf(target), listener),
+    // A new function, so that a listener can be added twice.
+    listenToTenant: (tenant, listener) => add(tenantListeners, tenant, () => listener()),
     get size() {
       return size
     },

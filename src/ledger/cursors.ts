@@ -32,7 +32,8 @@ const POSITION_OFFSET = BLOCK_BYTES - NUMBER_BYTES
 const TIME_OFFSET = POSITION_OFFSET - NUMBER_BYTES
 
 /**
- * Creates the cursors for the list of one kind of entity of one tenant in one order. Positions count the
+ * Creates the cursors for the list of one kind of entity of one tenant in one order,
+ * or for the changes of a tenant. Positions count the
  * entities of all tenants, so a plain position would reveal how many entities other tenants have. Therefore
  * a cursor is the place encrypted with a key of this list. ECB mode is safe here, because each message is
  * exactly one block, and equal places may have equal cursors.
@@ -40,7 +41,7 @@ const TIME_OFFSET = POSITION_OFFSET - NUMBER_BYTES
 export function createCursors(
   secretKey: Buffer,
   tenant: string,
-  kind: Kind,
+  kind: Kind | 'change',
   order: ListOrder = 'NEWEST_FIRST',
 ): Cursors {
   // Cursors of NEWEST_FIRST are as in versions that had no other order.

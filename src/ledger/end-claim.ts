@@ -1,4 +1,5 @@
 import type { Kysely, Transaction } from 'kysely'
+import { appendChange, isVisibleChange } from './append-change.ts'
 import { isPostgres } from './database.ts'
 import type { Snapshot } from './entity.ts'
 import { type EntityRow, findRow } from './entity-row.ts'
@@ -15,7 +16,7 @@ export type ClaimLock = (
 
 /**
  * Ends a claim: records the observed snapshot, if any, and schedules the next poll or ends polling.
- * Returns the row of the entity, and whether its status changed or its polling ended. Returns null and
+ * Returns the row of the entity, and whether it changed in something that a caller sees. Returns null and
  * writes nothing when the entity does not exist or `lock` returns null.
  */
 export async function endClaim(
@@ -31,7 +32,9 @@ export async function endClaim(
   const recorded = observed ? await recordObservation(trx, before, observed) : before
   const row =
     recorded.polling_ended === 1 ? recorded : await schedule(trx, claim, recorded, afterPoll)
-  return { row, isChanged: row.seq !== before.seq }
+  const isChanged = isVisibleChange(before, row)
+  if (isChanged) await appendChange(trx, row, false)
+  return { row, isChanged }
 }
 
 /** Ends polling or schedules the next poll. Returns the row of the entity after that. */

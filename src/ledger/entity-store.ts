@@ -1,6 +1,7 @@
-import type { Kysely } from 'kysely'
+import type { Kysely, Transaction } from 'kysely'
 import type { Page, PageRequest } from '../model/page.ts'
 import { addPollJob } from './add-poll-job.ts'
+import { appendChange, isVisibleChange } from './append-change.ts'
 import {
   changedSnapshot,
   type Entity,
@@ -15,7 +16,12 @@ import {
 import { type EntityRow, entityOf, findRow } from './entity-row.ts'
 import { findEntities, findNextPolls } from './find-entities.ts'
 import { generationTimes, type TaskClass } from './generation-times.ts'
-import { finishWithin, type IdempotencyRecordKey } from './idempotency-records.ts'
+import {
+  finishWithin,
+  type IdempotencyRecordKey,
+  insertDone,
+  type NewIdempotencyRecord,
+} from './idempotency-records.ts'
 import { type EntityFilter, listChildren, listEntities } from './list-entities.ts'
 import { pageBounds } from './page-bounds.ts'
 import type { PolledKind, PollTiming } from './poll-job.ts'
@@ -33,6 +39,8 @@ export interface Registration<K extends Kind> {
   credential: string
   /** The idempotency record of the create that made the entity; absent when it was only subscribed to. */
   idempotencyRecord?: IdempotencyRecordKey | undefined
+  /** A record to insert with this entity as its outcome. `register` throws RecordExists when the key has a record. */
+  newRecord?: NewIdempotencyRecord | undefined
 }
 
 /** The outcome that `register` writes into an idempotency record: the key of the created entity. */
@@ -48,7 +56,7 @@ export interface Entities {
    */
   register<K extends Kind>(ref: EntityRef<K>, registration: Registration<K>): Promise<Entity<K>>
   /**
-   * Records an observed snapshot of an entity, and a transition when its status changed. Writes nothing
+   * Records an observed snapshot of an entity, and a transition when its status or its progress changed. Writes nothing
    * when no value changed. Returns the stored entity. Returns null and writes nothing when the entity is
    * not registered.
    */
@@ -120,12 +128,11 @@ export function createEntities(options: EntityStoreOptions): Entities {
       if (!known) return null
       const entity = entityOf<K>(known)
       if (!changedSnapshot(ref.kind, entity.snapshot, observed, known.snapshot)) return entity
-      const { before, after } = await database.transaction().execute(async (trx) => {
-        const before = await findRow(trx, ref)
-        return { before, after: before && (await recordObservation(trx, before, observed)) }
-      })
-      if (after && after.seq !== before?.seq) notifyChange(after)
-      return after && entityOf<K>(after)
+      const { row, isChanged } = await database
+        .transaction()
+        .execute((trx) => recordChange(trx, ref, observed))
+      if (row && isChanged) notifyChange(row)
+      return row && entityOf<K>(row)
     },
 
     async find(ref) {
@@ -148,13 +155,27 @@ export function createEntities(options: EntityStoreOptions): Entities {
   }
 }
 
+async function recordChange(
+  trx: Transaction<Tables>,
+  ref: EntityRef,
+  observed: Snapshot,
+): Promise<{ row: EntityRow | null; isChanged: boolean }> {
+  const before = await findRow(trx, ref)
+  if (!before) return { row: null, isChanged: false }
+  const row = await recordObservation(trx, before, observed)
+  const isChanged = isVisibleChange(before, row)
+  if (isChanged) await appendChange(trx, row, false)
+  return { row, isChanged }
+}
+
 /** Writes the entity, its poll job and its idempotency record in one transaction. Returns the row. */
 function register<K extends Kind>(
-  { database, secrets, polling }: EntityStoreOptions,
+  options: EntityStoreOptions,
   ref: EntityRef<K>,
-  { snapshot, origin, credential, idempotencyRecord }: Registration<K>,
+  registration: Registration<K>,
 ): Promise<EntityRow> {
-  return database.transaction().execute(async (trx) => {
+  const { snapshot, origin, idempotencyRecord, newRecord } = registration
+  return options.database.transaction().execute(async (trx) => {
     const inserted = await insertEntity(trx, ref, snapshot, origin)
     const known = inserted ?? (await findRow(trx, ref))
     if (!known) throw new Error('An entity disappeared while it was being registered.')
@@ -162,10 +183,26 @@ function register<K extends Kind>(
     if (idempotencyRecord) {
       await finishWithin(trx, idempotencyRecord, { key: row.key } satisfies Created)
     }
-    if (isTerminal(ref.kind, row.status as Status)) return row
-    const polledRef = ref as EntityRef<PolledKind>
-    const pollable = { snapshot: snapshot as Snapshot<PolledKind>, origin, credential }
-    await addPollJob(trx, secrets, polledRef, pollable, polling)
-    return resumePolling(trx, row)
+    if (newRecord) await insertDone(trx, newRecord, { key: row.key } satisfies Created)
+    const stored = await schedulePolls(trx, options, ref, registration, row)
+    if (inserted || isVisibleChange(known, stored)) {
+      await appendChange(trx, stored, inserted !== null)
+    }
+    return stored
   })
+}
+
+/** Adds the poll job of an entity unless its status is terminal. Returns the stored row. */
+async function schedulePolls<K extends Kind>(
+  trx: Transaction<Tables>,
+  { secrets, polling }: EntityStoreOptions,
+  ref: EntityRef<K>,
+  { snapshot, origin, credential }: Registration<K>,
+  row: EntityRow,
+): Promise<EntityRow> {
+  if (isTerminal(ref.kind, row.status as Status)) return row
+  const polledRef = ref as EntityRef<PolledKind>
+  const pollable = { snapshot: snapshot as Snapshot<PolledKind>, origin, credential }
+  await addPollJob(trx, secrets, polledRef, pollable, polling)
+  return resumePolling(trx, row)
 }

@@ -76,14 +76,19 @@ export const UNREGISTERED = {
 } as const
 
 /**
- * A change of status, or the early end of polling, in which `previous` and `current` are equal. `previous`
- * is null for the first observed status.
+ * A change of status. `previous` and `current` are equal when polling ended early, and when only the progress of a task
+ * changed (see `isProgress`). `previous` is null for the first observed status.
  */
 export interface Transition<K extends Kind = Kind> {
   previous: Status<K> | null
   current: Status<K>
   /** The entity right after the change. */
   entity: Entity<K>
+}
+
+/** Whether only the progress of a task changed. */
+export function isProgress({ previous, current, entity }: Transition): boolean {
+  return previous === current && !entity.pollingEnded
 }
 
 /** Whether the status never changes again. A group has no lifecycle, so all its statuses are terminal. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Kysely, Transaction } from 'kysely'
+import type { Kysely, Selectable, Transaction } from 'kysely'
 import { isPostgres } from './database.ts'
 import type { Tables } from './tables.ts'
 
@@ -7,6 +7,17 @@ import type { Tables } from './tables.ts'
 export interface IdempotencyRecordKey {
   tenant: string
   idempotencyKey: string
+}
+
+/** A record to insert. */
+export interface NewIdempotencyRecord extends IdempotencyRecordKey {
+  /** A hash of the input. */
+  fingerprint: string
+}
+
+/** An idempotency key has a record already. Nothing was written. */
+export class RecordExists extends Error {
+  override readonly name = 'RecordExists'
 }
 
 /**
@@ -25,6 +36,9 @@ export type IdempotencyRecord<Outcome> =
   | { state: 'UNKNOWN' }
   | { state: 'CONFLICT' }
 
+/** The state of a record that exists already. */
+export type ExistingRecord<Outcome> = Exclude<IdempotencyRecord<Outcome>, { state: 'OURS' }>
+
 /** Ensures that a create under an idempotency key is sent at most once. Records are kept until pruned. */
 export interface IdempotencyRecords {
   /**
@@ -36,6 +50,17 @@ export interface IdempotencyRecords {
     key: IdempotencyRecordKey,
     fingerprint: string,
   ): Promise<IdempotencyRecord<Outcome>>
+  /** Returns the state of the record, as `begin` does, or null when the key has no record. Inserts nothing. */
+  find<Outcome>(
+    key: IdempotencyRecordKey,
+    fingerprint: string,
+  ): Promise<ExistingRecord<Outcome> | null>
+  /**
+   * Inserts the record of a sequence of creates, each of which has a record of its own. The record has no lease and no
+   * outcome. Every caller with the same input may continue the sequence, also after the first caller has died. Returns
+   * false when the key was used with another input.
+   */
+  beginSequence(key: IdempotencyRecordKey, fingerprint: string): Promise<boolean>
   /** Extends the lease of a create that is being sent. */
   extend(key: IdempotencyRecordKey): Promise<void>
   /**
@@ -57,10 +82,29 @@ export function createIdempotencyRecords(database: Kysely<Tables>): IdempotencyR
   return {
     begin<Outcome>(key: IdempotencyRecordKey, fingerprint: string) {
       return database.transaction().execute(async (trx): Promise<IdempotencyRecord<Outcome>> => {
-        const now = Date.now()
         const holder = randomUUID()
-        const inserted = await insertRecord(trx, key, { fingerprint, holder, now })
-        return inserted ? { state: 'OURS', holder } : readState(trx, key, fingerprint, now)
+        const values = { ...SENDING, fingerprint, holder, lease_until: Date.now() + LEASE_MS }
+        const inserted = await insertRecord(trx, key, values)
+        return inserted ? { state: 'OURS', holder } : getState(trx, key, fingerprint)
+      })
+    },
+
+    find<Outcome>(key: IdempotencyRecordKey, fingerprint: string) {
+      return database.transaction().execute((trx) => findState<Outcome>(trx, key, fingerprint))
+    },
+
+    async beginSequence(key, fingerprint) {
+      return database.transaction().execute(async (trx) => {
+        const values = {
+          state: 'SEQUENCE',
+          fingerprint,
+          holder: null,
+          outcome: null,
+          lease_until: 0,
+        }
+        if (await insertRecord(trx, key, values)) return true
+        const known = await selectRecord(trx, key).executeTakeFirst()
+        return known?.fingerprint === fingerprint
       })
     },
 
@@ -106,53 +150,75 @@ export async function finishWithin(
     .execute()
 }
 
-/** Inserts a record in state SENDING. Returns false when the key has a record already. */
+/**
+ * Inserts a record that is DONE. Throws RecordExists when the key has a record already. Pass the transaction that stores
+ * the created entity, so that both are written or neither.
+ */
+export async function insertDone(
+  trx: Transaction<Tables>,
+  { fingerprint, ...key }: NewIdempotencyRecord,
+  outcome: unknown,
+): Promise<void> {
+  const values = { state: 'DONE', fingerprint, holder: null, lease_until: 0 }
+  const inserted = await insertRecord(trx, key, { ...values, outcome: JSON.stringify(outcome) })
+  if (!inserted) throw new RecordExists('The idempotency key has a record already.')
+}
+
+type RecordRow = Selectable<Tables['idempotency_record']>
+type RecordValues = Omit<RecordRow, 'tenant' | 'idempotency_key' | 'created_at'>
+
+const SENDING = { state: 'SENDING', outcome: null } as const
+
+/** Inserts a record. Returns false when the key has a record already. */
 async function insertRecord(
   trx: Transaction<Tables>,
   { tenant, idempotencyKey }: IdempotencyRecordKey,
-  { fingerprint, holder, now }: { fingerprint: string; holder: string; now: number },
+  values: RecordValues,
 ): Promise<boolean> {
   const inserted = await trx
     .insertInto('idempotency_record')
-    .values({
-      tenant,
-      idempotency_key: idempotencyKey,
-      holder,
-      fingerprint,
-      state: 'SENDING',
-      outcome: null,
-      lease_until: now + LEASE_MS,
-      created_at: now,
-    })
+    .values({ tenant, idempotency_key: idempotencyKey, ...values, created_at: Date.now() })
     .onConflict((conflict) => conflict.columns(['tenant', 'idempotency_key']).doNothing())
     .returning('state')
     .executeTakeFirst()
   return inserted !== undefined
 }
 
-/** Returns the state of an existing record. Changes it to UNKNOWN when the lease of its sender has expired. */
-async function readState<Outcome>(
-  trx: Transaction<Tables>,
-  { tenant, idempotencyKey }: IdempotencyRecordKey,
-  fingerprint: string,
-  now: number,
-): Promise<IdempotencyRecord<Outcome>> {
-  const row = await trx
+function selectRecord(trx: Transaction<Tables>, { tenant, idempotencyKey }: IdempotencyRecordKey) {
+  return trx
     .selectFrom('idempotency_record')
     .selectAll()
     .where('tenant', '=', tenant)
     .where('idempotency_key', '=', idempotencyKey)
     .$if(isPostgres(trx), (query) => query.forUpdate())
-    .executeTakeFirstOrThrow()
+}
+
+/** Returns the state of a record that existed immediately before. SENDING when it was released since then. */
+async function getState<Outcome>(
+  trx: Transaction<Tables>,
+  key: IdempotencyRecordKey,
+  fingerprint: string,
+): Promise<ExistingRecord<Outcome>> {
+  return (await findState<Outcome>(trx, key, fingerprint)) ?? { state: 'SENDING' }
+}
+
+/** Returns the state of a record, if there is one. Changes it to UNKNOWN when the lease of its sender has expired. */
+async function findState<Outcome>(
+  trx: Transaction<Tables>,
+  key: IdempotencyRecordKey,
+  fingerprint: string,
+): Promise<ExistingRecord<Outcome> | null> {
+  const row = await selectRecord(trx, key).executeTakeFirst()
+  if (!row) return null
   if (row.fingerprint !== fingerprint) return { state: 'CONFLICT' }
   if (row.state === 'DONE') return { state: 'DONE', outcome: JSON.parse(row.outcome ?? '') }
   if (row.state === 'UNKNOWN') return { state: 'UNKNOWN' }
-  if (row.lease_until > now) return { state: 'SENDING' }
+  if (row.lease_until > Date.now()) return { state: 'SENDING' }
   await trx
     .updateTable('idempotency_record')
     .set({ state: 'UNKNOWN' })
-    .where('tenant', '=', tenant)
-    .where('idempotency_key', '=', idempotencyKey)
+    .where('tenant', '=', key.tenant)
+    .where('idempotency_key', '=', key.idempotencyKey)
     .execute()
   return { state: 'UNKNOWN' }
 }

@@ -1,7 +1,9 @@
 import type { Kysely } from 'kysely'
+import { type Cancellation, cancelWaitingTask } from './cancel-waiting-task.ts'
 import { type ChangeNotifier, createChangeNotifier } from './change-notifier.ts'
+import { type Changes, createChanges } from './changes.ts'
 import { openDatabase } from './database.ts'
-import type { Kind } from './entity.ts'
+import type { EntityRef, Kind } from './entity.ts'
 import type { EntityRow } from './entity-row.ts'
 import { createEntities, type Entities } from './entity-store.ts'
 import { createIdempotencyRecords, type IdempotencyRecords } from './idempotency-records.ts'
@@ -45,12 +47,18 @@ export interface Ledger extends Entities {
   /** Returns the tenant of a bearer key. */
   tenantOf(credential: string): string
   readonly notifier: ChangeNotifier
+  readonly changes: Changes
   readonly pollJobs: PollJobs
   readonly idempotencyRecords: IdempotencyRecords
   readonly tenantLocks: TenantLocks
+  /**
+   * Makes a task CANCELLED that waits for its assets and was not marked as sent. Changes no other task. Returns null
+   * when the task is not registered.
+   */
+  cancelWaitingTask(ref: EntityRef<'videoTask'>): Promise<Cancellation | null>
   /** Returns the number of poll jobs, over all tenants and processes. */
   countPollJobs(): Promise<number>
-  /** Deletes transitions, poll budgets and idempotency records that are older than `time`. */
+  /** Deletes transitions, changes, poll budgets and idempotency records that are older than `time`. */
   prune(time: Date): Promise<void>
   /**
    * Calls `write`, retries it while the storage fails, and returns its result. For the outcome of a request
@@ -149,6 +157,8 @@ function createCalls(
   return {
     ...expose('', {
       ...entities,
+      cancelWaitingTask: (ref: EntityRef<'videoTask'>) =>
+        cancelWaitingTask(database, ref, notifyChange),
       countPollJobs: () => countPollJobs(database),
       prune: (time: Date) => prune(database, time),
     }),
@@ -157,6 +167,7 @@ function createCalls(
       ...records,
       begin: whenWritable(records.begin) as IdempotencyRecords['begin'],
     }),
+    changes: expose('changes.', createChanges(database, secrets)),
     tenantLocks: expose('tenantLocks.', createTenantLocks(database)),
   }
 

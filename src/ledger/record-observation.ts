@@ -1,8 +1,6 @@
-import { sql, type Transaction } from 'kysely'
+import type { Transaction } from 'kysely'
 import { wakeWaitingTasks } from './awaited-assets.ts'
-import { encodeNotification, NOTIFICATION_CHANNEL } from './change-notifier.ts'
 import { deleteUnusedCredential } from './credentials.ts'
-import { isPostgres } from './database.ts'
 import {
   changedSnapshot,
   decodeOrigin,
@@ -59,8 +57,8 @@ function nextSnapshot(row: EntityRow, observed: Snapshot): Snapshot | null {
 }
 
 /**
- * Records an observed snapshot of the entity in `row`. Writes nothing when no value changed. A new status
- * appends a transition, and a terminal status ends polling. Returns the stored row.
+ * Records an observed snapshot of the entity in `row`. Writes nothing when no value changed. A new status and a new
+ * progress append a transition, and a terminal status ends polling. Returns the stored row.
  */
 export async function recordObservation(
   trx: Transaction<Tables>,
@@ -78,12 +76,18 @@ export async function recordObservation(
     ...(isTerminalNow ? { polling_ended: 1, polling_ended_reason: null } : {}),
     observed_at: nowMs,
   })
-  const result =
-    after.status === row.status ? after : await appendTransition(trx, after, row.status)
+  const isTransition = after.status !== row.status || isNewProgress(row, snapshot)
+  const result = isTransition ? await appendTransition(trx, after, row.status) : after
   // Delete after `appendTransition`, which locks poll jobs of waiting tasks: this locks the credential, and
   // every transaction locks the credential last, which prevents deadlocks.
   if (isTerminalNow) await deletePollJob(trx, row)
   return result
+}
+
+/** Whether a task that is polled has a new progress. */
+function isNewProgress(row: EntityRow, snapshot: Snapshot): boolean {
+  if (!('progress' in snapshot) || row.polling_ended === 1) return false
+  return snapshot.progress !== decodeSnapshot<'videoTask'>(row.snapshot).progress
 }
 
 /** Ends the polling of an entity whose status is not terminal. The status is unchanged. Returns the stored row. */
@@ -127,10 +131,7 @@ async function write(
   return { ...row, ...values }
 }
 
-/**
- * Appends a transition from `previous` to the status of `row`, and makes the tasks due that wait for this
- * asset. PostgreSQL notifies the other processes when the transaction commits. Returns the stored row.
- */
+/** Appends a transition from `previous` to the status of `row`, and makes the tasks due that wait for this asset. */
 async function appendTransition(
   trx: Transaction<Tables>,
   row: EntityRow,
@@ -143,9 +144,6 @@ async function appendTransition(
     .values({ tenant, kind, key, previous, current: row.status, ...state })
     .returning('seq')
     .executeTakeFirstOrThrow()
-  if (isPostgres(trx)) {
-    await sql`select pg_notify(${NOTIFICATION_CHANNEL}, ${encodeNotification(row)})`.execute(trx)
-  }
   if (kind === 'asset' && polling_ended === 1) await wakeWaitingTasks(trx, tenant, key)
   return write(trx, row, { seq })
 }

@@ -19,6 +19,8 @@ export interface Secrets {
   open(sealed: string, tenant: string): string
   /** Returns the cursors for the list of one kind of entity of one tenant in one order. Absent: NEWEST_FIRST. */
   cursorsOf(tenant: string, kind: Kind, order?: ListOrder): Cursors
+  /** Returns the cursors for the changes of one tenant. */
+  changeCursorsOf(tenant: string): Cursors
 }
 
 /** The number of tenants in the cache of `tenantOf`. */
@@ -56,6 +58,7 @@ export function createSecrets(secret: Buffer): Secrets {
       return Buffer.concat([decipher.update(text), decipher.final()]).toString('utf8')
     },
     cursorsOf: (tenant, kind, order) => createCursors(cursorKey, tenant, kind, order),
+    changeCursorsOf: (tenant) => createCursors(cursorKey, tenant, 'change'),
   }
 }
 

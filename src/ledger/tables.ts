@@ -45,7 +45,7 @@ export interface EntityTable {
   total_tokens: number | null
 }
 
-/** Changes of status and early ends of polling, in order. Kept for a day. */
+/** Changes of status or progress, and early ends of polling, in order. Kept for a day. */
 interface TransitionTable {
   seq: Generated<number>
   tenant: string
@@ -115,7 +115,7 @@ interface IdempotencyRecordTable {
   fingerprint: string
   /** Names the call that sends the create. Null in rows that are older than this column. */
   holder: string | null
-  /** SENDING, DONE or UNKNOWN. */
+  /** SENDING, DONE or UNKNOWN. SEQUENCE for several creates under one key, each of which has a record of its own. */
   state: string
   /** The result as JSON, once `state` is DONE. */
   outcome: string | null

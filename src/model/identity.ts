@@ -22,6 +22,8 @@ export interface RequestContext {
   requestId: string
   /** Aborts when the caller has disconnected. */
   signal: AbortSignal
+  /** The id of the last event that the client received before it connected again; absent: there is none. */
+  lastEventId?: string | undefined
 }
 
 /** Returns the identity of a request. Throws UNAUTHENTICATED without credentials, or the error of authentication. */

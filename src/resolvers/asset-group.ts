@@ -71,21 +71,29 @@ export async function createAssetGroup(
   return orFailure(async () => {
     const issues = [...checkAssetGroup(request), ...checkIdempotencyKey(idempotencyKey)]
     if (issues.length > 0) throw invalidInput(issues)
-    const created = await createOnce(
-      {
-        kind: 'assetGroup',
-        request,
-        idempotencyKey,
-        origin: null,
-        async send(call) {
-          const reported = await context.upstream.createAssetGroup(request, call)
-          const { name, description = null, projectName = null } = request
-          const snapshot = withRequested(reported, { name, description, projectName })
-          return { key: keyOf({ platform: snapshot.platform, id: snapshot.groupId }), snapshot }
-        },
-      },
-      context,
-    )
-    return assetGroupOf(created)
+    return assetGroupOf(await sendAssetGroup(request, idempotencyKey, context))
   })
+}
+
+/** Creates a group of a valid request at 0-0, once per idempotency key. Throws every failure. */
+export function sendAssetGroup(
+  request: CreateAssetGroupRequest,
+  idempotencyKey: string | undefined,
+  context: Context,
+): Promise<Entity<'assetGroup'>> {
+  const { name, description = null, projectName = null } = request
+  return createOnce(
+    {
+      kind: 'assetGroup',
+      request,
+      idempotencyKey,
+      origin: null,
+      async send(call) {
+        const reported = await context.upstream.createAssetGroup(request, call)
+        const snapshot = withRequested(reported, { name, description, projectName })
+        return { key: keyOf({ platform: snapshot.platform, id: snapshot.groupId }), snapshot }
+      },
+    },
+    context,
+  )
 }

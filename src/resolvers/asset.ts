@@ -16,6 +16,7 @@ import {
 } from '../model/failure.ts'
 import { requireIdentity } from '../model/identity.ts'
 import type { Page, PageRequest } from '../model/page.ts'
+import type { CreateAssetRequest } from '../model/requests.ts'
 import { checkAsset } from '../upstream/input-limits.ts'
 import { type AssetGroup, assetGroupOf } from './asset-group.ts'
 import { checkIdempotencyKey } from './check-idempotency-key.ts'
@@ -124,7 +125,7 @@ export async function createAsset(
   { groupId, idempotencyKey, ...input }: CreateAssetInput,
   context: Context,
 ): Promise<Asset | CreateFailure> {
-  const { tenant, isShared } = requireIdentity(context)
+  requireIdentity(context)
   return orFailure(async () => {
     const group = parsePlatformId('AssetGroup', groupId, input.platform)
     const { platform, id } = group ?? { platform: input.platform, id: '' }
@@ -132,25 +133,34 @@ export async function createAsset(
     const issues = [...checkAsset(request), ...checkIdempotencyKey(idempotencyKey)]
     if (!group) issues.unshift({ path: ['groupId'], message: notAnId('AssetGroup') })
     if (issues.length > 0) throw invalidInput(issues)
-    const created = await createOnce(
-      {
-        kind: 'asset',
-        request,
-        idempotencyKey,
-        origin: { sourceUrl: request.url },
-        send: (call) =>
-          context.withTenantLock(tenant, async () => {
-            if (isShared) await refuseForeignGroup(keyOf({ platform, id }), context)
-            const reported = await context.upstream.createAsset(request, call)
-            const { groupId, type, url, name = null } = request
-            const snapshot = withRequested(reported, { groupId, type, url, name })
-            return { key: keyOf({ platform: snapshot.platform, id: snapshot.assetId }), snapshot }
-          }),
-      },
-      context,
-    )
-    return assetOf(created)
+    return assetOf(await sendAsset(request, idempotencyKey, context))
   })
+}
+
+/** Registers an asset of a valid request with 0-0, once per idempotency key. Throws every failure. */
+export function sendAsset(
+  request: CreateAssetRequest,
+  idempotencyKey: string | undefined,
+  context: Context,
+): Promise<Entity<'asset'>> {
+  const { tenant, isShared } = requireIdentity(context)
+  const { platform, groupId, type, url, name = null } = request
+  return createOnce(
+    {
+      kind: 'asset',
+      request,
+      idempotencyKey,
+      origin: { sourceUrl: url },
+      send: (call) =>
+        context.withTenantLock(tenant, async () => {
+          if (isShared) await refuseForeignGroup(keyOf({ platform, id: groupId }), context)
+          const reported = await context.upstream.createAsset(request, call)
+          const snapshot = withRequested(reported, { groupId, type, url, name })
+          return { key: keyOf({ platform: snapshot.platform, id: snapshot.assetId }), snapshot }
+        }),
+    },
+    context,
+  )
 }
 
 /**

@@ -33,7 +33,14 @@ export interface Services {
   onError(error: unknown): void
 }
 
+/** What the resolvers of one operation report for its response, besides the data. */
+export interface OperationReport {
+  /** Whether an idempotency key gave the outcome of an earlier call. */
+  isReplayed: boolean
+}
+
 /** The GraphQL context of one operation. */
 export interface Context extends Services, RequestContext {
   loaders: Loaders
+  report: OperationReport
 }

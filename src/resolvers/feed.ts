@@ -1,13 +1,15 @@
 import type { ChangeNotifier } from '../ledger/change-notifier.ts'
-import type { Entity, EntityRef, Kind, Transition } from '../ledger/entity.ts'
-import { LedgerUnavailable } from '../ledger/unavailable.ts'
-import { onExpiry } from '../model/expiry.ts'
-import { RequestError } from '../model/failure.ts'
-
-const RETRY_MS = 500
+import {
+  type Entity,
+  type EntityRef,
+  isProgress,
+  type Kind,
+  type Transition,
+} from '../ledger/entity.ts'
+import { EventFeed, type FeedLifetime, type ReadResult } from './event-feed.ts'
 
 /** Options of `openFeed`: the entities to follow, and the functions that read them. */
-export interface FeedOptions<K extends Kind> {
+export interface FeedOptions<K extends Kind> extends FeedLifetime {
   notifier: ChangeNotifier
   /** The entities to listen to, or the parent of the entities. */
   targets: EntityRef[]
@@ -21,46 +23,24 @@ export interface FeedOptions<K extends Kind> {
    * True: the feed ends when the polling of all entities has ended. False: it does not end, and includes new entities.
    */
   finite: boolean
-  /** Ends the feed when the subscriber disconnects. */
-  signal?: AbortSignal | undefined
-  /** When the credential of the subscriber expires, in milliseconds since the epoch; null or absent: it does not. */
-  expiresAt?: number | null | undefined
+  /** Whether to yield the transitions in which only the progress changed. Absent: false. */
+  includeProgress?: boolean | undefined
 }
-
-/**
- * Why a feed ended: the polling of every entity has ended, the credential expired, the subscriber disconnected, or a
- * read failed. Only `completed` is a normal completion.
- */
-type FeedEnd = 'completed' | 'expired' | 'left' | 'failed'
 
 /**
  * Yields the current status of the entities, then every later transition of each entity, in order, without gaps and
  * without duplicates. `previous` is null in the first value of each entity.
  */
-export interface Feed<K extends Kind> extends AsyncIterableIterator<Transition<K>> {
-  /** Null while the feed has not ended. */
-  readonly endReason: FeedEnd | null
-  /** Ends the feed at once, even while `next` waits. Only the first call has an effect. */
-  end(reason: FeedEnd): void
-  /** Ends the feed with the reason `left`. */
-  return(): Promise<IteratorResult<Transition<K>>>
-}
+export type Feed<K extends Kind> = EventFeed<Transition<K>>
 
-/**
- * Opens a feed. Rejects when the current entities cannot be read. The feed reads the ledger when the next transition is
- * requested. A notification only contains the key to read, so a slow subscriber uses memory only for the keys of
- * changed entities. The feed stops listening when it ends.
- *
- * While the storage of the ledger fails, `next` waits and reads again. It throws any other error of a read. When the
- * credential expires it throws UNAUTHENTICATED once, because a normal end would mean that all entities are terminal.
- */
+/** Opens a feed. Rejects when the current entities cannot be read. */
 export async function openFeed<K extends Kind>(options: FeedOptions<K>): Promise<Feed<K>> {
-  const feed = new LedgerFeed(options)
+  const feed = new TransitionFeed(options)
   await feed.open()
   return feed
 }
 
-class LedgerFeed<K extends Kind> implements Feed<K> {
+class TransitionFeed<K extends Kind> extends EventFeed<Transition<K>> {
   readonly #options: FeedOptions<K>
   /** The last `seq` that was read, by key. */
   readonly #cursors = new Map<string, number>()
@@ -68,94 +48,39 @@ class LedgerFeed<K extends Kind> implements Feed<K> {
   readonly #polled = new Set<string>()
   /** The keys of entities that may have changed, in the order of their notifications; the next keys to read. */
   readonly #notified = new Set<string>()
-  readonly #ready: Transition<K>[] = []
-  readonly #stopListening: (() => void)[]
   #notificationsLost = false
-  #endReason: FeedEnd | null = null
-  #expiryError: RequestError | null = null
-  #wake = () => {}
 
   constructor(options: FeedOptions<K>) {
+    super(options)
     this.#options = options
-    const { notifier, targets, signal, expiresAt = null } = options
-    const onAbort = () => this.end('left')
-    signal?.addEventListener('abort', onAbort, { once: true })
-    this.#stopListening = [
-      ...targets.map((target) => notifier.listen(target, (key) => this.#onNotification(key))),
-      () => signal?.removeEventListener('abort', onAbort),
-      onExpiry(expiresAt, () => this.#expire()),
-    ]
-    if (signal?.aborted) onAbort()
-  }
-
-  get endReason(): FeedEnd | null {
-    return this.#endReason
+    const { notifier, targets } = options
+    for (const target of targets) {
+      this.onEnd(notifier.listen(target, (key) => this.#onNotification(key)))
+    }
   }
 
   /** Reads the current status of the entities. Throws the error of the read. */
   async open(): Promise<void> {
-    try {
+    await this.start(async () => {
       for (const entity of await this.#options.present()) {
-        this.#ready.push({ previous: null, current: entity.snapshot.status, entity })
+        this.ready.push({ previous: null, current: entity.snapshot.status, entity })
         this.#cursors.set(entity.key, entity.seq)
         if (!entity.pollingEnded) this.#polled.add(entity.key)
       }
-    } catch (error) {
-      this.end('failed')
-      throw error
-    }
+    })
   }
 
-  end(reason: FeedEnd): void {
-    if (this.#endReason !== null) return
-    this.#endReason = reason
-    for (const stop of this.#stopListening) stop()
-    this.#wake()
-  }
-
-  async next(): Promise<IteratorResult<Transition<K>>> {
-    try {
-      const value = await this.#nextTransition()
-      return value ? { done: false, value } : { done: true, value: undefined }
-    } catch (error) {
-      this.end('failed')
-      throw error
-    }
-  }
-
-  async return(): Promise<IteratorResult<Transition<K>>> {
-    this.end('left')
-    return { done: true, value: undefined }
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this
-  }
-
-  async #nextTransition(): Promise<Transition<K> | null> {
-    while (this.#endReason === null) {
-      const transition = this.#ready.shift()
-      if (transition) return transition
-      if (this.#notificationsLost) await this.#readKeys()
-      else if (this.#notified.size > 0) await this.#readChanges()
-      else if (this.#options.finite && this.#polled.size === 0) this.end('completed')
-      else await this.#nextWake()
-    }
-    const error = this.#expiryError
-    this.#expiryError = null
-    if (error) throw error
-    return null
+  protected override async read(): Promise<ReadResult> {
+    if (this.#notificationsLost) await this.#readKeys()
+    else if (this.#notified.size > 0) await this.#readChanges()
+    else return this.#options.finite && this.#polled.size === 0 ? 'completed' : 'waiting'
+    return 'read'
   }
 
   #onNotification(key: string | null): void {
     if (key === null) this.#notificationsLost = true
     else this.#notified.add(key)
-    this.#wake()
-  }
-
-  #expire(): void {
-    if (this.#endReason === null) this.#expiryError = new RequestError(EXPIRED)
-    this.end('expired')
+    this.wake()
   }
 
   async #readKeys(): Promise<void> {
@@ -164,8 +89,8 @@ class LedgerFeed<K extends Kind> implements Feed<K> {
     try {
       for (const key of await this.#options.keys()) this.#notified.add(key)
     } catch (error) {
-      await this.#pauseIfUnavailable(error)
       this.#notificationsLost = true
+      throw error
     }
   }
 
@@ -177,33 +102,13 @@ class LedgerFeed<K extends Kind> implements Feed<K> {
     try {
       const seq = this.#cursors.get(key) ?? 0
       for (const transition of await this.#options.transitionsAfter(key, seq)) {
-        this.#ready.push(transition)
+        if (this.#options.includeProgress || !isProgress(transition)) this.ready.push(transition)
         this.#cursors.set(key, transition.entity.seq)
         if (transition.entity.pollingEnded) this.#polled.delete(key)
       }
     } catch (error) {
-      await this.#pauseIfUnavailable(error)
       this.#notified.add(key)
+      throw error
     }
   }
-
-  /** Waits RETRY_MS, or until the next notification. Throws any error other than LedgerUnavailable. */
-  async #pauseIfUnavailable(error: unknown): Promise<void> {
-    if (!(error instanceof LedgerUnavailable)) throw error
-    if (this.#endReason !== null) return
-    const timer = setTimeout(() => this.#wake(), RETRY_MS)
-    await this.#nextWake().finally(() => clearTimeout(timer))
-  }
-
-  #nextWake(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wake = resolve
-    })
-  }
 }
-
-const EXPIRED = {
-  code: 'UNAUTHENTICATED',
-  message: 'The credential has expired. Subscribe again with a new one.',
-  retryable: false,
-} as const

@@ -95,5 +95,6 @@ function intercept(
     createAsset: (request, call) => follow(call, upstream.createAsset(request, call)),
     getVideoTask: (ref, call) => follow(call, upstream.getVideoTask(ref, call)),
     createVideoTask: (request, call) => follow(call, upstream.createVideoTask(request, call)),
+    listModels: (call) => follow(call, upstream.listModels(call)),
   }
 }

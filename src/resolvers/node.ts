@@ -6,7 +6,7 @@ import { parseGlobalId } from './ids.ts'
 import { findVideoTask, type VideoTask } from './video-task.ts'
 
 /** An entity with a global id. */
-type Node = AssetGroup | Asset | VideoTask
+export type Node = AssetGroup | Asset | VideoTask
 
 const MAX_NODES = 100
 

@@ -7,7 +7,6 @@ import {
   nameOf,
   type Origin,
   type Snapshot,
-  type Transition,
   UNREGISTERED,
 } from '../ledger/entity.ts'
 import type { Ledger } from '../ledger/ledger.ts'
@@ -17,6 +16,8 @@ import type { UpstreamCall } from '../upstream/call.ts'
 import type { UpstreamClient } from '../upstream/client.ts'
 import { UpstreamError } from '../upstream/upstream-error.ts'
 import { nullIfUnavailable } from './null-if-not-found.ts'
+import { createOfferedModels, type OfferedModels } from './offered-models.ts'
+import { createSharedReads, type SharedReads } from './shared-reads.ts'
 import { createSingleFlight } from './single-flight.ts'
 
 /** Identifies a video task. */
@@ -42,12 +43,13 @@ interface ReadContext extends RequestContext {
  * Each read throws UpstreamError: NOT_FOUND also when a tenant with a shared key has not registered the entity. It
  * throws UNAUTHENTICATED without an identity.
  */
-export interface Reads {
+export interface Reads extends SharedReads {
   /** Returns the asset when it is cached, otherwise null. Costs no promise. Throws UNAUTHENTICATED without identity. */
   cachedAsset(ref: PlatformRef, request: RequestContext): Entity<'asset'> | null
   assetGroup(ref: PlatformRef, request: ReadContext): Promise<Entity<'assetGroup'>>
   asset(ref: PlatformRef, request: ReadContext): Promise<Entity<'asset'>>
   videoTask(ref: TaskRef, request: ReadContext): Promise<Entity<'videoTask'>>
+  offeredModels: OfferedModels
   /**
    * Returns the entity from the ledger. When it is not registered, or its polling ended before a terminal status, reads
    * it with `read` and registers it first.
@@ -60,8 +62,6 @@ export interface Reads {
     request: RequestContext,
     read: (signal: AbortSignal) => Promise<Entity<K>>,
   ): Promise<Entity<K>>
-  /** Returns the transitions of the entity after `seq`, in order. */
-  transitionsAfter<K extends Kind>(ref: EntityRef<K>, seq: number): Promise<Transition<K>[]>
 }
 
 /** Options of `createReads`. */
@@ -73,14 +73,11 @@ interface ReadsOptions {
 }
 
 const MAX_CACHED = 10_000
-const MAX_TRANSITIONS = 1_000
 
 /** Creates the reads of one process. */
 export function createReads({ upstream, ledger, terminalTtlMs }: ReadsOptions): Reads {
   const inFlight = createSingleFlight()
   const cache = new LRUCache<string, Entity>({ max: MAX_CACHED, ttl: terminalTtlMs })
-  /** What was read since the last notification. Its subscribers get the same objects, and share their execution. */
-  const transitions = new LRUCache<string, Promise<Transition[]>>({ max: MAX_TRANSITIONS })
 
   async function read<K extends Kind>(
     kind: K,
@@ -116,6 +113,7 @@ export function createReads({ upstream, ledger, terminalTtlMs }: ReadsOptions): 
       read('asset', { key: keyOf(ref) }, request, (call) => upstream.getAsset(ref, call)),
     videoTask: (ref, request) =>
       read('videoTask', ref, request, (call) => upstream.getVideoTask(ref, call)),
+    offeredModels: createOfferedModels(upstream),
 
     ensureRegistered(ref, request, read) {
       const { credential } = requireIdentity(request)
@@ -128,16 +126,7 @@ export function createReads({ upstream, ledger, terminalTtlMs }: ReadsOptions): 
       })
     },
 
-    transitionsAfter(ref, seq) {
-      const name = `${nameOf(ref)} ${seq} ${ledger.notifier.count}`
-      const known = transitions.get(name)
-      if (known) return known as Promise<Transition<typeof ref.kind>[]>
-      const reading = ledger.transitionsAfter(ref, seq)
-      transitions.set(name, reading)
-      // A failure is not kept.
-      reading.catch(() => transitions.delete(name))
-      return reading
-    },
+    ...createSharedReads(ledger),
   }
 }
 

@@ -6,8 +6,8 @@ import { type Asset, assetOf } from './asset.ts'
 import type { Context } from './context.ts'
 import { type Feed, type FeedOptions, openFeed } from './feed.ts'
 import { getPlatformId, getVideoTaskId } from './ids.ts'
-import { createLoaders } from './loaders.ts'
 import { nullIfNotFound } from './null-if-not-found.ts'
+import { renewLoaders } from './renew-loaders.ts'
 import { taskRefOf, type VideoTask, videoTaskOf } from './video-task.ts'
 
 /** One event of a status subscription. `previous` is null in the first event of each entity. */
@@ -37,12 +37,11 @@ export function videoTaskStatusChange(
   return { ...startEvent(transition, context), videoTask: videoTaskOf(transition.entity) }
 }
 
-/** Creates new loaders for each event, because a loader caches its entities. */
 function startEvent<K extends Kind>(
   { previous, current, entity }: Transition<K>,
   context: Context,
 ): StatusChange<Status<K>> {
-  context.loaders = createLoaders(context, context)
+  renewLoaders(context)
   return { previous, current, observedAt: entity.observedAt }
 }
 
@@ -65,10 +64,13 @@ export async function subscribeToAssets(
   return followEach(targets, context)
 }
 
-/** Follows video tasks until the polling of all has ended. Throws like `subscribeToAssets`. */
+/**
+ * Follows video tasks until the polling of all has ended; with `includeProgress` also changes of only the progress.
+ * Throws like `subscribeToAssets`.
+ */
 export async function subscribeToVideoTasks(
   ids: readonly string[],
-  model: string | null,
+  { model, includeProgress }: { model: string | null; includeProgress: boolean },
   context: Context,
 ): Promise<Feed<'videoTask'>> {
   const { tenant } = requireIdentity(context)
@@ -84,7 +86,7 @@ export async function subscribeToVideoTasks(
       context.reads.videoTask(taskRef, withSignal(context, signal))
     return { ids: [id], ref, read }
   })
-  return followEach(await Promise.all(targets), context)
+  return followEach(await Promise.all(targets), context, includeProgress)
 }
 
 /**
@@ -129,7 +131,11 @@ interface Target<K extends Kind> {
   read(signal: AbortSignal): Promise<Entity<K>>
 }
 
-function followEach<K extends Kind>(targets: Target<K>[], context: Context): Promise<Feed<K>> {
+function followEach<K extends Kind>(
+  targets: Target<K>[],
+  context: Context,
+  includeProgress = false,
+): Promise<Feed<K>> {
   const byKey = new Map<string, Target<K>>()
   for (const target of targets) {
     const same = byKey.get(target.ref.key)
@@ -147,6 +153,7 @@ function followEach<K extends Kind>(targets: Target<K>[], context: Context): Pro
         return target ? context.reads.transitionsAfter(target.ref, seq) : []
       },
       finite: true,
+      includeProgress,
     },
     context,
   )
@@ -184,11 +191,13 @@ function checkIds(ids: readonly string[], { limits }: Context): readonly string[
   throw invalidInput([{ path: ['ids'], message: `Give between 1 and ${subscriptionIds} ids.` }])
 }
 
-function withSignal({ identity, requestId }: Context, signal: AbortSignal) {
+/** Returns the request with another signal. */
+export function withSignal({ identity, requestId }: Context, signal: AbortSignal) {
   return { identity, requestId, signal }
 }
 
-function notFound(ids: string[], total: number): Failure {
+/** Returns the failure for ids that 0-0 does not know. */
+export function notFound(ids: string[], total: number): Failure {
   const message = `Not found: ${ids.length} of ${total} ids, named in extensions.ids.`
   return { code: 'NOT_FOUND', message, retryable: false, ids }
 }

@@ -1,4 +1,5 @@
 import type { CreateVideoTaskRequest } from '../model/requests.ts'
+import { limitsOfVideoModel } from '../model/video-model-limits.ts'
 
 /**
  * Returns the request with the known defaults of absent options, so that the task shows the values that were sent to
@@ -6,6 +7,13 @@ import type { CreateVideoTaskRequest } from '../model/requests.ts'
  * ratio. For other models the request is returned unchanged.
  */
 export function withDefaults(request: CreateVideoTaskRequest): CreateVideoTaskRequest {
-  const { model, duration = 5, resolution = '720p', ratio = 'adaptive' } = request
-  return model.startsWith('seedance-2-0') ? { ...request, duration, resolution, ratio } : request
+  const defaults = limitsOfVideoModel(request.model).options?.defaults
+  if (defaults === undefined) return request
+  const { duration, resolution, ratio } = defaults
+  return {
+    ...request,
+    duration: request.duration ?? duration,
+    resolution: request.resolution ?? resolution,
+    ratio: request.ratio ?? ratio,
+  }
 }

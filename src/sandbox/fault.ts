@@ -59,7 +59,7 @@ const SWITCHES = {
   unknownIdStatus: { routes: ENVELOPES, value: z.literal(404) },
   sharedAssets: { routes: [...ENVELOPES, 'createVideoTask'], value: z.literal(true) },
   signedUrls: { routes: ['getAsset'], value: z.literal(true) },
-  progress: { routes: ['getVideoTask'], value: z.literal(true) },
+  progress: { routes: ['getVideoTask'], value: z.boolean() },
   failureAsObject: { routes: ['getVideoTask'], value: z.literal(true) },
   badKeyStatus: { routes: ROUTES, value: z.literal(403) },
   reset: { routes: ROUTES, value: z.enum(['before', 'after']) },

@@ -1,12 +1,4 @@
-/** The sample files: name, `asset_type` and the status that an asset made of it gets. */
-const SAMPLES = [
-  ['portrait.png', 'Image', 'Active'],
-  ['landscape.jpg', 'Image', 'Active'],
-  ['product.webp', 'Image', 'Active'],
-  ['clip.mp4', 'Video', 'Active'],
-  ['chime.wav', 'Audio', 'Active'],
-  ['too-small.png', 'Image', 'Failed (WidthTooSmall)'],
-] as const
+import { SAMPLE_FILES } from './sample-files.ts'
 
 /**
  * Returns the HTML of `GET /`: the samples, and commands like those of 0-0's own page for this
@@ -29,7 +21,7 @@ export function homePage(origin: string): string {
 <p>A local emulation of the REST API of 0-0. Each key that starts with <code>sk-</code> is a separate account.</p>
 <h2>Samples</h2>
 <ul>
-${SAMPLES.map(sampleItem).join('\n')}
+${SAMPLE_FILES.map(sampleItem).join('\n')}
 </ul>
 <h2>From an image to a video</h2>
 <pre>${curlCommands(origin)}</pre>
@@ -54,7 +46,7 @@ ${call('/v1/video/tasks', '{"model": "seedance-2-0", "prompt": "A slow push in",
 curl "${origin}/v1/video/tasks/cgt-…?model=seedance-2-0" -H "Authorization: Bearer sk-sandbox"`
 }
 
-function sampleItem([file, type, outcome]: (typeof SAMPLES)[number]): string {
+function sampleItem([file, type, outcome]: (typeof SAMPLE_FILES)[number]): string {
   const path = `/samples/${file}`
   const preview = {
     Image: `<img src="${path}" alt="">`,

@@ -8,6 +8,7 @@ try {
     port: Number(SANDBOX_PORT),
     host: HOST,
     dataDir: DATA_DIR,
+    reportsProgress: true,
     log: ({ event, ...line }) => console.log(event, ...Object.values(line)),
   })
   console.log(`0-0 sandbox at ${sandbox.url} (samples: ${sandbox.url}/ , press Ctrl-C to stop)

@@ -16,6 +16,7 @@ import { homePage } from './home-page.ts'
 import { DEFAULT_PACE, Lifecycle, type Pace } from './lifecycle.ts'
 import { MediaWorker } from './media-worker.ts'
 import { createPublicFiles } from './public-file.ts'
+import { type Sample, samplesAt } from './sample-files.ts'
 import { Store } from './store.ts'
 import { createTaskRoutes } from './task-route.ts'
 
@@ -28,6 +29,8 @@ export interface SandboxOptions {
   dataDir: string
   /** Overrides single values of `DEFAULT_PACE`. */
   pace?: Partial<Pace>
+  /** Whether tasks report a progress. The fault `progress` overrides it. Absent: false. */
+  reportsProgress?: boolean
   /** Receives a line per request and per finished asset or task. Without it nothing is logged. */
   log?: (line: Record<string, unknown>) => void
 }
@@ -36,6 +39,8 @@ export interface SandboxOptions {
 export interface Sandbox {
   /** Without a slash at the end, e.g. `http://127.0.0.1:4010`. */
   url: string
+  /** Files that can be registered as assets. */
+  samples: Sample[]
   /**
    * Ends all timers, sockets and processes. Unfinished assets and tasks continue at the next start.
    */
@@ -51,7 +56,7 @@ const SAMPLES = fileURLToPath(new URL('./samples', import.meta.url))
  * Rejects when the port is in use (`EADDRINUSE`) or `dataDir` cannot be written.
  */
 export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
-  const { port, host, dataDir, log = () => {} } = options
+  const { port, host, dataDir, reportsProgress = false, log = () => {} } = options
   const pace = { ...DEFAULT_PACE, ...options.pace }
   const directories = {
     sources: join(dataDir, 'sandbox', 'sources'),
@@ -69,7 +74,7 @@ export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
   const calls = createCallLog()
   const routes = {
     ...createAssetRoutes(store, lifecycle, pace),
-    ...createTaskRoutes(store, lifecycle, pace),
+    ...createTaskRoutes(store, lifecycle, pace, reportsProgress),
   }
 
   const app = new Hono()
@@ -92,8 +97,10 @@ export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
   }
   lifecycle.resume()
 
+  const url = urlOf(server.address() as AddressInfo, host)
   return {
-    url: urlOf(server.address() as AddressInfo, host),
+    url,
+    samples: samplesAt(url),
     close: async () => {
       closing.abort()
       await Promise.all([lifecycle.close(), worker.close(), dispatcher.destroy()])

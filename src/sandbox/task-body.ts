@@ -12,12 +12,18 @@ interface TaskBodyOptions {
   origin: string
   switches: Switches
   pace: Pace
+  /** Whether the body has a `progress` when no fault decides it. */
+  reportsProgress: boolean
 }
 
 /**
- * Returns the body of `GET /v1/video/tasks/{id}` as the Lingjing route sends it (upstream-api 3.4).
+ * Returns the body of `GET /v1/video/tasks/{id}` as the Lingjing route sends it (upstream-api 3.4). Of the providers of
+ * 0-0, only callxyq reports `progress`.
  */
-export function taskBody(task: TaskRow, { origin, switches, pace }: TaskBodyOptions) {
+export function taskBody(
+  task: TaskRow,
+  { origin, switches, pace, reportsProgress }: TaskBodyOptions,
+) {
   const { id, model, status, input, failure, video } = task
   return {
     id,
@@ -25,7 +31,7 @@ export function taskBody(task: TaskRow, { origin, switches, pace }: TaskBodyOpti
     provider: PROVIDER,
     status,
     video: video === null ? {} : { url: `${origin}/media/${video}` },
-    ...(switches.progress && { progress: progressPercent(task, pace) }),
+    ...((switches.progress ?? reportsProgress) && { progress: progressPercent(task, pace) }),
     ...(status === 'succeeded' && { usage: estimateTokens(input) }),
     ...(status === 'failed' && {
       error: { message: switches.failureAsObject ? failureObject(failure) : failure },

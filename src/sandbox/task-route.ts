@@ -16,6 +16,7 @@ export function createTaskRoutes(
   store: Store,
   lifecycle: Lifecycle,
   pace: Pace,
+  reportsProgress: boolean,
 ): Pick<ApiRoutes, 'createVideoTask' | 'getVideoTask'> {
   return {
     createVideoTask: (request) => {
@@ -41,7 +42,7 @@ export function createTaskRoutes(
         body: { id: task.id, model, provider: PROVIDER, status: 'queued', created_at: createdAt },
       }
     },
-    getVideoTask: (request) => getVideoTask(request, store, pace),
+    getVideoTask: (request) => getVideoTask(request, store, { pace, reportsProgress }),
   }
 }
 
@@ -69,7 +70,11 @@ function createTask(request: ApiRequest, { model, input, store, pace }: NewTask)
   }
 }
 
-function getVideoTask(request: ApiRequest, store: Store, pace: Pace): Reply {
+function getVideoTask(
+  request: ApiRequest,
+  store: Store,
+  { pace, reportsProgress }: { pace: Pace; reportsProgress: boolean },
+): Reply {
   const { id, account, query, origin, switches, runtime } = request
   if (id.length > 128) return gatewayError.invalidTaskId()
   const task = store.findTask(id)
@@ -84,7 +89,7 @@ function getVideoTask(request: ApiRequest, store: Store, pace: Pace): Reply {
     return asksProvider ? gatewayError.maskedPoll(id, model) : gatewayError.unknownTask(runtime)
   }
   if (isForeign && runtime === 'python') return gatewayError.foreignTask()
-  return { status: 200, body: taskBody(task, { origin, switches, pace }) }
+  return { status: 200, body: taskBody(task, { origin, switches, pace, reportsProgress }) }
 }
 
 /** Why an asset of the task cannot be used, or null. Such a task is accepted and then fails. */

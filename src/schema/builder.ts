@@ -83,7 +83,8 @@ builder.queryType({
     'Reads. Single entities are read from 0-0. Lists contain the entities that your tenant registered through this service. A tenant is a 0-0 key, or the tenant claim of a JWT.',
 })
 builder.mutationType({
-  description: 'Creates. Each returns the created entity, or a type that implements `Error`.',
+  description:
+    'Creates, and the cancellation of a task. Each returns an entity, or a type that implements `Error`.',
 })
 builder.subscriptionType({
   description: 'Status changes, over WebSocket (graphql-transport-ws) or as server-sent events.',

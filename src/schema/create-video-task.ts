@@ -20,7 +20,8 @@ const AssetsNotReadyErrorRef = builder
     }),
   })
 
-const CreateVideoTaskResultRef = builder.unionType('CreateVideoTaskResult', {
+/** The result of `createVideoTask` and of `createVideoFromUrls`. */
+export const CreateVideoTaskResultRef = builder.unionType('CreateVideoTaskResult', {
   description: 'The created task, or the reason why the create failed.',
   types: [VideoTaskRef, AssetsNotReadyErrorRef, ...CREATE_ERROR_REFS],
   resolveType: resultTypeOf('VideoTask'),

@@ -1,48 +1,32 @@
+import { FAILURE_CODES } from '../model/error-codes.ts'
 import { DEFAULT_RETRY_AFTER_SECONDS, type Failure, type InputIssue } from '../model/failure.ts'
-import type { AssetsNotReady } from '../resolvers/create-video-task.ts'
+import type { AssetsNotReady } from '../resolvers/assets-not-ready.ts'
+import type { NotCancellable } from '../resolvers/cancel-video-task.ts'
 import { builder } from './builder.ts'
 
 const ErrorCodeRef = builder.enumType('ErrorCode', {
   description:
     'Why an operation failed: the `code` of an `Error`, and `extensions.code` of a GraphQL error.',
-  values: {
-    UNAUTHENTICATED: { description: 'The credentials are missing or invalid.' },
-    FORBIDDEN: { description: '0-0 does not allow this operation with this key.' },
-    INVALID_INPUT: { description: 'The input is invalid. Nothing was sent to 0-0.' },
-    NOT_FOUND: { description: 'The input refers to an entity that does not exist.' },
-    ASSETS_NOT_READY: {
-      description: 'The input refers to an asset that is not `ACTIVE`. Nothing was sent to 0-0.',
-    },
-    PAYMENT_REQUIRED: { description: 'The balance at 0-0 is too low.' },
-    RATE_LIMITED: { description: 'Too many calls. `retryAfterSeconds` says when to try again.' },
-    UPSTREAM_REJECTED: {
-      description: '0-0 or a provider refused the request, and would refuse it again.',
-    },
-    UPSTREAM_UNAVAILABLE: {
-      description: '0-0 cannot be reached or cannot answer now. Nothing was done.',
-    },
-    UPSTREAM_PROTOCOL: { description: '0-0 sent an answer that cannot be parsed.' },
-    OUTCOME_UNKNOWN: {
-      description:
-        'A create was sent, and it is not known whether 0-0 carried it out. It is never sent again.',
-    },
-    IDEMPOTENCY_CONFLICT: {
-      description: 'The idempotency key was used before with another input.',
-    },
-    SERVICE_UNAVAILABLE: {
-      description: 'This service cannot carry out the operation now. Nothing was done at 0-0.',
-    },
-  } as const,
+  values: describedValues(FAILURE_CODES),
 })
 
-type AnyFailure = Failure | AssetsNotReady
+/** Returns the values of an enum with their meanings as descriptions. */
+function describedValues<Code extends string>(codes: Record<Code, { meaning: string }>) {
+  const values = Object.entries<{ meaning: string }>(codes).map(([code, { meaning }]) => [
+    code,
+    { description: meaning },
+  ])
+  return Object.fromEntries(values) as Record<Code, { description: string }>
+}
+
+type AnyFailure = Failure | AssetsNotReady | NotCancellable
 
 /** The failure with this code. */
 export type FailureOf<Code extends AnyFailure['code']> = Extract<AnyFailure, { code: Code }>
 
-/** The interface of all errors that a create returns. */
+/** The interface of all errors that a mutation returns. */
 export const ErrorRef = builder.interfaceRef<AnyFailure>('Error').implement({
-  description: 'The reason why a create failed.',
+  description: 'The reason why a mutation failed.',
   fields: (t) => ({
     message: t.exposeString('message', {
       description:
@@ -80,10 +64,13 @@ const InvalidInputErrorRef = builder
     }),
   })
 
-const NotFoundErrorRef = builder.objectRef<FailureOf<'NOT_FOUND'>>('NotFoundError').implement({
-  description: 'The input refers to an entity that 0-0 does not know.',
-  interfaces: [ErrorRef],
-})
+/** The error for an entity that does not exist. */
+export const NotFoundErrorRef = builder
+  .objectRef<FailureOf<'NOT_FOUND'>>('NotFoundError')
+  .implement({
+    description: 'The input refers to an entity that 0-0 does not know.',
+    interfaces: [ErrorRef],
+  })
 
 const PaymentRequiredErrorRef = builder
   .objectRef<FailureOf<'PAYMENT_REQUIRED'>>('PaymentRequiredError')
@@ -185,6 +172,7 @@ const ERROR_TYPE_NAMES: Record<AnyFailure['code'], string> = {
   UPSTREAM_UNAVAILABLE: 'UpstreamUnavailableError',
   OUTCOME_UNKNOWN: 'OutcomeUnknownError',
   IDEMPOTENCY_CONFLICT: 'IdempotencyConflictError',
+  NOT_CANCELLABLE: 'NotCancellableError',
   UNAUTHENTICATED: 'UpstreamRejectedError',
   FORBIDDEN: 'UpstreamRejectedError',
   UPSTREAM_PROTOCOL: 'UpstreamRejectedError',

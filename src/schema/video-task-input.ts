@@ -33,10 +33,11 @@ const VideoResourceInputRef = builder.inputType('VideoResourceInput', {
   }),
 })
 
-/** The input of `createVideoTask` and of `previewVideoTask`. */
-export const CreateVideoTaskInputRef = builder.inputType('CreateVideoTaskInput', {
-  description: 'The video task to create. The limits below are those of the seedance-2-0 models.',
-  fields: (t) => ({
+type InputFields = Parameters<Parameters<typeof builder.inputType>[1]['fields']>[0]
+
+/** The fields of the options of a video, for the input of each create. */
+export function videoOptionFields(t: InputFields) {
+  return {
     model: t.string({
       required: true,
       defaultValue: 'seedance-2-0',
@@ -72,6 +73,14 @@ export const CreateVideoTaskInputRef = builder.inputType('CreateVideoTaskInput',
       description:
         'The seed: the same seed makes the result repeatable. -1 for a random seed. Some providers ignore this.',
     }),
+  }
+}
+
+/** The input of `createVideoTask` and of `previewVideoTask`. */
+export const CreateVideoTaskInputRef = builder.inputType('CreateVideoTaskInput', {
+  description: 'The video task to create. The limits below are those of the seedance-2-0 models.',
+  fields: (t) => ({
+    ...videoOptionFields(t),
     resources: t.field({
       type: [VideoResourceInputRef],
       description:

@@ -24,7 +24,7 @@ const VideoTaskStatusChangeRef = builder
       current: t.expose('current', {
         type: VideoTaskStatusRef,
         description:
-          'The status after the change. Equal to `previous` when polling ended without a terminal status. `videoTask.failureReason` then has the reason.',
+          'The status after the change. Equal to `previous` when polling ended without a terminal status, and `videoTask.failureReason` then has the reason. Also equal when only the progress changed; see `includeProgress`.',
       }),
       observedAt: t.expose('observedAt', {
         type: 'DateTime',
@@ -47,9 +47,15 @@ builder.subscriptionField('videoTaskStatusChanged', (t) =>
       model: t.arg.string({
         description: 'The model of tasks that were not created through this service.',
       }),
+      includeProgress: t.arg.boolean({
+        required: true,
+        defaultValue: false,
+        description:
+          'Also send events in which only `videoTask.progress` changed. `previous` and `current` are then equal, for example both `RUNNING`.',
+      }),
     },
-    subscribe: (_root, { ids, model }, context) =>
-      subscribeToVideoTasks(ids, model ?? null, context),
+    subscribe: (_root, { ids, model, includeProgress }, context) =>
+      subscribeToVideoTasks(ids, { model: model ?? null, includeProgress }, context),
     resolve: (transition, _args, context) => videoTaskStatusChange(transition, context),
   }),
 )

@@ -1,31 +1,21 @@
-/** Codes of GraphQL, of HTTP and of upstream attempts. `ErrorCode` in the schema does not list them. */
-const CODES_OUTSIDE_SCHEMA = [
-  'BAD_REQUEST',
-  'REQUEST_ENTITY_TOO_LARGE',
-  'PERSISTED_QUERY_NOT_FOUND',
-  'PERSISTED_QUERY_NOT_SUPPORTED',
-  'OPERATION_RESOLUTION_FAILURE',
-  'GRAPHQL_PARSE_FAILED',
-  'GRAPHQL_VALIDATION_FAILED',
-  'BAD_USER_INPUT',
+import { ERROR_CODES } from '../model/error-codes.ts'
+
+/** The codes of errors, and the codes that only operation observers and upstream attempts have. */
+const CODES = new Set([
+  ...ERROR_CODES.map(({ code }) => code),
   'INTERNAL',
   'ABORTED',
   'BREAKER_OPEN',
   'QUEUE_TIMEOUT',
-]
+])
 
 /**
- * Creates the function that returns the label value for an error code: `ok` without a code, and `OTHER` for an unknown
- * code, so that the number of values is bounded. `schemaCodes` are the values of `ErrorCode` in the schema.
+ * Returns the label value for an error code: `ok` without a code, and `OTHER` for an unknown code, so that the number of
+ * values is bounded.
  */
-export function createCodeLabel(
-  schemaCodes: readonly string[],
-): (code: string | null | undefined) => string {
-  const codes = new Set([...schemaCodes, ...CODES_OUTSIDE_SCHEMA])
-  return (code) => {
-    if (code == null) return 'ok'
-    return codes.has(code) ? code : 'OTHER'
-  }
+export function codeLabel(code: string | null | undefined): string {
+  if (code == null) return 'ok'
+  return CODES.has(code) ? code : 'OTHER'
 }
 
 const MAX_NAMES = 100

@@ -1,16 +1,10 @@
 import { Registry } from 'prom-client'
 import { addProcessGauges, addSourceGauges, type MetricsSources } from './metric-gauges.ts'
 import { createInstruments } from './metric-instruments.ts'
-import { createCodeLabel, createNameLabel, statusClass } from './metric-labels.ts'
+import { codeLabel, createNameLabel, statusClass } from './metric-labels.ts'
 import type { OperationObserver } from './operation.ts'
 import type { RefusedRequest } from './refused-request.ts'
 import type { UpstreamAttempt } from './upstream-attempt.ts'
-
-/** Options of the metrics. */
-interface MetricsOptions extends MetricsSources {
-  /** The values of `ErrorCode` in the schema. Any other code that telemetry does not know is counted as `OTHER`. */
-  errorCodes: readonly string[]
-}
 
 /** The metrics of one service. docs/metrics.md describes each of them. */
 export interface Metrics {
@@ -33,10 +27,9 @@ export interface Metrics {
 }
 
 /** Creates the metrics in a registry of their own, so that two services in one process are counted separately. */
-export function createMetrics({ errorCodes, ...sources }: MetricsOptions): Metrics {
+export function createMetrics(sources: MetricsSources): Metrics {
   const registry = new Registry()
   const registers = [registry]
-  const codeLabel = createCodeLabel(errorCodes)
   const instruments = createInstruments(registers)
   addSourceGauges(registers, sources)
   const stop = addProcessGauges(registers)
@@ -44,7 +37,7 @@ export function createMetrics({ errorCodes, ...sources }: MetricsOptions): Metri
   return {
     contentType: registry.contentType,
     text: () => registry.metrics(),
-    observe: createOperationObserver(instruments, codeLabel),
+    observe: createOperationObserver(instruments),
 
     onRefused({ transport, status, code }) {
       const labels = { transport, status: status ?? 'none', code: codeLabel(code) }
@@ -64,10 +57,10 @@ export function createMetrics({ errorCodes, ...sources }: MetricsOptions): Metri
   }
 }
 
-function createOperationObserver(
-  { operations, operationDuration }: ReturnType<typeof createInstruments>,
-  codeLabel: ReturnType<typeof createCodeLabel>,
-): OperationObserver {
+function createOperationObserver({
+  operations,
+  operationDuration,
+}: ReturnType<typeof createInstruments>): OperationObserver {
   const nameLabel = createNameLabel()
   return (operation) => {
     const labels = { name: nameLabel(operation.name), type: operation.type ?? 'unknown' }

@@ -12,13 +12,14 @@ import type {
 } from '../model/requests.ts'
 import type { BreakerState } from './breaker.ts'
 import type { UpstreamCall, UpstreamOptions } from './call.ts'
+import { readModelList } from './model-list.ts'
 import type { Route } from './route.ts'
 import { createSender } from './sender.ts'
 import { checkedId } from './upstream-request.ts'
 import * as wire from './wire.ts'
 
 /**
- * A client for the six routes of 0-0 that we use (upstream-api 1). Each request rejects with an
+ * A client for the seven routes of 0-0 that we use (upstream-api 1). Each request rejects with an
  * UpstreamError, or with the reason of the caller's signal. Reads are retried; creates are not.
  */
 export interface UpstreamClient {
@@ -40,6 +41,8 @@ export interface UpstreamClient {
   ): Promise<VideoTaskSnapshot>
   /** Creates a video task, which costs money. A repeated request creates and charges a second task. */
   createVideoTask(request: CreateVideoTaskRequest, call: UpstreamCall): Promise<AcceptedVideoTask>
+  /** Lists the names of all models that 0-0 offers to the key, also of models that make no videos. */
+  listModels(call: UpstreamCall): Promise<string[]>
   /** The state of the breaker of each route, for metrics. */
   breakers(): { group: Route; state: BreakerState }[]
   /** Accepts no more requests. Resolves when the accepted requests have ended. */
@@ -111,6 +114,8 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
         body: wire.writeVideoTask(request),
         read: wire.readCreatedVideoTask,
       }),
+
+    listModels: (call) => send(call, { method: 'GET', route: '/v1/models', read: readModelList }),
 
     breakers: sender.breakers,
 

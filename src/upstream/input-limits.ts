@@ -1,4 +1,3 @@
-import type { AssetType } from '../model/entities.ts'
 import type { InputIssue } from '../model/failure.ts'
 import type {
   CreateAssetGroupRequest,
@@ -6,6 +5,7 @@ import type {
   CreateVideoTaskRequest,
   VideoResourceRequest,
 } from '../model/requests.ts'
+import { limitsOfVideoModel, type VideoModelOptions } from '../model/video-model-limits.ts'
 
 /*
  * Checks of the input limits of 0-0, made before a request is sent. Each check returns all issues at
@@ -56,35 +56,38 @@ function* videoTaskIssues(request: CreateVideoTaskRequest): Issues {
   for (const [index, { url }] of request.resources.entries()) {
     if (url !== undefined) yield* urlIssues(url, 'resources', index, 'url')
   }
-  if (request.model.startsWith('seedance-2-0')) {
-    yield* optionIssues(request)
+  const { acceptsAssets, options } = limitsOfVideoModel(request.model)
+  yield* durationIssues(request, options?.durations ?? ANY_DURATION)
+  if (options) {
+    yield* optionIssues(request, options)
     yield* frameIssues(request.resources)
-    yield* referenceIssues(request.resources)
-  } else {
-    yield* otherModelIssues(request)
+    yield* referenceIssues(request.resources, options)
   }
+  if (!acceptsAssets) yield* assetUseIssues(request)
 }
 
-const RATIOS = ['16:9', '4:3', '1:1', '3:4', '9:16', '21:9', 'adaptive']
+/** In seconds. At most one hour, which is longer than any known model allows. */
+const ANY_DURATION = { min: 1, max: 3_600 }
+
+function* durationIssues(
+  { duration }: CreateVideoTaskRequest,
+  { min, max }: VideoModelOptions['durations'],
+): Issues {
+  if (duration === undefined || duration === -1 || isIntegerIn(duration, min, max)) return
+  yield issue(`The duration is neither -1 nor a whole number from ${min} to ${max}.`, 'duration')
+}
+
 const MAX_SEED = 2 ** 32 - 1
 
-function* optionIssues({
-  model,
-  duration,
-  resolution,
-  ratio,
-  seed,
-}: CreateVideoTaskRequest): Issues {
-  if (duration !== undefined && duration !== -1 && !isIntegerIn(duration, 4, 15)) {
-    yield issue('The duration is neither -1 nor a whole number from 4 to 15.', 'duration')
-  }
-  const isFast = model.startsWith('seedance-2-0-fast')
-  const resolutions = isFast ? ['480p', '720p'] : ['480p', '720p', '1080p', '4k']
+function* optionIssues(
+  { model, resolution, ratio, seed }: CreateVideoTaskRequest,
+  { resolutions, ratios }: VideoModelOptions,
+): Issues {
   if (resolution !== undefined && !resolutions.includes(resolution)) {
     yield issue(`${model} has the resolutions ${resolutions.join(', ')}.`, 'resolution')
   }
-  if (ratio !== undefined && !RATIOS.includes(ratio)) {
-    yield issue(`The ratios are ${RATIOS.join(', ')}.`, 'ratio')
+  if (ratio !== undefined && !ratios.includes(ratio)) {
+    yield issue(`The ratios are ${ratios.join(', ')}.`, 'ratio')
   }
   if (seed !== undefined && !isIntegerIn(seed, -1, MAX_SEED)) {
     yield issue(`The seed is not a whole number from -1 to ${MAX_SEED}.`, 'seed')
@@ -110,12 +113,14 @@ function* frameIssues(resources: VideoResourceRequest[]): Issues {
   }
 }
 
-const MAX_REFERENCES: Record<AssetType, number> = { IMAGE: 9, VIDEO: 3, AUDIO: 3 }
 /** The maximum number of resources of a video task (upstream-api 3.2). */
 export const MAX_FILES = 12
 
 /** References: not together with frames, limited in number, and not audio only (upstream-api 3.2). */
-function* referenceIssues(resources: VideoResourceRequest[]): Issues {
+function* referenceIssues(
+  resources: VideoResourceRequest[],
+  { maxReferences }: VideoModelOptions,
+): Issues {
   const hasFrame = resources.some(({ role }) => role !== 'REFERENCE')
   for (const [index, { role }] of resources.entries()) {
     if (role === 'REFERENCE' && hasFrame) {
@@ -124,7 +129,7 @@ function* referenceIssues(resources: VideoResourceRequest[]): Issues {
   }
 
   const references = resources.filter(({ role }) => role === 'REFERENCE')
-  for (const [type, limit] of Object.entries(MAX_REFERENCES)) {
+  for (const [type, limit] of Object.entries(maxReferences)) {
     const count = references.filter((reference) => reference.type === type).length
     if (count > limit) yield issue(`There can be at most ${limit} ${type} references.`, 'resources')
   }
@@ -136,17 +141,7 @@ function* referenceIssues(resources: VideoResourceRequest[]): Issues {
   }
 }
 
-/** One hour, in seconds. Longer than any known model allows. */
-const MAX_DURATION = 3_600
-
-/** The only known limit of other models is that they do not accept assets (upstream-api 3.2). */
-function* otherModelIssues({ model, duration, resources }: CreateVideoTaskRequest): Issues {
-  if (duration !== undefined && duration !== -1 && !isIntegerIn(duration, 1, MAX_DURATION)) {
-    yield issue(
-      `The duration is neither -1 nor a whole number from 1 to ${MAX_DURATION}.`,
-      'duration',
-    )
-  }
+function* assetUseIssues({ model, resources }: CreateVideoTaskRequest): Issues {
   for (const [index, { assetId }] of resources.entries()) {
     if (assetId === undefined) continue
     yield issue(`${model} takes no assets.`, 'resources', index, 'assetId')

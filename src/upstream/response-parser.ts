@@ -9,7 +9,7 @@ import { UpstreamError, type UpstreamErrorCode } from './upstream-error.ts'
 
 /**
  * Returns the JSON of a successful response: `data` of the envelope (upstream-api 2), or the whole
- * body for a video task (upstream-api 3). Throws an UpstreamError for any other response.
+ * body for a video task (upstream-api 3) or for the list of models. Throws an UpstreamError for any other response.
  *
  * Checks the HTTP status before the body. When a poll fails, the gateway can rewrite the error of
  * the provider into a body with status `running`; then only the HTTP status shows the failure
@@ -21,8 +21,8 @@ export function parseResponse(method: Method, route: Route, response: HttpRespon
   if (!isRecord(json)) throw invalidResponseError(method, 'the answer is not a JSON object')
 
   const { code } = json
-  if (route === '/v1/video/tasks') {
-    // A task has no envelope. But when the provider returns no task id, the gateway passes on the
+  if (route === '/v1/video/tasks' || route === '/v1/models') {
+    // These bodies have no envelope. But when the provider returns no task id, the gateway passes on the
     // envelope of the provider (upstream-api 3.3).
     if (typeof code === 'number' && code !== 200) throw envelopeError(method, route, json)
     return json

@@ -100,5 +100,6 @@ function createBreakers({ breaker }: UpstreamOptions): Record<Route, Breaker> {
     '/v1/asset-groups': createBreaker(breaker),
     '/v1/assets': createBreaker(breaker),
     '/v1/video/tasks': createBreaker(breaker),
+    '/v1/models': createBreaker(breaker),
   }
 }

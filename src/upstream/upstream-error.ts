@@ -1,3 +1,4 @@
+import { FAILURE_CODES } from '../model/error-codes.ts'
 import { DEFAULT_RETRY_AFTER_SECONDS, type Failure, RequestError } from '../model/failure.ts'
 import { plainText } from './plain-text.ts'
 
@@ -93,16 +94,17 @@ function failureFor(
 ): Failure {
   const retryAfterSeconds =
     retryAfterMs === null ? DEFAULT_RETRY_AFTER_SECONDS : retryAfterMs / 1000
+  const { retryable } = FAILURE_CODES[code]
   switch (code) {
     case 'RATE_LIMITED': {
       const details = upstreamMessage !== null && { upstreamMessage }
-      return { code, message, retryable: true, retryAfterSeconds, ...details }
+      return { code, message, retryable, retryAfterSeconds, ...details }
     }
     case 'UPSTREAM_REJECTED':
-      return { code, message, retryable: false, upstreamCode }
+      return { code, message, retryable, upstreamCode }
     case 'UPSTREAM_UNAVAILABLE':
-      return { code, message, retryable: true, retryAfterSeconds }
+      return { code, message, retryable, retryAfterSeconds }
     default:
-      return { code, message, retryable: false }
+      return { code, message, retryable }
   }
 }

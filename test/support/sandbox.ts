@@ -42,12 +42,14 @@ const QUICK: Pace = { assetMinMs: 10, assetMaxMs: 20, taskQueuedMs: 10, taskRunn
 export async function startSandbox(
   pace: Partial<Pace> = {},
   dataDir = temporaryFolder(),
+  reportsProgress = false,
 ): Promise<TestSandbox> {
   const sandbox = await createSandbox({
     port: 0,
     host: '127.0.0.1',
     dataDir,
     pace: { ...QUICK, ...pace },
+    reportsProgress,
   })
   let closed: Promise<void> | undefined
   const close = () => {

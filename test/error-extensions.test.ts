@@ -18,22 +18,23 @@ test.for<[what: string, query: string, code: string]>([
     'subscription { assetStatusChanged(ids: ["Asset-9"]) { current } }',
     'NOT_FOUND',
   ],
-])('the error of %s has the request id, over every transport', async ([, query, code]) => {
-  const upstream = await scriptUpstream()
-  const app = await startApp({ UPSTREAM_URL: upstream.url })
+])(
+  'the error of %s has a request id, a hint and a link into the docs, over every transport',
+  async ([, query, code]) => {
+    const upstream = await scriptUpstream()
+    const app = await startApp({ UPSTREAM_URL: upstream.url })
 
-  const answers = [
-    await overHttp(app, query, 'application/json'),
-    await overHttp(app, query, 'text/event-stream'),
-    await overWebSocket(app, query),
-  ]
+    const answers = [
+      await overHttp(app, query, 'application/json'),
+      await overHttp(app, query, 'text/event-stream'),
+      await overWebSocket(app, query),
+    ]
 
-  for (const answer of answers) {
-    expect(answer).toMatchObject([{ extensions: { code, requestId: expect.stringContaining(ID) } }])
-  }
-})
+    for (const answer of answers) expect(answer).toMatchObject([{ extensions: extensionsOf(code) }])
+  },
+)
 
-test('the error of a document that is not a persisted document has the request id', async () => {
+test('the error of a document that is not a persisted document has the same extensions', async () => {
   const manifest = join(temporaryFolder(), 'manifest.json')
   writeFileSync(manifest, JSON.stringify({ a: '{ __typename }' }))
   const app = await startApp({
@@ -47,8 +48,46 @@ test('the error of a document that is not a persisted document has the request i
   ]
 
   for (const answer of answers) {
-    expect(answer).toMatchObject([{ extensions: { requestId: expect.stringContaining(ID) } }])
+    expect(answer).toMatchObject([{ extensions: extensionsOf('PERSISTED_QUERY_NOT_FOUND') }])
   }
+})
+
+test('the error of a cached document has the same extensions', async () => {
+  const app = await startApp({ UPSTREAM_URL: 'http://127.0.0.1:1' })
+  const query = '{ asset(id: "no id") { id } }'
+  await overHttp(app, query, 'application/json')
+
+  const errors = await overHttp(app, query, 'application/json')
+
+  expect(errors).toMatchObject([{ extensions: extensionsOf('INVALID_INPUT') }])
+})
+
+test.for<[what: string, path: string, init: RequestInit, code: string]>([
+  ['an unknown path', '/nothing', {}, 'NOT_FOUND'],
+  ['a body that is not JSON', '/graphql', { method: 'POST', body: '{' }, 'BAD_REQUEST'],
+  [
+    'a body that is too large',
+    '/graphql',
+    { method: 'POST', body: JSON.stringify({ query: 'a'.repeat(300_000) }) },
+    'REQUEST_ENTITY_TOO_LARGE',
+  ],
+  ['an unknown method', '/graphql', { method: 'PUT', body: '{}' }, 'BAD_REQUEST'],
+  [
+    'two operations without a name',
+    '/graphql',
+    {
+      method: 'POST',
+      body: JSON.stringify({ query: 'query A { __typename } query B { a: __typename }' }),
+    },
+    'OPERATION_RESOLUTION_FAILURE',
+  ],
+])('the refusal of %s has the same extensions', async ([, path, init, code]) => {
+  const app = await startApp({ UPSTREAM_URL: 'http://127.0.0.1:1' })
+
+  const headers = { 'content-type': 'application/json', 'x-request-id': ID }
+  const response = await fetch(`${app.url}${path}`, { ...init, headers })
+
+  expect(await response.json()).toMatchObject({ errors: [{ extensions: extensionsOf(code) }] })
 })
 
 test('a response without errors has no request id', async () => {
@@ -56,6 +95,12 @@ test('a response without errors has no request id', async () => {
 
   expect(await app.query('{ __typename }')).toEqual({ data: { __typename: 'Query' } })
 })
+
+function extensionsOf(code: string) {
+  const requestId = expect.stringContaining(ID)
+  const hint = expect.stringMatching(/^[A-Z].*\.$/)
+  return { code, requestId, hint, docs: `docs/errors.md#${code.toLowerCase()}` }
+}
 
 /** The errors of the first response over HTTP. */
 async function overHttp({ url }: TestApp, query: string, accept: string): Promise<Data[]> {

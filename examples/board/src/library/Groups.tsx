@@ -1,0 +1,34 @@
+import { GraphQLLink } from '../ui/GraphQLLink.tsx'
+import { GroupRow } from './GroupRow.tsx'
+import { NewGroup } from './NewGroup.tsx'
+import { AssetGroups, type Library } from './useLibrary.ts'
+import './Groups.css'
+
+/** The list of groups. The selected group decides which assets are shown. */
+export function Groups({ library }: { library: Library }) {
+  const { groups, error, selected, select } = library
+  return (
+    <section className="panel" aria-labelledby="groups-title">
+      <header className="panel-head">
+        <h2 id="groups-title">Groups</h2>
+        <GraphQLLink isShort of="groups" document={AssetGroups} variables={{}} />
+      </header>
+      <ul className="groups" aria-busy={!groups && !error}>
+        {groups?.map((group) => (
+          <GroupRow
+            key={group.id}
+            group={group}
+            isSelected={group.id === selected}
+            onSelect={() => select(group.id === selected ? null : group.id)}
+          />
+        ))}
+        {!groups && !error && [1, 2].map((row) => <li key={row} className="group-wait shimmer" />)}
+      </ul>
+      {groups?.length === 0 && (
+        <p className="note groups-note">A group holds the pictures of one character.</p>
+      )}
+      {!groups && error && <p className="note fail">The groups cannot be read now.</p>}
+      <NewGroup library={library} />
+    </section>
+  )
+}

@@ -1,0 +1,82 @@
+import { useSubscription } from 'urql'
+import type { TimelineEventType, VideoTaskTimelineSubscription } from '../gql/graphql.ts'
+import { graphql } from '../gql/index.ts'
+import { formatTime } from '../ui/format.ts'
+import { GraphQLLink } from '../ui/GraphQLLink.tsx'
+import './Timeline.css'
+
+export const VideoTaskTimeline = graphql(`
+  subscription VideoTaskTimeline($id: ID!) {
+    videoTaskTimeline(id: $id) {
+      at
+      type
+      message
+      asset {
+        id
+        name
+      }
+      videoTask {
+        id
+        status
+        progress
+        estimatedReadyAt
+      }
+    }
+  }
+`)
+
+type Event = VideoTaskTimelineSubscription['videoTaskTimeline']
+
+/** How a video was made, event by event: the past ones first, then each when it happens. */
+export function Timeline({ id }: { id: string }) {
+  const [{ data: events = [], error }] = useSubscription<
+    VideoTaskTimelineSubscription,
+    Event[],
+    { id: string }
+  >({ query: VideoTaskTimeline, variables: { id } }, (past = [], { videoTaskTimeline: event }) =>
+    addEvent(past, event),
+  )
+
+  return (
+    <section className="task-section" aria-labelledby="timeline-title">
+      <header className="panel-head">
+        <h3 id="timeline-title">Timeline</h3>
+        <GraphQLLink isShort of="timeline" document={VideoTaskTimeline} variables={{ id }} />
+      </header>
+      <ol className="timeline" aria-live="polite">
+        {events.map((event) => (
+          <li key={keyOf(event)} className={`event event-${KINDS[event.type]}`}>
+            <span className="event-text">{event.message}</span>
+            <time className="note" dateTime={event.at}>
+              {formatTime(event.at)}
+            </time>
+          </li>
+        ))}
+      </ol>
+      {error && events.length === 0 && <p className="note">The timeline cannot be read now.</p>}
+    </section>
+  )
+}
+
+const KINDS: Record<TimelineEventType, 'ok' | 'run' | 'fail' | 'stop'> = {
+  ACCEPTED: 'ok',
+  ASSET_READY: 'ok',
+  ASSET_FAILED: 'fail',
+  SENT: 'ok',
+  STARTED: 'ok',
+  PROGRESSED: 'run',
+  SUCCEEDED: 'ok',
+  FAILED: 'fail',
+  CANCELLED: 'stop',
+}
+
+/** After a reconnect the past events come again. Of the progress, only the last event is shown. */
+function addEvent(past: Event[], event: Event): Event[] {
+  return [...past.filter((other) => keyOf(other) !== keyOf(event)), event].sort((left, right) =>
+    left.at.localeCompare(right.at),
+  )
+}
+
+function keyOf({ type, at, asset }: Event): string {
+  return type === 'PROGRESSED' ? type : `${type} ${at} ${asset?.id ?? ''}`
+}

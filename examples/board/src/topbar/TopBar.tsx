@@ -1,0 +1,55 @@
+import { graphql } from '../gql/index.ts'
+import { useLiveQuery } from '../graphql/useLiveQuery.ts'
+import { useSession } from '../session/session.ts'
+import { formatNumber } from '../ui/format.ts'
+import { Icon } from '../ui/Icon.tsx'
+import { Mark } from '../ui/Mark.tsx'
+import { ConnectionMark } from './ConnectionMark.tsx'
+import './TopBar.css'
+
+export const Usage = graphql(`
+  query Usage {
+    usage {
+      pending
+      totalTokens
+    }
+  }
+`)
+
+/** The name, the state of the connection, the tasks that run, the tokens used, and the key. */
+export function TopBar({ onChangeKey }: { onChangeKey(): void }) {
+  const { settings } = useSession()
+  const { data } = useLiveQuery({ query: Usage, variables: {} })
+  const usage = data?.usage
+  return (
+    <header className="top-bar">
+      <h1>
+        <Mark /> ZeroGraph
+      </h1>
+      {settings.sandbox && <span className="tag">sandbox</span>}
+      <ConnectionMark />
+      <p className="usage" aria-live="polite">
+        {usage && (
+          <>
+            <span>
+              <b>{usage.pending}</b> {usage.pending === 1 ? 'task' : 'tasks'} running
+            </span>
+            <span className="usage-tokens">
+              <b>{formatNumber(usage.totalTokens)}</b> tokens used
+            </span>
+          </>
+        )}
+      </p>
+      {settings.credential !== 'none' && (
+        <button
+          type="button"
+          className="icon-button"
+          aria-label="Change the key"
+          onClick={onChangeKey}
+        >
+          <Icon name="key" />
+        </button>
+      )}
+    </header>
+  )
+}

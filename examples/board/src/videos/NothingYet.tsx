@@ -1,0 +1,44 @@
+import type { Library } from '../library/useLibrary.ts'
+import { useSession } from '../session/session.ts'
+
+/** What stands in place of the first assets and videos. */
+export function NothingYet({ library, onWrite }: { library: Library; onWrite(): void }) {
+  const { sandbox } = useSession().settings
+  return (
+    <section className="panel nothing-yet" aria-labelledby="nothing-title">
+      <h2 id="nothing-title">Nothing made yet</h2>
+      {sandbox ? (
+        <>
+          <p className="muted">Begin with pictures: the sandbox has some.</p>
+          <button
+            type="button"
+            className="button primary"
+            disabled={library.isBusy}
+            onClick={() => void library.register(sandbox.samples.map(fileOf), 'Samples')}
+          >
+            {library.isBusy ? 'Registering…' : 'Register the samples'}
+          </button>
+        </>
+      ) : (
+        <>
+          <p className="muted">Begin with the URL of a picture, or with a prompt alone.</p>
+          <button type="button" className="button primary" onClick={onWrite}>
+            Write a prompt
+          </button>
+        </>
+      )}
+    </section>
+  )
+}
+
+function fileOf({
+  name,
+  url,
+  type,
+}: {
+  name: string
+  url: string
+  type: 'IMAGE' | 'VIDEO' | 'AUDIO'
+}) {
+  return { name, url, type }
+}
