@@ -13,8 +13,8 @@ export function createUrqlClient(socket: Socket, updates: UpdatesConfig): Client
     fetch: fetchWithToken,
     preferGetMethod: false,
     exchanges: [
-      ...(usesPersistedDocuments ? [persisted] : []),
       createCache(updates),
+      ...(usesPersistedDocuments ? [persisted] : []),
       fetchExchange,
       subscriptionExchange({
         forwardSubscription: ({ query = '', variables = {}, extensions = {} }) => ({
@@ -48,7 +48,10 @@ function keysOf(types: typeof introspection.__schema.types) {
 // #endregion
 
 // #region persisted
-/** Sends the id that the code generator has computed for the document. */
+/**
+ * Sends the id that the code generator has computed for the document. It comes after the cache, which does not pass on
+ * `extensions`.
+ */
 const persisted = mapExchange({
   onOperation: (operation) => {
     const { __meta__ } = operation.query as DocumentNode & { __meta__?: { hash: string } }
