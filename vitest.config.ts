@@ -20,6 +20,8 @@ const ON_BOTH_ENGINES = [
   'subscription',
   'list',
   'usage',
+  'ready-estimate',
+  'entity-failure',
   'create',
   'cancel-video-task',
   'create-video-from-urls',

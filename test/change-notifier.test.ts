@@ -101,3 +101,20 @@ test('a notification is the same after encoding and decoding', () => {
     parent: null,
   })
 })
+
+test('listeners of a tenant are called for each of its entities, and when notifications may be lost', () => {
+  const notifier = createChangeNotifier()
+  const heard: string[] = []
+  const leave = notifier.listenToTenant('t', () => void heard.push('t'))
+  notifier.listenToTenant('u', () => void heard.push('u'))
+
+  notifier.send(asset)
+  notifier.send({ ...asset, kind: 'videoTask', key: 'cgt-1', parent: null })
+  notifier.sendAll()
+  leave()
+  leave()
+  notifier.send(asset)
+
+  expect(heard).toEqual(['t', 't', 't', 'u'])
+  expect(notifier.size).toBe(1)
+})

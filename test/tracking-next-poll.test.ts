@@ -75,6 +75,7 @@ describe('after a successful poll', () => {
     expect(createNextPoll(options).afterAnswer(pollJob(overdue))).toEqual({
       pollingEndedReason:
         'Polling ended at 2026-01-01T00:00:00.000Z without a terminal status; 0-0 last reported "Processing".',
+      failureCode: 'DEADLINE',
     })
   })
 })
@@ -135,6 +136,7 @@ describe('after a failed poll', () => {
       pollingEndedReason:
         'Polling ended at 2026-01-01T00:00:00.000Z without a terminal status; 0-0 last reported "Processing"; ' +
         'the last poll failed: 0-0 cannot be reached or cannot answer now.',
+      failureCode: 'DEADLINE',
     })
   })
 })
@@ -183,6 +185,7 @@ describe('after NOT_FOUND or FORBIDDEN', () => {
 
     expect(next).toEqual({
       pollingEndedReason: expect.stringMatching(/^Polling ended at .* not know/),
+      failureCode: 'DEADLINE',
     })
   })
 
@@ -215,9 +218,12 @@ describe('a poll job claimed after its deadline', () => {
   })
 
   test('ends without a poll during a pause', () => {
-    expect(endWithoutPoll(pollJob({ ...overdue, notBefore }))).toMatch(
-      /^Polling ended at 2026-.* last reported "Processing"; 0-0 is not asked again before 2126-01-01T00:00:00\.000Z\.$/,
-    )
+    expect(endWithoutPoll(pollJob({ ...overdue, notBefore }))).toEqual({
+      pollingEndedReason: expect.stringMatching(
+        /^Polling ended at 2026-.* last reported "Processing"; 0-0 is not asked again before 2126-01-01T00:00:00\.000Z\.$/,
+      ),
+      failureCode: 'DEADLINE',
+    })
   })
 
   test('does not end before the deadline', () => {

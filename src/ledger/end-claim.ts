@@ -44,7 +44,7 @@ async function schedule(
   row: EntityRow,
   afterPoll: AfterPoll,
 ): Promise<EntityRow> {
-  if ('pollingEndedReason' in afterPoll) return endPolling(trx, row, afterPoll.pollingEndedReason)
+  if ('pollingEndedReason' in afterPoll) return endPolling(trx, row, afterPoll)
   await reschedule(trx, claim, afterPoll)
   return row
 }

@@ -14,6 +14,8 @@ import {
   type Transition,
 } from './entity.ts'
 import { type EntityRow, entityOf, findRow } from './entity-row.ts'
+import { findEntities, findNextPolls } from './find-entities.ts'
+import { generationTimes, type TaskClass } from './generation-times.ts'
 import {
   finishWithin,
   type IdempotencyRecordKey,
@@ -76,6 +78,20 @@ export interface Entities {
   ): Promise<Page<Entity<K>>>
   /** Returns every entity whose parent has the key `parent`, oldest first. */
   children<K extends Kind>(tenant: string, kind: K, parent: string): Promise<Entity<K>[]>
+  /** Returns the entities with these keys, by key. One query. Does not look for aliases. */
+  findEntities<K extends Kind>(
+    tenant: string,
+    kind: K,
+    keys: readonly string[],
+  ): Promise<Map<string, Entity<K>>>
+  /** Returns when the entities with these keys are polled next, by key. One query. */
+  findNextPolls(
+    tenant: string,
+    kind: PolledKind,
+    keys: readonly string[],
+  ): Promise<Map<string, Date>>
+  /** Returns how long the last tasks of each class took, in milliseconds. One query. */
+  generationTimes(tenant: string, classes: readonly TaskClass[]): Promise<number[][]>
   /** Returns the usage of the tasks that were registered in `range`, for each model and status. */
   summarizeUsage(tenant: string, range: TimeRange): Promise<TaskUsage[]>
   /** Returns the transitions of one entity with a sequence number above `seq`, oldest first, unless pruned. */
@@ -131,6 +147,9 @@ export function createEntities(options: EntityStoreOptions): Entities {
     },
 
     children: (tenant, kind, parent) => listChildren(database, tenant, kind, parent),
+    findEntities: (tenant, kind, keys) => findEntities(database, tenant, kind, keys),
+    findNextPolls: (tenant, kind, keys) => findNextPolls(database, tenant, kind, keys),
+    generationTimes: (tenant, classes) => generationTimes(database, tenant, classes),
     summarizeUsage: (tenant, range) => summarizeUsage(database, tenant, range),
     transitionsAfter: (ref, seq) => transitionsAfter(database, ref, seq),
   }

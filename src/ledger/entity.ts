@@ -119,7 +119,7 @@ export function isStale(kind: Kind, previous: Status, next: Status): boolean {
 }
 
 /** Fields that belong to one status. A change of status resets them. */
-const TRANSIENT = { failureReason: null, progress: null }
+const TRANSIENT = { failureReason: null, failureCode: null, failedAssetKey: null, progress: null }
 
 /**
  * Returns `next` with its null fields filled from `before`, because providers may omit fields that they

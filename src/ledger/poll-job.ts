@@ -1,3 +1,4 @@
+import type { OwnFailureCode } from '../model/failure-code.ts'
 import type { EntityRef, Kind, Origin, Snapshot } from './entity.ts'
 import type { PollJobTable } from './tables.ts'
 
@@ -54,7 +55,14 @@ export interface ClaimOptions {
 }
 
 /** What follows a poll without a terminal status: the next poll, or the end of polling with its reason. */
-export type AfterPoll = NextPoll | { pollingEndedReason: string }
+export type AfterPoll = NextPoll | PollingEnd
+
+/** Why polling ends without a terminal status. */
+export interface PollingEnd {
+  pollingEndedReason: string
+  /** Absent: the reason has no code. */
+  failureCode?: OwnFailureCode
+}
 
 /** When and how the next poll is made. */
 export interface NextPoll {

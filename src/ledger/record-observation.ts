@@ -13,6 +13,7 @@ import {
   type Snapshot,
 } from './entity.ts'
 import { columnsOf, type EntityRow } from './entity-row.ts'
+import type { PollingEnd } from './poll-job.ts'
 import { firstTimesOf, nextTimesOf } from './stored-values.ts'
 import type { Tables } from './tables.ts'
 
@@ -93,12 +94,25 @@ function isNewProgress(row: EntityRow, snapshot: Snapshot): boolean {
 export async function endPolling(
   trx: Transaction<Tables>,
   row: EntityRow,
-  reason: string,
+  { pollingEndedReason, failureCode }: PollingEnd,
 ): Promise<EntityRow> {
-  const ended = { polling_ended: 1, polling_ended_reason: reason, observed_at: Date.now() }
+  const ended = {
+    snapshot: withFailureCode(row.snapshot, failureCode),
+    polling_ended: 1,
+    polling_ended_reason: pollingEndedReason,
+    observed_at: Date.now(),
+  }
   const after = await appendTransition(trx, await write(trx, row, ended), row.status)
   await deletePollJob(trx, row)
   return after
+}
+
+/** Returns the JSON of a snapshot with this code instead of the code of an earlier end of polling. */
+function withFailureCode(text: string, failureCode: PollingEnd['failureCode']): string {
+  const snapshot = decodeSnapshot(text)
+  const known = 'failureCode' in snapshot ? (snapshot.failureCode ?? undefined) : undefined
+  if (known === failureCode) return text
+  return encodeJson({ ...snapshot, failureCode: failureCode ?? null })
 }
 
 /** Marks an entity as polled again after its polling ended early. Returns the stored row. */

@@ -1,3 +1,5 @@
+import type { OwnFailureCode } from './failure-code.ts'
+
 /** The platform on which 0-0 stores a group or an asset. */
 export type Platform = 'JIMENG' | 'BYTEPLUS'
 
@@ -58,6 +60,8 @@ export interface AssetSnapshot {
   rawStatus: string
   url: string | null
   failureReason: string | null
+  /** The code of a reason that this service wrote. Absent or null: none. */
+  failureCode?: OwnFailureCode | null
   createdAt: Date | null
 }
 
@@ -74,6 +78,10 @@ export interface VideoTaskSnapshot {
   video: Video | null
   usage: VideoUsage | null
   failureReason: string | null
+  /** The code of a reason that this service wrote, or the code of 0-0 in its answer to a create. Absent or null: none. */
+  failureCode?: string | null
+  /** The key of the asset because of which the task was not sent. Absent or null: none. */
+  failedAssetKey?: string | null
   createdAt: Date | null
   updatedAt: Date | null
 }

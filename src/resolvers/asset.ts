@@ -32,6 +32,8 @@ import { withRequested } from './with-requested.ts'
 export interface Asset extends AssetSnapshot {
   /** The URL with which it was registered; null when it was not registered through this service. */
   sourceUrl: string | null
+  /** The asset in the ledger. */
+  entity: Entity<'asset'>
 }
 
 /** The input of `createAsset`. */
@@ -54,9 +56,11 @@ interface AssetFilter {
 }
 
 /** Returns the asset of a ledger entity. */
-export function assetOf({ snapshot, origin, pollingEndedReason }: Entity<'asset'>): Asset {
+export function assetOf(entity: Entity<'asset'>): Asset {
+  const { snapshot, origin, pollingEndedReason } = entity
   return {
     ...snapshot,
+    entity,
     sourceUrl: origin?.sourceUrl ?? null,
     failureReason: snapshot.failureReason ?? pollingEndedReason,
   }

@@ -1,4 +1,5 @@
 import type { Ledger } from '../ledger/ledger.ts'
+import type { PolledKind } from '../ledger/poll-job.ts'
 import type { RequestContext } from '../model/identity.ts'
 import type { UpstreamClient } from '../upstream/client.ts'
 import type { Loaders } from './loaders.ts'
@@ -23,6 +24,8 @@ export interface Services {
   /** Returns whether 0-0 has refused this key of a caller within the last minute. */
   isKeyRefused(credential: string): boolean
   withTenantLock: WithTenantLock
+  /** Milliseconds after which a new entity is polled for the first time. */
+  firstPollMs: Record<PolledKind, number>
   limits: RequestLimits
   /** Delays the end of the process until `work` has ended. Returns `work`. */
   waitUntil<T>(work: Promise<T>): Promise<T>

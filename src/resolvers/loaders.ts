@@ -1,8 +1,11 @@
 import DataLoader from 'dataloader'
 import type { Entity } from '../ledger/entity.ts'
+import type { TaskClass } from '../ledger/generation-times.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { PolledKind } from '../ledger/poll-job.ts'
 import { keyOf, type PlatformRef } from '../model/entities.ts'
 import { RequestError } from '../model/failure.ts'
-import type { RequestContext } from '../model/identity.ts'
+import { type RequestContext, requireIdentity } from '../model/identity.ts'
 import type { Reads, TaskRef } from './reads.ts'
 
 /** Reads each entity at most once per operation. */
@@ -10,10 +13,23 @@ export interface Loaders {
   readonly assetGroup: DataLoader<PlatformRef, Entity<'assetGroup'>, string>
   readonly asset: DataLoader<PlatformRef, Entity<'asset'>, string>
   readonly videoTask: DataLoader<TaskRef, Entity<'videoTask'>, string>
+  /** Reads an asset from the ledger by its key. Null when it is not registered. */
+  readonly knownAsset: DataLoader<string, Entity<'asset'> | null>
+  /** Reads when an entity is polled next. Null without a poll job. */
+  readonly nextPoll: DataLoader<PolledRef, Date | null, string>
+  /** Reads how long the last tasks of a class took, in milliseconds. */
+  readonly generationTimes: DataLoader<TaskClass, number[], string>
+}
+
+/** Names an entity that can have a poll job. */
+interface PolledRef {
+  kind: PolledKind
+  key: string
 }
 
 interface LoaderServices {
   reads: Reads
+  ledger: Ledger
   limits: { upstreamReads: number }
 }
 
@@ -25,7 +41,7 @@ interface LoaderServices {
  * execution, because the number of assets of a video task is known only after the task has been read.
  */
 export function createLoaders(
-  { reads, limits }: LoaderServices,
+  { reads, ledger, limits }: LoaderServices,
   { identity, requestId, signal }: RequestContext,
 ): Loaders {
   let admitted = 0
@@ -42,6 +58,9 @@ export function createLoaders(
   let assetGroup: Loaders['assetGroup'] | undefined
   let asset: Loaders['asset'] | undefined
   let videoTask: Loaders['videoTask'] | undefined
+  let knownAsset: Loaders['knownAsset'] | undefined
+  let nextPoll: Loaders['nextPoll'] | undefined
+  let generationTimes: Loaders['generationTimes'] | undefined
   return {
     get assetGroup() {
       assetGroup ??= createLoader((ref) => reads.assetGroup(ref, request), keyOf)
@@ -58,7 +77,62 @@ export function createLoaders(
       )
       return videoTask
     },
+    get knownAsset() {
+      knownAsset ??= createKnownAssetLoader(ledger, request)
+      return knownAsset
+    },
+    get nextPoll() {
+      nextPoll ??= createNextPollLoader(ledger, request)
+      return nextPoll
+    },
+    get generationTimes() {
+      generationTimes ??= createGenerationTimesLoader(ledger, request)
+      return generationTimes
+    },
   }
+}
+
+/** The number of keys in one query to the ledger. */
+const MAX_BATCH = 100
+
+function createKnownAssetLoader(ledger: Ledger, request: RequestContext): Loaders['knownAsset'] {
+  const { tenant } = requireIdentity(request)
+  const find = async (keys: readonly string[]) => {
+    const assets = await ledger.findEntities(tenant, 'asset', keys)
+    return keys.map((key) => assets.get(key) ?? null)
+  }
+  return new DataLoader(find, { maxBatchSize: MAX_BATCH })
+}
+
+/** One query for each kind in a batch. */
+function createNextPollLoader(ledger: Ledger, request: RequestContext): Loaders['nextPoll'] {
+  const { tenant } = requireIdentity(request)
+  const nameOf = ({ kind, key }: PolledRef) => `${kind} ${key}`
+  const find = async (refs: readonly PolledRef[]) => {
+    const times = new Map<string, Date>()
+    const kinds = Map.groupBy(refs, ({ kind }) => kind)
+    for (const [kind, of] of kinds) {
+      const found = await ledger.findNextPolls(
+        tenant,
+        kind,
+        of.map(({ key }) => key),
+      )
+      for (const [key, time] of found) times.set(nameOf({ kind, key }), time)
+    }
+    return refs.map((ref) => times.get(nameOf(ref)) ?? null)
+  }
+  return new DataLoader(find, { cacheKeyFn: nameOf, maxBatchSize: MAX_BATCH })
+}
+
+function createGenerationTimesLoader(
+  ledger: Ledger,
+  request: RequestContext,
+): Loaders['generationTimes'] {
+  const { tenant } = requireIdentity(request)
+  return new DataLoader((classes) => ledger.generationTimes(tenant, classes), {
+    cacheKeyFn: ({ model, resolution, duration }) => JSON.stringify([model, resolution, duration]),
+    maxBatchSize: MAX_BATCH,
+  })
 }
 
 /** Creates a loader whose batches run `read` for all references concurrently. Each read fails on its own. */

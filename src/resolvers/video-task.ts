@@ -14,6 +14,8 @@ import type { TaskRef } from './reads.ts'
 export interface VideoTask extends Omit<VideoTaskSnapshot, 'taskId' | 'model'> {
   /** The key in the ledger. It does not change. */
   id: string
+  /** The task in the ledger. */
+  entity: Entity<'videoTask'>
   /** Null until 0-0 has accepted the task. */
   taskId: string | null
   model: string
@@ -32,6 +34,7 @@ export function videoTaskOf(entity: Entity<'videoTask'>): VideoTask {
   return {
     ...snapshot,
     id: key,
+    entity,
     model: origin?.model ?? snapshot.model ?? UNKNOWN_MODEL,
     prompt: request?.prompt ?? null,
     duration: request?.duration ?? null,

@@ -8,9 +8,11 @@ import {
   listAssets,
   listAssetsOf,
 } from '../resolvers/asset.ts'
+import { findNextCheck } from '../resolvers/next-check.ts'
+import { assetUrlExpiryOf } from '../resolvers/url-expiry.ts'
 import { AssetGroupRef } from './asset-group.ts'
 import { builder } from './builder.ts'
-import { CREATE, pageComplexity, UPSTREAM_CALL } from './cost.ts'
+import { CREATE, LEDGER_ROW, pageComplexity, UPSTREAM_CALL } from './cost.ts'
 import { CREATE_ERROR_REFS, resultTypeOf } from './error-types.ts'
 import { IDEMPOTENCY_KEY_DESCRIPTION } from './idempotency-key-description.ts'
 import { orderByArg, STATUSES_DESCRIPTION, searchDescription } from './list-arguments.ts'
@@ -97,6 +99,21 @@ builder.node(AssetRef, {
       nullable: true,
       description:
         'The time of registration by the clock of 0-0. Null when 0-0 does not report it.',
+    }),
+    nextCheckAfter: t.field({
+      type: 'DateTime',
+      complexity: LEDGER_ROW,
+      nullable: true,
+      description:
+        'When a client that polls should read the asset again: at the next poll of this service, and at least one second from now. Example: `"2026-04-30T02:40:02.000Z"`. Null when the asset does not change any more, or is not polled any more. Subscriptions need no polling.',
+      resolve: ({ entity }, _args, context) => findNextCheck('asset', entity, context),
+    }),
+    urlExpiresAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description:
+        'When `url` may stop working, for example `"2026-04-30T14:40:00.000Z"`: as signed, or else 12 hours after it was observed. It can be in the past; `asset` and `node` read a new URL. Null when `url` is null or equal to `sourceUrl`.',
+      resolve: ({ entity }) => assetUrlExpiryOf(entity),
     }),
     // Nullable because it needs its own call to 0-0: when that call fails, the asset is still returned.
     group: t.field({

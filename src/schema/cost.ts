@@ -15,6 +15,8 @@ const ROW = 1
 export const LEDGER_QUERY = 10
 /** A query to the ledger that sums up all tasks of a tenant. */
 export const USAGE_QUERY = 100
+/** A row of the ledger that is read in one query with those of the other items. */
+export const LEDGER_ROW = 2
 /** A read from 0-0. */
 export const UPSTREAM_CALL = 20
 /** An id of a subscription. Less than a read, because most ids are registered and need no call to 0-0. */

@@ -1,6 +1,11 @@
+import { taskFailureOf } from '../resolvers/entity-failure.ts'
+import { estimateReadyAt } from '../resolvers/estimate-ready.ts'
+import { findNextCheck } from '../resolvers/next-check.ts'
+import { videoOf } from '../resolvers/url-expiry.ts'
 import { findVideoTask, listVideoTasks, type VideoTask } from '../resolvers/video-task.ts'
 import { builder } from './builder.ts'
-import { pageComplexity, TYPICAL_RESOURCES, UPSTREAM_CALL } from './cost.ts'
+import { LEDGER_ROW, pageComplexity, TYPICAL_RESOURCES, UPSTREAM_CALL } from './cost.ts'
+import { FailureRef } from './entity-failure.ts'
 import { orderByArg, STATUSES_DESCRIPTION, searchDescription } from './list-arguments.ts'
 import { connectionOf } from './relay-connection.ts'
 import { VideoRef, VideoUsageRef } from './video.ts'
@@ -90,10 +95,11 @@ builder.node(VideoTaskRef, {
       description:
         'The input files. Empty when there are none, or when the task was not created through this service.',
     }),
-    video: t.expose('video', {
+    video: t.field({
       type: VideoRef,
       nullable: true,
       description: 'The generated video. Null until the task has `SUCCEEDED`.',
+      resolve: ({ entity }) => videoOf(entity),
     }),
     usage: t.expose('usage', {
       type: VideoUsageRef,
@@ -110,6 +116,43 @@ builder.node(VideoTaskRef, {
 })
 
 builder.objectFields(VideoTaskRef, (t) => ({
+  failure: t.field({
+    type: FailureRef,
+    nullable: true,
+    description:
+      'Why the task is `FAILED` or `EXPIRED`, or why its polling ended without a terminal status, for example `{ code: "ASSET_FAILED", message: "The asset Asset-1 failed: …" }`. Otherwise null.',
+    resolve: taskFailureOf,
+  }),
+  nextCheckAfter: t.field({
+    type: 'DateTime',
+    complexity: LEDGER_ROW,
+    nullable: true,
+    description:
+      'When a client that polls should read the task again: at the next poll of this service, and at least one second from now. Example: `"2026-04-30T02:40:05.000Z"`. Null when the task does not change any more, or is not polled any more. Subscriptions need no polling.',
+    resolve: ({ entity }, _args, context) => findNextCheck('videoTask', entity, context),
+  }),
+  estimatedReadyAt: t.field({
+    type: 'DateTime',
+    complexity: LEDGER_ROW,
+    nullable: true,
+    description:
+      'When the video will probably be ready, for example `"2026-04-30T02:44:00.000Z"`: the median time of your last 20 tasks of the same model, resolution and duration that have `SUCCEEDED`, after `submittedAt`. A task that has not been sent is estimated as if it were sent now. The estimate is never in the past. Null with fewer than three such tasks, and when the task has ended.',
+    resolve: (task, _args, context) => estimateReadyAt(task, context),
+  }),
+  submittedAt: t.field({
+    type: 'DateTime',
+    nullable: true,
+    description:
+      'When 0-0 accepted the task, by the clock of this service, for example `"2026-04-30T02:40:00.000Z"`. Null until then, and for a task that is not registered here.',
+    resolve: ({ entity }) => entity.submittedAt,
+  }),
+  finishedAt: t.field({
+    type: 'DateTime',
+    nullable: true,
+    description:
+      'When this service first observed a terminal status, for example `"2026-04-30T02:44:00.000Z"`. Null until then, and for a task that is not registered here.',
+    resolve: ({ entity }) => entity.finishedAt,
+  }),
   createdAt: t.expose('createdAt', {
     type: 'DateTime',
     nullable: true,

@@ -1,14 +1,22 @@
-import type { Video, VideoUsage } from '../model/entities.ts'
+import type { VideoUsage } from '../model/entities.ts'
+import { type TaskVideo, videoExpiryOf } from '../resolvers/url-expiry.ts'
 import { builder } from './builder.ts'
 
 /** A finished video. */
-export const VideoRef = builder.objectRef<Video>('Video').implement({
+export const VideoRef = builder.objectRef<TaskVideo>('Video').implement({
   description: 'A generated video. Some providers report only its URL.',
   fields: (t) => ({
     url: t.expose('url', {
       type: 'URL',
       description:
         'The URL of the video. Download the video within 24 hours, because the URL may expire.',
+    }),
+    expiresAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description:
+        'When the URL may stop working, for example `"2026-05-01T02:40:00.000Z"`: as signed, or else 24 hours after the task finished. It can be in the past.',
+      resolve: videoExpiryOf,
     }),
     duration: t.exposeFloat('duration', {
       nullable: true,

@@ -1,4 +1,4 @@
-import type { AfterPoll, ClaimedPollJob, PolledKind } from '../ledger/poll-job.ts'
+import type { AfterPoll, ClaimedPollJob, PolledKind, PollingEnd } from '../ledger/poll-job.ts'
 import type { UpstreamError } from '../upstream/upstream-error.ts'
 import { reasonOf } from './reason.ts'
 import { after, growGap, jittered, lengthened, type Pace, stretchGap } from './schedule.ts'
@@ -30,8 +30,8 @@ interface NextPollOptions {
 
 /** Decides what happens after a poll: the time of the next poll, or the end of polling with its reason. */
 export interface NextPollDecisions {
-  /** Returns the reason when polling ends without another poll, because the deadline passed during a pause; or null. */
-  endWithoutPoll(job: ClaimedPollJob): string | null
+  /** Returns the end of polling without another poll, because the deadline passed during a pause; or null. */
+  endWithoutPoll(job: ClaimedPollJob): PollingEnd | null
   /** After a successful poll. */
   afterAnswer(job: ClaimedPollJob): AfterPoll
   /** After a failed poll. */
@@ -45,11 +45,11 @@ export function createNextPoll(options: NextPollOptions): NextPollDecisions {
     endWithoutPoll(job) {
       if (!isOverdue(job) || job.notBefore.getTime() <= Date.now()) return null
       const until = job.notBefore.toISOString()
-      return `${lateness(job)}; 0-0 is not asked again before ${until}.`
+      return late(`${lateness(job)}; 0-0 is not asked again before ${until}.`)
     },
 
     afterAnswer(job) {
-      if (isOverdue(job)) return { pollingEndedReason: `${lateness(job)}.` }
+      if (isOverdue(job)) return late(`${lateness(job)}.`)
       const gapMs = growGap(job.gapMs, pace[job.kind])
       const nextPollAt = after(jittered(gapMs, pace[job.kind], random()))
       return { gapMs, nextPollAt, refusedPolls: 0 }
@@ -57,7 +57,7 @@ export function createNextPoll(options: NextPollOptions): NextPollDecisions {
 
     afterFailure(job, error) {
       if (isRefused(error)) return afterRefusal(job, error)
-      if (isOverdue(job)) return { pollingEndedReason: tooLate(job, error, heldKey) }
+      if (isOverdue(job)) return late(tooLate(job, error, heldKey))
       const gapMs = stretchGap(job.gapMs, pace[job.kind])
       const waitMs = jittered(gapMs, pace[job.kind], random())
       if (error.retryAfterMs === null) return { gapMs, nextPollAt: after(waitMs) }
@@ -73,7 +73,7 @@ export function createNextPoll(options: NextPollOptions): NextPollDecisions {
         pollingEndedReason: `${refusedPolls} polls in a row failed: ${reasonOf(error, heldKey)}`,
       }
     }
-    if (isOverdue(job)) return { pollingEndedReason: tooLate(job, error, heldKey) }
+    if (isOverdue(job)) return late(tooLate(job, error, heldKey))
     const pauseMs = Math.max(refused.pauseMs * refusedPolls, error.retryAfterMs ?? 0)
     const notBefore = after(lengthened(pauseMs, random()))
     // Keep the gap, so that an entity that is found later is polled as often as before.
@@ -87,6 +87,10 @@ function isRefused({ code }: UpstreamError): boolean {
 
 function isOverdue({ deadlineAt }: ClaimedPollJob): boolean {
   return deadlineAt.getTime() <= Date.now()
+}
+
+function late(pollingEndedReason: string): PollingEnd {
+  return { pollingEndedReason, failureCode: 'DEADLINE' }
 }
 
 function tooLate(job: ClaimedPollJob, error: UpstreamError, heldKey: string | null): string {

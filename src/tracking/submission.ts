@@ -77,7 +77,10 @@ class Submission {
     if (credential === null) return this.#fail(task, NO_KEY)
     const assets = await this.#referencedAssets(task, request)
     const obstacle = obstacleOf(assets, task.deadlineAt)
-    if (obstacle !== null) return this.#fail(task, `${obstacle} Nothing was sent to 0-0.`)
+    if (obstacle !== null) {
+      const { reason, ...details } = obstacle
+      return this.#fail(task, `${reason} Nothing was sent to 0-0.`, details)
+    }
     if (!assets.every((asset) => asset?.snapshot.status === 'ACTIVE')) {
       const { asset } = this.#options.pace
       const gapMs = growGap(task.gapMs, asset)
@@ -119,15 +122,15 @@ class Submission {
 
   /** The task waits again only when the response proves that 0-0 has done nothing (upstream-api 10.1). */
   #outcomeOf(task: WaitingTask, error: UpstreamError): Outcome {
-    if (error.mayBeDone) return failed(task, error.message)
+    if (error.mayBeDone) return failed(task, error.message, { failureCode: 'OUTCOME_UNKNOWN' })
     const { heldKey, pace } = this.#options
     const reason = `0-0 did not take the task: ${reasonOf(error, heldKey)} Nothing was done.`
     if (error.code !== 'RATE_LIMITED' && error.code !== 'UPSTREAM_UNAVAILABLE') {
-      return failed(task, reason)
+      return failed(task, reason, { failureCode: error.upstreamCode })
     }
     const notBefore = after(lengthened(error.retryAfterMs ?? 0, this.#random()))
     // The pause ends after the deadline, so the task can never be sent.
-    if (notBefore >= task.deadlineAt) return failed(task, reason)
+    if (notBefore >= task.deadlineAt) return failed(task, reason, { failureCode: 'DEADLINE' })
     const gapMs = stretchGap(task.gapMs, pace.videoTask)
     const gapEnds = after(jittered(gapMs, pace.videoTask, this.#random()))
     const nextPollAt = notBefore > gapEnds ? notBefore : gapEnds
@@ -148,7 +151,9 @@ class Submission {
 
   /** The first process that finds the task sets the time until which the sender may still record the outcome. */
   async #awaitSender(task: WaitingTask): Promise<void> {
-    if (task.notBefore.getTime() > 0) return this.#fail(task, UNANSWERED)
+    if (task.notBefore.getTime() > 0) {
+      return this.#fail(task, UNANSWERED, { failureCode: 'OUTCOME_UNKNOWN' })
+    }
     const graceEnds = after(this.#options.senderGraceMs ?? SENDER_GRACE_MS)
     await this.#options.ledger.pollJobs.conclude(task, null, {
       gapMs: task.gapMs,
@@ -165,8 +170,8 @@ class Submission {
     await this.#options.ledger.pollJobs.conclude(task, null, then)
   }
 
-  async #fail(task: WaitingTask, failureReason: string): Promise<void> {
-    const { observed, next } = failed(task, failureReason)
+  async #fail(task: WaitingTask, reason: string, details?: FailureDetails): Promise<void> {
+    const { observed, next } = failed(task, reason, details)
     await this.#options.ledger.pollJobs.conclude(task, observed, next)
   }
 }
@@ -177,8 +182,15 @@ interface Outcome {
   next: AfterPoll
 }
 
-function failed({ snapshot }: WaitingTask, failureReason: string): Outcome {
-  const observed = { ...snapshot, status: 'FAILED', failureReason } as const
+/** The code of a failure and the asset to blame, if they are known. */
+type FailureDetails = Pick<VideoTaskSnapshot, 'failureCode' | 'failedAssetKey'>
+
+function failed(
+  { snapshot }: WaitingTask,
+  failureReason: string,
+  details: FailureDetails = {},
+): Outcome {
+  const observed = { ...snapshot, status: 'FAILED', failureReason, ...details } as const
   return { observed, next: { pollingEndedReason: failureReason } }
 }
 

@@ -170,8 +170,8 @@ class PollingTracker {
     const credential = heldKey ?? job.credential
     if (isSubmission(job)) return this.#submit(job, credential, this.#stopping.signal)
     if (credential === null) return this.#conclude(job, null, { pollingEndedReason: KEY_LOST })
-    const pollingEndedReason = this.#nextPoll.endWithoutPoll(job)
-    if (pollingEndedReason !== null) return this.#conclude(job, null, { pollingEndedReason })
+    const end = this.#nextPoll.endWithoutPoll(job)
+    if (end !== null) return this.#conclude(job, null, end)
     let observed: Snapshot<PolledKind>
     try {
       observed = await this.#read(job, credential)

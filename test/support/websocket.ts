@@ -221,6 +221,7 @@ export async function startEndpoint(options: EndpointOptions = {}): Promise<Test
     reads: createReads({ upstream: client, ledger, terminalTtlMs: 1 }),
     isKeyRefused: () => false,
     withTenantLock: createTenantLock(ledger.tenantLocks),
+    firstPollMs: { asset: 60_000, videoTask: 60_000 },
     waitUntil: (work) => work,
     onError,
   }

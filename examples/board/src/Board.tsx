@@ -50,7 +50,7 @@ export function Board({ onChangeKey }: { onChangeKey(): void }) {
           )}
           <VideoForm
             form={form}
-            groupId={library.selected ?? library.groups?.[0]?.id ?? null}
+            groupId={library.target}
             promptRef={prompt}
             onMade={(id) => open(id, false)}
           />

@@ -10,12 +10,12 @@ import type { Source } from './form-values.ts'
 interface Props {
   name: string
   source: Source
-  issue: string | undefined
+  isInvalid: boolean
   onClear(): void
 }
 
 /** A slot with its file. The cache has the asset, so its status is live here too. */
-export function FilledSlot({ name, source, issue, onClear }: Props) {
+export function FilledSlot({ name, source, isInvalid, onClear }: Props) {
   const isAsset = source.kind === 'asset'
   const [{ data }] = useQuery({
     query: OneAsset,
@@ -25,7 +25,7 @@ export function FilledSlot({ name, source, issue, onClear }: Props) {
   const asset = isAsset ? getFragmentData(AssetTileAsset, data?.asset) : null
 
   return (
-    <fieldset className="slot slot-filled">
+    <fieldset className={isInvalid ? 'slot slot-filled slot-invalid' : 'slot slot-filled'}>
       <legend className="visually-hidden">{name}</legend>
       <span className="slot-picture">
         {asset && <Thumb asset={asset} />}
@@ -38,7 +38,6 @@ export function FilledSlot({ name, source, issue, onClear }: Props) {
       <span className="slot-name muted" aria-hidden="true">
         {name}
       </span>
-      {issue && <p className="note fail slot-issue">{issue}</p>}
     </fieldset>
   )
 }

@@ -1,44 +1,48 @@
-import { useState } from 'react'
 import type { ResourceRole } from '../gql/graphql.ts'
 import type { Issue } from '../graphql/problem.ts'
-import { AssetPicker } from './AssetPicker.tsx'
 import { EmptySlot } from './EmptySlot.tsx'
 import { FilledSlot } from './FilledSlot.tsx'
 import { idOf, type Source, sourcesOf } from './form-values.ts'
 import type { VideoFormState } from './useVideoForm.ts'
 import './Slots.css'
 
+/** The slot for which the user chooses a file. */
+export interface Picking {
+  role: ResourceRole
+  name: string
+}
+
 interface Props {
   form: VideoFormState
   issues: Issue[]
+  onPick(picking: Picking): void
 }
 
 /** The slots for a first frame, a last frame and references. */
-export function Slots({ form, issues }: Props) {
-  const [picking, setPicking] = useState<{ role: ResourceRole; name: string } | null>(null)
+export function Slots({ form, issues, onPick }: Props) {
   const { values, change, use } = form
   const { firstFrame, lastFrame, references } = values
   const sources = sourcesOf(values)
-  const isOfFiles = ({ path }: Issue) => path[0] === 'resources' || path[0] === 'files'
-
-  function issueOf(source: Source) {
-    const position = String(sources.findIndex((other) => other.source === source))
-    return issues.find((issue) => isOfFiles(issue) && issue.path[1] === position)?.message
-  }
+  const fileIssues = issues.filter(({ path }) => path[0] === 'resources' || path[0] === 'files')
+  const invalid = fileIssues.map(({ path }) => sources[Number(path[1])]?.source)
 
   function frame(name: string, role: ResourceRole, source: Source | null, clear: () => void) {
     return source ? (
-      <FilledSlot name={name} source={source} issue={issueOf(source)} onClear={clear} />
+      <FilledSlot
+        name={name}
+        source={source}
+        isInvalid={invalid.includes(source)}
+        onClear={clear}
+      />
     ) : (
       <EmptySlot
         name={name}
-        onChoose={() => setPicking({ role, name })}
+        onChoose={() => onPick({ role, name })}
         onDrop={(dropped) => use(role, dropped)}
       />
     )
   }
 
-  const general = issues.find((issue) => isOfFiles(issue) && issue.path[1] === undefined)
   return (
     <fieldset className="slots">
       <legend className="visually-hidden">Files of the video</legend>
@@ -51,28 +55,19 @@ export function Slots({ form, issues }: Props) {
             key={idOf(source)}
             name={`Reference ${index + 1}`}
             source={source}
-            issue={issueOf(source)}
+            isInvalid={invalid.includes(source)}
             onClear={() => change({ references: references.filter((other) => other !== source) })}
           />
         ))}
         <EmptySlot
           name="Reference"
-          onChoose={() => setPicking({ role: 'REFERENCE', name: 'Reference' })}
+          onChoose={() => onPick({ role: 'REFERENCE', name: 'Reference' })}
           onDrop={(dropped) => use('REFERENCE', dropped)}
         />
       </div>
-      <p className="note fail">{general?.message}</p>
-      {picking && (
-        <AssetPicker
-          title={picking.name}
-          isImageOnly={picking.role !== 'REFERENCE'}
-          onPick={(source) => {
-            use(picking.role, source)
-            setPicking(null)
-          }}
-          onClose={() => setPicking(null)}
-        />
-      )}
+      <p className="note fail slots-note" role="status">
+        {fileIssues.map(({ message }) => message).join(' ')}
+      </p>
     </fieldset>
   )
 }

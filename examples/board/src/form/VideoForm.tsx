@@ -1,7 +1,8 @@
-import { type FormEvent, type Ref, useEffect, useEffectEvent } from 'react'
+import { type FormEvent, type Ref, useEffect, useEffectEvent, useState } from 'react'
+import { AssetPicker } from './AssetPicker.tsx'
 import { MakeBar } from './MakeBar.tsx'
 import { Options } from './Options.tsx'
-import { Slots } from './Slots.tsx'
+import { type Picking, Slots } from './Slots.tsx'
 import { useMakeVideo } from './useMakeVideo.ts'
 import { usePreview } from './usePreview.ts'
 import type { VideoFormState } from './useVideoForm.ts'
@@ -18,6 +19,7 @@ interface Props {
 /** The form of a new video. It is checked while the user types. */
 export function VideoForm({ form, groupId, promptRef, onMade }: Props) {
   const { values, change } = form
+  const [picking, setPicking] = useState<Picking | null>(null)
   const check = usePreview(values)
   const sending = useMakeVideo(form, groupId)
   const { state } = sending
@@ -60,10 +62,22 @@ export function VideoForm({ form, groupId, promptRef, onMade }: Props) {
         <p id="prompt-note" className="note fail">
           {promptIssue?.message}
         </p>
-        <Slots form={form} issues={issues} />
+        <Slots form={form} issues={issues} onPick={setPicking} />
         <Options form={form} issues={issues} />
         <MakeBar form={form} check={check} sending={sending} issues={issues} />
       </form>
+      {/* Has a form of its own, so it cannot be inside the other one. */}
+      {picking && (
+        <AssetPicker
+          title={picking.name}
+          isImageOnly={picking.role !== 'REFERENCE'}
+          onPick={(source) => {
+            form.use(picking.role, source)
+            setPicking(null)
+          }}
+          onClose={() => setPicking(null)}
+        />
+      )}
     </section>
   )
 }

@@ -58,10 +58,12 @@ export function optionsOf(values: FormValues) {
 
 /** Returns the input of `createVideoTask` and of its preview. */
 export function taskInputOf(values: FormValues): CreateVideoTaskInput {
+  const sources = sourcesOf(values)
   return {
     ...optionsOf(values),
-    waitForAssets: true,
-    resources: sourcesOf(values).map(({ role, source }) => ({
+    // Without assets there is nothing to wait for, and the answer says at once whether 0-0 took it.
+    waitForAssets: sources.some(({ source }) => source.kind === 'asset'),
+    resources: sources.map(({ role, source }) => ({
       role,
       type: source.type,
       platform: 'JIMENG',

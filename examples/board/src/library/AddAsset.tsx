@@ -1,7 +1,8 @@
 import { type FormEvent, useState } from 'react'
 import type { AssetType } from '../gql/graphql.ts'
+import { GraphQLLink } from '../ui/GraphQLLink.tsx'
 import { fileNameOf, fileTypeOf } from './file-type.ts'
-import type { Library } from './useLibrary.ts'
+import { inputOf, type Library, RegisterAssets } from './useLibrary.ts'
 
 /** The form that registers the file of a URL. */
 export function AddAsset({ library, onDone }: { library: Library; onDone(): void }) {
@@ -9,9 +10,11 @@ export function AddAsset({ library, onDone }: { library: Library; onDone(): void
   const [chosenType, setChosenType] = useState<AssetType | null>(null)
   const issue = library.problem?.issues.find(({ path }) => path.at(-1) === 'url')
 
+  const type = chosenType ?? fileTypeOf(url)
+  const file = { url: url.trim(), type, name: fileNameOf(url) }
+
   async function submit(event: FormEvent) {
     event.preventDefault()
-    const file = { url: url.trim(), type: chosenType ?? fileTypeOf(url), name: fileNameOf(url) }
     if (file.url !== '' && (await library.register([file]))) onDone()
   }
 
@@ -36,7 +39,7 @@ export function AddAsset({ library, onDone }: { library: Library; onDone(): void
       <select
         className="select"
         aria-label="Type of the file"
-        value={chosenType ?? fileTypeOf(url)}
+        value={type}
         onChange={(event) => setChosenType(event.target.value as AssetType)}
       >
         <option value="IMAGE">Image</option>
@@ -46,6 +49,11 @@ export function AddAsset({ library, onDone }: { library: Library; onDone(): void
       <button className="button" type="submit" disabled={library.isBusy || url.trim() === ''}>
         {library.isBusy ? 'Registering…' : 'Register'}
       </button>
+      <GraphQLLink
+        of="registering"
+        document={RegisterAssets}
+        variables={{ inputs: [inputOf(library.target ?? 'AssetGroup:JIMENG:group-…', file)] }}
+      />
     </form>
   )
 }

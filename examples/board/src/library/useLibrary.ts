@@ -1,6 +1,6 @@
 import { useState } from 'react'
 import { useMutation } from 'urql'
-import type { AssetType } from '../gql/graphql.ts'
+import type { AssetType, CreateAssetInput } from '../gql/graphql.ts'
 import { getFragmentData, graphql } from '../gql/index.ts'
 import { CreateFailure, problemOfFailure } from '../graphql/create-failure.ts'
 import { type Problem, problemOfError } from '../graphql/problem.ts'
@@ -70,6 +70,8 @@ export function useLibrary() {
   const [, createGroup] = useMutation(CreateGroup)
   const [, createAssets] = useMutation(RegisterAssets)
   const groups = data?.assetGroups.nodes
+  /** The group of new files. */
+  const target = selected ?? groups?.[0]?.id ?? null
 
   /** Creates a group and returns its id, or sets the problem and returns null. */
   async function makeGroup(name: string): Promise<string | null> {
@@ -88,27 +90,35 @@ export function useLibrary() {
   async function register(files: NewFile[], groupName = 'Assets'): Promise<boolean> {
     setBusy(true)
     setProblem(null)
-    const groupId = selected ?? groups?.[0]?.id ?? (await makeGroup(groupName))
+    const groupId = target ?? (await makeGroup(groupName))
     const isDone = groupId !== null && (await registerIn(groupId, files))
     setBusy(false)
     return isDone
   }
 
   async function registerIn(groupId: string, files: NewFile[]): Promise<boolean> {
-    const inputs = files.map(({ url, type, name }) => ({
-      groupId,
-      url,
-      type,
-      platform: 'JIMENG' as const,
-      name: name ?? null,
-      idempotencyKey: newKey(),
-    }))
-    const created = await createAssets({ inputs })
+    const created = await createAssets({ inputs: files.map((file) => inputOf(groupId, file)) })
     if (created.error) setProblem(problemOfError(created.error))
     const failed = created.data?.createAssets.find((result) => result.__typename !== 'Asset')
     if (failed) setProblem(problemOfFailure(getFragmentData(CreateFailure, failed)))
     return !created.error && !failed
   }
 
-  return { groups, error, selected, select, problem, setProblem, isBusy, makeGroup, register }
+  return {
+    groups,
+    error,
+    selected,
+    target,
+    select,
+    problem,
+    setProblem,
+    isBusy,
+    makeGroup,
+    register,
+  }
+}
+
+/** Returns the input that registers a file in a group. */
+export function inputOf(groupId: string, { url, type, name }: NewFile): CreateAssetInput {
+  return { groupId, url, type, name: name ?? null, platform: 'JIMENG', idempotencyKey: newKey() }
 }

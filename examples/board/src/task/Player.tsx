@@ -1,5 +1,6 @@
 import { type FragmentType, getFragmentData, graphql } from '../gql/index.ts'
 import { Age } from '../ui/Age.tsx'
+import { formatDuration } from '../ui/format.ts'
 import { useNow } from '../ui/useNow.ts'
 import { hasExpired } from '../videos/has-expired.ts'
 import { isPending } from '../videos/is-pending.ts'
@@ -22,7 +23,8 @@ export const PlayerTask = graphql(`
 export function Player({ task: masked }: { task: FragmentType<typeof PlayerTask> }) {
   const task = getFragmentData(PlayerTask, masked)
   const { video, status } = task
-  const isExpired = hasExpired(video?.expiresAt, useNow(10_000))
+  const now = useNow(10_000)
+  const isExpired = hasExpired(video?.expiresAt, now)
   if (!video || isExpired) {
     return (
       <>
@@ -54,10 +56,12 @@ export function Player({ task: masked }: { task: FragmentType<typeof PlayerTask>
         <a className="link" href={video.url} target="_blank" rel="noreferrer">
           Open the file
         </a>
-        {video.expiresAt && (
-          <> · its URL expires {new Date(video.expiresAt).toLocaleString('en')}</>
-        )}
+        {video.expiresAt && ` · its URL expires in ${leftOf(video.expiresAt, now)}`}
       </p>
     </>
   )
+}
+
+function leftOf(expiresAt: string, now: number): string {
+  return formatDuration(Date.parse(expiresAt) - now)
 }

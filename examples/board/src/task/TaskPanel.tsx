@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'react'
+import { useLayoutEffect, useRef } from 'react'
 import { Icon } from '../ui/Icon.tsx'
 import { TaskView } from './TaskView.tsx'
 import './TaskPanel.css'
@@ -24,7 +24,8 @@ export function TaskPanel({ opened, onClose }: Props) {
   const dialog = useRef<HTMLDialogElement>(null)
   const closeButton = useRef<HTMLButtonElement>(null)
 
-  useEffect(() => {
+  // A layout effect, because its end must see the focus before the panel leaves the page.
+  useLayoutEffect(() => {
     const element = dialog.current
     if (!element) return
     if (matchMedia(NARROW).matches) element.showModal()

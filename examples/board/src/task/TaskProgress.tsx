@@ -38,9 +38,9 @@ export function TaskProgress({ task }: { task: FragmentType<typeof TaskProgressT
         {progress !== null && `${Math.round(progress)} %. `}
         {Number.isNaN(end)
           ? textOf(status)
-          : leftMs > 0
+          : leftMs > 500
             ? `About ${formatDuration(leftMs)} left.`
-            : 'It takes longer than usual.'}
+            : 'It takes longer than the last ones.'}
       </p>
     </div>
   )

@@ -46,7 +46,9 @@ export function Timeline({ id }: { id: string }) {
       <ol className="timeline" aria-live="polite">
         {events.map((event) => (
           <li key={keyOf(event)} className={`event event-${KINDS[event.type]}`}>
-            <span className="event-text">{event.message}</span>
+            <span className="event-text" title={event.message}>
+              {textOf(event)}
+            </span>
             <time className="note" dateTime={event.at}>
               {formatTime(event.at)}
             </time>
@@ -68,6 +70,29 @@ const KINDS: Record<TimelineEventType, 'ok' | 'run' | 'fail' | 'stop'> = {
   SUCCEEDED: 'ok',
   FAILED: 'fail',
   CANCELLED: 'stop',
+}
+
+/** Says in a few words what the `message` of an event says in a sentence. */
+function textOf({ type, message, asset, videoTask }: Event): string {
+  switch (type) {
+    case 'ACCEPTED':
+      return 'Accepted'
+    case 'ASSET_READY':
+      return `${asset?.name ?? 'An asset'} is ready`
+    case 'SENT':
+      return 'Sent to 0-0'
+    case 'STARTED':
+      return 'Started'
+    case 'PROGRESSED':
+      return `${Math.round(videoTask.progress ?? 0)} % done`
+    case 'SUCCEEDED':
+      return 'The video is ready'
+    case 'CANCELLED':
+      return 'Cancelled'
+    case 'ASSET_FAILED':
+    case 'FAILED':
+      return message
+  }
 }
 
 /** After a reconnect the past events come again. Of the progress, only the last event is shown. */

@@ -8,7 +8,7 @@ export function ConnectionBar() {
   const { connection } = useSession()
   const state = useStore(connection.state)
   return (
-    <div role="status">
+    <div className="live-region" role="status">
       {state.status === 'waiting' && (
         <div className="connection-bar">
           <p>

@@ -26,9 +26,14 @@ export function GraphQLLink<Variables extends AnyVariables>({
     variables: JSON.stringify(variables, null, 2),
   })
   return (
-    <a className="graphql-link" href={`/graphql?${query}`} target="_blank" rel="noreferrer">
-      <span className={isShort ? 'visually-hidden' : undefined}>Show as </span>GraphQL
-      <span className="visually-hidden">: {of}</span> <Icon name="external" />
+    <a
+      className="graphql-link"
+      href={`/graphql?${query}`}
+      target="_blank"
+      rel="noreferrer"
+      aria-label={`Show as GraphQL: ${of}`}
+    >
+      {isShort ? 'GraphQL' : 'Show as GraphQL'} <Icon name="external" />
     </a>
   )
 }

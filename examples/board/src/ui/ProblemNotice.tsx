@@ -24,12 +24,12 @@ interface Props {
 /** A problem with what to do about it. Screen readers announce it. */
 export function ProblemNotice({ problem, onClose }: Props) {
   return (
-    <div role="status">
+    <div className="live-region" role="status">
       {problem && (
         <div className="problem">
           <p>
             {TITLES[problem.code] && <strong>{TITLES[problem.code]}. </strong>}
-            {problem.message} {ADVICE[problem.code]}
+            {sentenceOf(problem.message)} {ADVICE[problem.code]}
             {problem.issues.map(({ path, message }) => (
               <span key={path.join('.')} className="problem-issue">
                 {path.at(-1)}: {message}
@@ -52,4 +52,9 @@ function Countdown({ retryAt }: { retryAt: number }) {
   const seconds = Math.ceil((retryAt - useNow(1000)) / 1000)
   const text = seconds > 0 ? `Try again in ${seconds} s.` : 'Try again now.'
   return <span aria-live="off"> {text}</span>
+}
+
+/** Messages of providers may have no full stop. */
+function sentenceOf(message: string): string {
+  return /[.!?。]$/.test(message) ? message : `${message}.`
 }

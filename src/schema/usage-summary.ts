@@ -1,4 +1,4 @@
-import { type ModelUsage, summarizeUsage, type UsageSummary } from '../resolvers/usage.ts'
+import { type ModelUsage, summarizeUsage, type UsageSummary } from '../resolvers/usage-summary.ts'
 import { builder } from './builder.ts'
 import { USAGE_QUERY } from './cost.ts'
 
