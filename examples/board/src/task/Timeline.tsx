@@ -78,7 +78,7 @@ function textOf({ type, message, asset, videoTask }: Event): string {
     case 'ACCEPTED':
       return 'Accepted'
     case 'ASSET_READY':
-      return `${asset?.name ?? 'An asset'} is ready`
+      return `${asset?.name || 'An asset'} is ready`
     case 'SENT':
       return 'Sent to 0-0'
     case 'STARTED':
