@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { globSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { expect, onTestFinished, test } from 'vitest'
-import { temporaryFolder } from './support/app.ts'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { possibleTypes } from '../examples/clients/shared/gql/schema.ts'
+import { page, withSnippets } from '../examples/clients/snippets.ts'
+import { KEY, startApp, temporaryFolder } from './support/app.ts'
 import { type Issuer, inSeconds, startIssuer } from './support/jwt.ts'
 import { type ServiceProcess, startProcess } from './support/process.ts'
 import { startSandbox } from './support/sandbox.ts'
@@ -71,7 +73,7 @@ test('each client tells the story when its tokens expire and the service is kill
 }, 45_000)
 
 test('each client tells the story when the service accepts persisted documents only', async () => {
-  const sandbox = await startSandbox()
+  const sandbox = await startSandbox({ taskRunningMs: 1_000 })
   const folder = temporaryFolder()
   const manifest = join(folder, 'manifest.json')
   writeFileSync(manifest, JSON.stringify(allPersistedDocuments()))
@@ -92,6 +94,83 @@ test('each client tells the story when the service accepts persisted documents o
 
   for (const program of programs) expect(await program.lines()).toEqual(STORY)
 }, 30_000)
+
+test('the socket reads the lists again and follows from now on when its cursor is not kept any more', async () => {
+  const app = await startApp()
+  const onGap = vi.fn()
+  const next = vi.fn()
+  const socket = await createSocket(onGap, { ZEROGRAPH_URL: app.url, ZEROGRAPH_KEY: KEY })
+
+  const unsubscribe = socket.subscribe(
+    {
+      query: 'subscription ($after: String) { changes(after: $after) { kind } }',
+      variables: { after: 'a-cursor-of-last-week' },
+    },
+    { next, error: () => {}, complete: () => {} },
+  )
+  await vi.waitUntil(() => onGap.mock.calls.length > 1)
+  await vi.waitFor(async () => {
+    await app.query('mutation { createAssetGroup(input: { name: "A" }) { __typename } }')
+    expect(next).toHaveBeenCalledWith({ data: { changes: { kind: 'ASSET_GROUP' } } })
+  })
+  unsubscribe()
+
+  expect(next).not.toHaveBeenCalledWith(expect.objectContaining({ errors: expect.anything() }))
+})
+
+test('the socket reports a token that is refused again after it was renewed', async () => {
+  const issuer = await startIssuer()
+  const app = await startApp({ ...issuer.environment })
+  let issued = 0
+  const tokenUrl = await serve((_request, response) => {
+    issued += 1
+    response.end('not-a-token')
+  })
+  const socket = await createSocket(() => {}, {
+    ZEROGRAPH_URL: app.url,
+    ZEROGRAPH_TOKEN_URL: tokenUrl,
+  })
+
+  const result = await new Promise((resolve, reject) => {
+    socket.subscribe(
+      { query: 'subscription { changes { kind } }' },
+      { next: resolve, error: reject, complete: () => {} },
+    )
+  })
+
+  expect(result).toMatchObject({ errors: [{ extensions: { code: 'UNAUTHENTICATED' } }] })
+  expect(issued).toBe(2)
+})
+
+test('the generated possible types are those of the service', async () => {
+  const app = await startApp()
+
+  const response = await fetch(`${app.url}/possible-types.json`)
+
+  expect(possibleTypes).toEqual(await response.json())
+})
+
+test('the code in docs/clients.md is that of the examples', () => {
+  const text = readFileSync(page, 'utf8')
+
+  expect(withSnippets(text)).toBe(text)
+  expect(text).toContain('<!-- apollo/client.ts#cache -->')
+})
+
+test.for(globSync('examples/clients/*/{main,client}.ts'))('%s has at most 150 lines', (file) => {
+  expect(readFileSync(file, 'utf8').split('\n').length - 1).toBeLessThanOrEqual(150)
+})
+
+/** A socket of the examples with these environment variables, which they read when they are loaded. */
+async function createSocket(onGap: () => void, environment: Record<string, string>) {
+  for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value)
+  vi.resetModules()
+  const { createSocket } = await import('../examples/clients/shared/socket.ts')
+  vi.unstubAllEnvs()
+  const socket = createSocket(onGap)
+  onTestFinished(async () => socket.dispose())
+  return socket
+}
 
 interface Program {
   /** Resolves when the program has printed this line. */
