@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import type { Logger } from 'pino'
-import { composeServer, firstPollMsOf } from './compose-server.ts'
+import { composeServer } from './compose-server.ts'
 import type { Config } from './config.ts'
 import { type Ledger, openLedger } from './ledger/ledger.ts'
 import { createBackgroundWork } from './resolvers/background-work.ts'
@@ -10,6 +10,7 @@ import type { Sandbox } from './sandbox/server.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
 import { logOperations } from './telemetry/operation-log.ts'
 import { createOperations, type Operations } from './telemetry/operation-observer.ts'
+import { firstPollMsOf } from './tracking/schedule.ts'
 import { startTracker, type Tracker, type TrackerOptions } from './tracking/tracker.ts'
 import { createUpstreamClient } from './upstream/client.ts'
 
@@ -153,7 +154,7 @@ function openLedgerOf(
     onRecorded: (created) => log.info({ created }, 'recorded after a retry'),
     onCall: metrics.onLedgerCall,
     polling: {
-      firstPollMs: firstPollMsOf(config),
+      firstPollMs: firstPollMsOf(config.pace),
       deadlineMs: config.pollDeadlineMs,
     },
   })

@@ -20,6 +20,7 @@ import { printedSchema } from './schema/print.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 import type { Operations } from './telemetry/operation-observer.ts'
 import { logRefusedRequests, type RefusedRequest } from './telemetry/refused-request.ts'
+import { firstPollMsOf } from './tracking/schedule.ts'
 
 /** Milliseconds that draining may take longer than the longest operation. */
 const DRAIN_MARGIN_MS = 5_000
@@ -90,11 +91,6 @@ function createGraphQLHandlerOf(
   return { graphql, isSubscription }
 }
 
-/** Milliseconds after which a new entity is polled for the first time. */
-export function firstPollMsOf({ pace }: Config) {
-  return { asset: pace.asset.minMs, videoTask: pace.videoTask.minMs }
-}
-
 function createServices({ config, ledger, guard, waitUntil, onError }: ServerParts): Services {
   const { upstream, isRefused } = guard
   const { limits, terminalTtlMs } = config
@@ -105,7 +101,7 @@ function createServices({ config, ledger, guard, waitUntil, onError }: ServerPar
     isKeyRefused: isRefused,
     reads: createReads({ upstream, ledger, terminalTtlMs }),
     withTenantLock: createTenantLock(ledger.tenantLocks),
-    firstPollMs: firstPollMsOf(config),
+    firstPollMs: firstPollMsOf(config.pace),
     waitUntil,
     onError,
   }

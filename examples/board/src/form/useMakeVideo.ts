@@ -3,6 +3,7 @@ import { useMutation } from 'urql'
 import { getFragmentData, graphql } from '../gql/index.ts'
 import { CreateFailure, problemOfFailure } from '../graphql/create-failure.ts'
 import { type Problem, problemOfError } from '../graphql/problem.ts'
+import { fileNameOf } from '../library/file-type.ts'
 import { optionsOf, sourcesOf, taskInputOf } from './form-values.ts'
 import type { VideoFormState } from './useVideoForm.ts'
 
@@ -54,7 +55,9 @@ export function useMakeVideo({ values, idempotencyKey }: VideoFormState, groupId
 
   function requestOf() {
     const files = sourcesOf(values).flatMap(({ role, source: { type, ...source } }) =>
-      source.kind === 'url' ? [{ role, type, url: source.url }] : [],
+      source.kind === 'url'
+        ? [{ role, type, url: source.url, name: fileNameOf(source.url) ?? null }]
+        : [],
     )
     // Files that are given by URL alone become assets. Beside assets, a URL is sent as it is.
     if (files.length > 0 && files.length === sourcesOf(values).length) {

@@ -41,7 +41,7 @@ export function problemOfFailure(failure: CreateFailureFragment): Problem {
     case 'UpstreamUnavailableError':
       return { ...problem, retryAt: retryAtOf(failure.retryAfterSeconds) }
     case 'AssetsNotReadyError': {
-      const names = failure.unready.map(({ id, name }) => name ?? id).join(', ')
+      const names = failure.unready.map(({ id, name }) => name || id).join(', ')
       return { ...problem, message: `${message} Not ready: ${names}.` }
     }
     case 'PaymentRequiredError':

@@ -43,7 +43,7 @@ export function AssetDialog({ id, onUse, onClose }: Props) {
       : [['REFERENCE', 'reference']]
 
   return (
-    <Dialog title={asset.name ?? asset.assetId} onClose={onClose}>
+    <Dialog title={asset.name || asset.assetId} onClose={onClose}>
       <div className="asset-large">
         <Thumb asset={asset} />
       </div>

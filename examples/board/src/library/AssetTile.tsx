@@ -45,7 +45,7 @@ export function AssetTile({ asset: masked, onOpen }: Props) {
         <span className={status === 'PROCESSING' ? 'asset-picture shimmer' : 'asset-picture'}>
           <Thumb asset={asset} />
         </span>
-        <span className="asset-name">{asset.name ?? asset.assetId}</span>
+        <span className="asset-name">{asset.name || asset.assetId}</span>
         <StatusMark status={status} />
         {status === 'FAILED' && reason && (
           <span className="asset-reason" title={failureReason ?? reason}>

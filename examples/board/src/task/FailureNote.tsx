@@ -37,7 +37,7 @@ export function FailureNote({ task }: { task: FragmentType<typeof FailureNoteTas
             <Thumb asset={asset} />
           </span>
           <span>
-            {asset.name ?? 'An asset'}
+            {asset?.name || 'An asset'}
             <CopyId id={asset.id} name="the asset that failed" />
           </span>
         </div>

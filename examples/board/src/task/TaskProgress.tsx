@@ -24,7 +24,7 @@ export function TaskProgress({ task }: { task: FragmentType<typeof TaskProgressT
   const end = Date.parse(estimatedReadyAt ?? '')
   // Never full before the end, which may be later than the estimate.
   const estimated = Math.min(95, Math.max(0, (100 * (now - start)) / (end - start)))
-  const percent = progress ?? (Number.isNaN(estimated) ? null : estimated)
+  const percent = progress || (Number.isNaN(estimated) ? null : estimated)
   const leftMs = end - now
 
   return (
@@ -35,7 +35,7 @@ export function TaskProgress({ task }: { task: FragmentType<typeof TaskProgressT
         <progress max={100} value={percent} aria-label="Progress" />
       )}
       <p className="note">
-        {progress !== null && `${Math.round(progress)} %. `}
+        {progress ? `${Math.round(progress)} %. ` : ''}
         {Number.isNaN(end)
           ? textOf(status)
           : leftMs > 500

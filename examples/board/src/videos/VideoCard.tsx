@@ -44,7 +44,7 @@ export function VideoCard({ task: masked, isOpened, onOpen }: Props) {
         <span className="card-prompt">{prompt ?? 'A video without a prompt'}</span>
         <span className="card-foot">
           <StatusMark status={status} />
-          {status === 'RUNNING' && progress !== null && <span>{Math.round(progress)} %</span>}
+          {status === 'RUNNING' && progress && <span>{Math.round(progress)} %</span>}
           {failure ? (
             <span className="card-reason">{failure.message}</span>
           ) : (
