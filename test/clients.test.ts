@@ -4,9 +4,10 @@ import { globSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import { TypedDocumentString } from '../examples/clients/fetch/gql/graphql.ts'
 import { possibleTypes } from '../examples/clients/shared/gql/schema.ts'
 import { page, withSnippets } from '../examples/clients/snippets.ts'
-import { KEY, startApp, temporaryFolder } from './support/app.ts'
+import { KEY, startApp, type TestApp, temporaryFolder } from './support/app.ts'
 import { type Issuer, inSeconds, startIssuer } from './support/jwt.ts'
 import { type ServiceProcess, startProcess } from './support/process.ts'
 import { startSandbox } from './support/sandbox.ts'
@@ -95,6 +96,33 @@ test('each client tells the story when the service accepts persisted documents o
   for (const program of programs) expect(await program.lines()).toEqual(STORY)
 }, 30_000)
 
+test.for(['socket', 'event stream'])(
+  'the %s receives what changed during an interruption, once',
+  async (transport) => {
+    const app = await startApp()
+    const environment = { DATA_DIR: app.dataDir, PORT: new URL(app.url).port }
+    const names: string[] = []
+    const settings = { ZEROGRAPH_URL: app.url, ZEROGRAPH_KEY: KEY }
+    if (transport === 'socket') await followOverSocket(settings, names)
+    else await followOverEventStream(settings, names)
+
+    await vi.waitFor(async () => {
+      await createGroup(app, 'before')
+      expect(names).toContain('before')
+    })
+    await app.stop()
+    // Another process, so that the client cannot be connected yet.
+    const elsewhere = await startApp({ ...environment, PORT: '0' })
+    await createGroup(elsewhere, 'meanwhile')
+    await elsewhere.stop()
+    const after = await startApp(environment)
+    await createGroup(after, 'after')
+    await vi.waitUntil(() => names.includes('after'), 10_000)
+
+    expect(names.slice(names.lastIndexOf('before'))).toEqual(['before', 'meanwhile', 'after'])
+  },
+)
+
 test('the socket reads the lists again and follows from now on when its cursor is not kept any more', async () => {
   const app = await startApp()
   const onGap = vi.fn()
@@ -108,11 +136,11 @@ test('the socket reads the lists again and follows from now on when its cursor i
     },
     { next, error: () => {}, complete: () => {} },
   )
-  await vi.waitUntil(() => onGap.mock.calls.length > 1)
+  await vi.waitUntil(() => onGap.mock.calls.length > 1, 5_000)
   await vi.waitFor(async () => {
     await app.query('mutation { createAssetGroup(input: { name: "A" }) { __typename } }')
     expect(next).toHaveBeenCalledWith({ data: { changes: { kind: 'ASSET_GROUP' } } })
-  })
+  }, 5_000)
   unsubscribe()
 
   expect(next).not.toHaveBeenCalledWith(expect.objectContaining({ errors: expect.anything() }))
@@ -161,14 +189,59 @@ test.for(globSync('examples/clients/*/{main,client}.ts'))('%s has at most 150 li
   expect(readFileSync(file, 'utf8').split('\n').length - 1).toBeLessThanOrEqual(150)
 })
 
-/** A socket of the examples with these environment variables, which they read when they are loaded. */
-async function createSocket(onGap: () => void, environment: Record<string, string>) {
+const GROUP_CHANGES = `subscription ($after: String) {
+  changes(after: $after) { cursor node { ... on AssetGroup { name } } }
+}`
+
+interface GroupChange {
+  changes: { cursor: string; node: { name: string } }
+}
+
+async function followOverSocket(environment: Record<string, string>, names: string[]) {
+  const socket = await createSocket(() => {}, environment)
+  const unsubscribe = socket.subscribe<GroupChange>(
+    { query: GROUP_CHANGES },
+    {
+      next: ({ data }) => data && names.push(data.changes.node.name),
+      error: () => {},
+      complete: () => {},
+    },
+  )
+  onTestFinished(unsubscribe)
+}
+
+async function followOverEventStream(environment: Record<string, string>, names: string[]) {
+  const { subscribe } = await load(environment, () => import('../examples/clients/fetch/client.ts'))
+  const document = new TypedDocumentString<GroupChange, Record<string, never>>(GROUP_CHANGES)
+  void (async () => {
+    for await (const { changes } of subscribe(document, {})) names.push(changes.node.name)
+  })().catch(() => {})
+}
+
+function createGroup({ query }: TestApp, name: string) {
+  return query(
+    'mutation ($name: String!) { createAssetGroup(input: { name: $name }) { __typename } }',
+    { name },
+  )
+}
+
+/** Loads a module of the examples, which read these environment variables when they are loaded. */
+async function load<Module>(
+  environment: Record<string, string>,
+  importModule: () => Promise<Module>,
+): Promise<Module> {
   for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value)
   vi.resetModules()
-  const { createSocket } = await import('../examples/clients/shared/socket.ts')
+  const module = await importModule()
   vi.unstubAllEnvs()
-  const socket = createSocket(onGap)
-  onTestFinished(async () => socket.dispose())
+  return module
+}
+
+async function createSocket(onGap: () => void, environment: Record<string, string>) {
+  const module = await load(environment, () => import('../examples/clients/shared/socket.ts'))
+  const socket = module.createSocket(onGap)
+  // Rejects when the client is just connecting again.
+  onTestFinished(async () => Promise.resolve(socket.dispose()).catch(() => {}))
   return socket
 }
 
