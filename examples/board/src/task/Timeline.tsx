@@ -95,11 +95,12 @@ function textOf({ type, message, asset, videoTask }: Event): string {
   }
 }
 
-/** After a reconnect the past events come again. Of the progress, only the last event is shown. */
+/** After a reconnect the past events come again. Progress is shown until something follows it. */
 function addEvent(past: Event[], event: Event): Event[] {
-  return [...past.filter((other) => keyOf(other) !== keyOf(event)), event].sort((left, right) =>
-    left.at.localeCompare(right.at),
-  )
+  const others = past.filter((other) => keyOf(other) !== keyOf(event))
+  return [...others, event]
+    .sort((left, right) => left.at.localeCompare(right.at))
+    .filter(({ type }, index, { length }) => type !== 'PROGRESSED' || index === length - 1)
 }
 
 function keyOf({ type, at, asset }: Event): string {

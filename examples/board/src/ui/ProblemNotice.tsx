@@ -29,12 +29,7 @@ export function ProblemNotice({ problem, onClose }: Props) {
         <div className="problem">
           <p>
             {TITLES[problem.code] && <strong>{TITLES[problem.code]}. </strong>}
-            {sentenceOf(problem.message)} {ADVICE[problem.code]}
-            {problem.issues.map(({ path, message }) => (
-              <span key={path.join('.')} className="problem-issue">
-                {path.at(-1)}: {message}
-              </span>
-            ))}
+            {sentenceOf(messageOf(problem))} {ADVICE[problem.code]}
             {problem.retryAt !== null && <Countdown retryAt={problem.retryAt} />}
           </p>
           {onClose && (
@@ -52,6 +47,11 @@ function Countdown({ retryAt }: { retryAt: number }) {
   const seconds = Math.ceil((retryAt - useNow(1000)) / 1000)
   const text = seconds > 0 ? `Try again in ${seconds} s.` : 'Try again now.'
   return <span aria-live="off"> {text}</span>
+}
+
+/** The issues say more than the message, which repeats the first one. */
+function messageOf({ message, issues }: Problem): string {
+  return issues.map((issue) => issue.message).join(' ') || message
 }
 
 /** Messages of providers may have no full stop. */
