@@ -45,9 +45,6 @@ export function Board({ onChangeKey }: { onChangeKey(): void }) {
           <Assets library={library} onUse={form.use} />
         </aside>
         <main className="column column-videos">
-          {library.groups?.length === 0 && (
-            <NothingYet library={library} onWrite={() => prompt.current?.focus()} />
-          )}
           <VideoForm
             form={form}
             groupId={library.target}
@@ -58,6 +55,11 @@ export function Board({ onChangeKey }: { onChangeKey(): void }) {
             searchRef={search}
             openedId={opened?.id ?? null}
             onOpen={(id) => open(id, true)}
+            nothingYet={
+              library.groups?.length === 0 && (
+                <NothingYet library={library} onWrite={() => prompt.current?.focus()} />
+              )
+            }
           />
         </main>
         <aside className="column column-task" aria-label="Open task">
