@@ -46,6 +46,14 @@ describe('an asset group', () => {
   )
 })
 
+test('the empty name and description of an entity that has none are null', () => {
+  const group = readAssetGroup({ id: 'g1', name: '', description: '', project_name: '' }, 'JIMENG')
+  const asset = readAsset({ asset_id: 'a', name: '' }, 'JIMENG')
+
+  expect(group).toMatchObject({ name: null, description: null, projectName: null })
+  expect(asset.name).toBe(null)
+})
+
 test.each([
   ['Active', 'ACTIVE'],
   ['ACTIVE', 'ACTIVE'],

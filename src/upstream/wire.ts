@@ -196,6 +196,9 @@ const VIDEO_TASK_STATUSES = new Map<string | undefined, VideoTaskStatus>([
 
 const text = z.string().nullable().catch(null)
 
+/** A text of the caller. 0-0 returns the empty string for one that was not given. */
+const optionalText = text.transform((value) => value || null)
+
 const number = z
   .union([
     z.number(),
@@ -231,9 +234,9 @@ const failure = {
 const AssetGroupBody = z.object({
   group_id: id,
   id,
-  name: text,
-  description: text,
-  project_name: text,
+  name: optionalText,
+  description: optionalText,
+  project_name: optionalText,
   status: text,
   created_at: timestamp,
 })
@@ -242,7 +245,7 @@ const AssetBody = z.object({
   asset_id: id,
   id,
   group_id: text,
-  name: text,
+  name: optionalText,
   asset_type: text,
   status: text,
   url: text,
