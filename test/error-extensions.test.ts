@@ -90,6 +90,22 @@ test.for<[what: string, path: string, init: RequestInit, code: string]>([
   expect(await response.json()).toMatchObject({ errors: [{ extensions: extensionsOf(code) }] })
 })
 
+test.for([
+  ['a DateTime', '{ usage(from: "2030-01-01") { tasks } }', 15],
+  ['a URL', 'mutation { createAsset(input: { groupId: "g", url: 7 }) { __typename } }', 52],
+  [
+    'a JSONObject',
+    'mutation { createVideoTask(input: { prompt: "a", providerOptions: 7 }) { __typename } }',
+    67,
+  ],
+] as const)('the error of %s in the document has its position', async ([, query, column]) => {
+  const app = await startApp({ UPSTREAM_URL: 'http://127.0.0.1:1' })
+
+  const { errors } = await app.query(query)
+
+  expect(errors).toMatchObject([{ locations: [{ line: 1, column }] }])
+})
+
 test('a response without errors has no request id', async () => {
   const app = await startApp({ UPSTREAM_URL: 'http://127.0.0.1:1' })
 
