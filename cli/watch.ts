@@ -75,6 +75,6 @@ function kindOf(id: string): Kind {
     case 'zg':
       return 'task'
     default:
-      throw usageError(`The id ${id} does not say what it names. Add --kind ${KINDS.join(', ')}.`)
+      throw usageError(`The id ${id} does not show its type. Add --kind asset, group or task.`)
   }
 }

@@ -85,6 +85,15 @@ test.for([
   },
 )
 
+test('the message of a subscription to one unknown id names the id', async () => {
+  const upstream = await scriptUpstream()
+  const app = await startApp({ UPSTREAM_URL: upstream.url })
+
+  const [result] = await app.subscribe(SUBSCRIBE, { ids: ['Asset-9'] }).rest()
+
+  expect(result?.errors?.[0]?.message).toBe('Not found: Asset-9.')
+})
+
 test('a subscription ends with another error instead of NOT_FOUND when a lookup fails', async () => {
   const upstream = await scriptUpstream()
   upstream.intercept = ({ path }) =>

@@ -198,6 +198,9 @@ export function withSignal({ identity, requestId }: Context, signal: AbortSignal
 
 /** Returns the failure for ids that 0-0 does not know. */
 export function notFound(ids: string[], total: number): Failure {
-  const message = `Not found: ${ids.length} of ${total} ids, named in extensions.ids.`
+  const message =
+    total === 1
+      ? `Not found: ${ids[0]}.`
+      : `Not found: ${ids.length} of ${total} ids, named in extensions.ids.`
   return { code: 'NOT_FOUND', message, retryable: false, ids }
 }
