@@ -55,10 +55,15 @@ test('the examples run against a sandbox on another port, and print one line per
   )
   const events = await run(app, '06', `id=${created?.data.createVideoTask.id}`)
 
+  const timeline = await run(app, '15', `id=${created?.data.createVideoTask.id}`)
+
   const { current, videoTask } = events.at(-1)?.data.videoTaskStatusChanged ?? {}
   expect(fromUrls?.data.createVideoFromUrls.status).toBe('WAITING_FOR_ASSETS')
   expect(current).toBe('SUCCEEDED')
   expect(videoTask.video.url).toMatch(/\.mp4$/)
+  expect(timeline.map(({ data }) => data.videoTaskTimeline.type)).toEqual(
+    expect.arrayContaining(['ACCEPTED', 'ASSET_READY', 'SENT', 'SUCCEEDED']),
+  )
 }, 60_000)
 
 const EXAMPLE_KEY = 'sk-sandbox'
