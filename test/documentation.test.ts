@@ -39,6 +39,14 @@ test.for(FILES.filter((file) => operationsOf(file).length > 0))(
   },
 )
 
+test('every file in the table of behaviours in docs/architecture.md exists', () => {
+  const [, table = ''] = textOf('docs/architecture.md').split('## Where to find a behaviour')
+  const files = [...table.matchAll(/`([\w/-]+\.ts)`/g)].map(([, file = '']) => `src/${file}`)
+
+  expect(files.length).toBeGreaterThan(40)
+  expect(files.filter((file) => !isInRepository(file))).toEqual([])
+})
+
 /** The targets of the links and pictures of a Markdown file, without those in code. */
 function linksOf(file: string): string[] {
   const text = textOf(file).replace(/`[^`\n]*`/g, '')
@@ -56,8 +64,12 @@ function operationsOf(file: string): string[] {
 function exists(target: string, from: string): boolean {
   const [path = '', fragment] = target.split('#')
   const file = path === '' ? from : join(dirname(from), path)
-  if (statSync(join(ROOT, file), { throwIfNoEntry: false }) === undefined) return false
+  if (!isInRepository(file)) return false
   return fragment === undefined || anchorsOf(file).includes(fragment)
+}
+
+function isInRepository(path: string): boolean {
+  return statSync(join(ROOT, path), { throwIfNoEntry: false }) !== undefined
 }
 
 /** The anchors of a Markdown file: explicit ones, and those that GitHub makes from headings. */
