@@ -38,6 +38,13 @@ test.for([
   },
 )
 
+test('watch exits with 2 for an id whose type it cannot see, and says what to add', async () => {
+  const { code, stderr } = await runCli('http://127.0.0.1:9999', ['watch', 'nonsense'])
+
+  expect(code).toBe(2)
+  expect(stderr).toContain('Add --kind asset, group or task.')
+})
+
 test('watch exits with 1 and prints the reason when an asset fails', async () => {
   const sandbox = await startSandbox()
   const app = await startApp({ UPSTREAM_URL: sandbox.url })
