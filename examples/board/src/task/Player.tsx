@@ -52,7 +52,7 @@ export function Player({ task: masked }: { task: FragmentType<typeof PlayerTask>
         playsInline
         preload="metadata"
       />
-      <p className="note">
+      <p className="note player-note">
         <a className="link" href={video.url} target="_blank" rel="noreferrer">
           Open the file
         </a>

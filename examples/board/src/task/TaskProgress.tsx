@@ -48,5 +48,6 @@ export function TaskProgress({ task }: { task: FragmentType<typeof TaskProgressT
 
 function textOf(status: string): string {
   if (status === 'WAITING_FOR_ASSETS') return 'It is sent when all its assets are active.'
-  return 'An estimate needs three finished videos of this kind.'
+  // The estimate is the median of at least three finished videos of the same kind.
+  return 'No estimate yet.'
 }

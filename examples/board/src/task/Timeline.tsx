@@ -28,7 +28,7 @@ export const VideoTaskTimeline = graphql(`
 type Event = VideoTaskTimelineSubscription['videoTaskTimeline']
 
 /** How a video was made, event by event: the past ones first, then each when it happens. */
-export function Timeline({ id }: { id: string }) {
+export function Timeline({ id, isPending }: { id: string; isPending: boolean }) {
   const [{ data: events = [], error }] = useSubscription<
     VideoTaskTimelineSubscription,
     Event[],
@@ -43,7 +43,7 @@ export function Timeline({ id }: { id: string }) {
         <h3 id="timeline-title">Timeline</h3>
         <GraphQLLink isShort of="timeline" document={VideoTaskTimeline} variables={{ id }} />
       </header>
-      <ol className="timeline" aria-live="polite">
+      <ol className={isPending ? 'timeline timeline-pending' : 'timeline'} aria-live="polite">
         {events.map((event) => (
           <li key={keyOf(event)} className={`event event-${KINDS[event.type]}`}>
             <span className="event-text" title={event.message}>
@@ -84,7 +84,7 @@ function textOf({ type, message, asset, videoTask }: Event): string {
     case 'STARTED':
       return 'Started'
     case 'PROGRESSED':
-      return `${Math.round(videoTask.progress ?? 0)} % done`
+      return `At ${Math.round(videoTask.progress ?? 0)} %`
     case 'SUCCEEDED':
       return 'The video is ready'
     case 'CANCELLED':

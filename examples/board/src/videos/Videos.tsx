@@ -1,4 +1,4 @@
-import { type Ref, useState } from 'react'
+import { type ReactNode, type Ref, useState } from 'react'
 import { useClient } from 'urql'
 import { graphql } from '../gql/index.ts'
 import { useLiveQuery } from '../graphql/useLiveQuery.ts'
@@ -34,10 +34,12 @@ interface Props {
   searchRef: Ref<HTMLInputElement>
   openedId: string | null
   onOpen(taskId: string): void
+  /** What to show when neither a group nor a video exists. */
+  nothingYet: ReactNode
 }
 
 /** The videos, newest first, with a filter by status and a search. */
-export function Videos({ searchRef, openedId, onOpen }: Props) {
+export function Videos({ searchRef, openedId, onOpen, nothingYet }: Props) {
   const client = useClient()
   const [filter, setFilter] = useState('All')
   const [text, setText] = useState('')
@@ -45,6 +47,7 @@ export function Videos({ searchRef, openedId, onOpen }: Props) {
   const search = useDebounced(text.trim(), SEARCH_AFTER_MS)
   const variables = { statuses: FILTERS[filter] ?? null, search: search === '' ? null : search }
   const { data, error } = useLiveQuery({ query: VideoTasks, variables })
+  const isFiltered = filter !== 'All' || search !== ''
   const tasks = data?.videoTasks.nodes
   const page = data?.videoTasks.pageInfo
 
@@ -81,11 +84,12 @@ export function Videos({ searchRef, openedId, onOpen }: Props) {
           !error &&
           [1, 2, 3].map((card) => <li key={card} className="card-wait shimmer" />)}
       </ul>
-      {tasks?.length === 0 && (
-        <p className="muted">
-          {filter === 'All' && search === '' ? 'No video yet.' : 'No video matches.'}
-        </p>
-      )}
+      {tasks?.length === 0 &&
+        (isFiltered ? (
+          <p className="muted">No video matches.</p>
+        ) : (
+          nothingYet || <p className="muted">No video yet.</p>
+        ))}
       {!tasks && error && <p className="fail">The videos cannot be read now.</p>}
       {page?.hasNextPage && (
         <button type="button" className="button more" disabled={isLoadingMore} onClick={loadMore}>
