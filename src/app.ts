@@ -1,28 +1,16 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import type { Logger } from 'pino'
-import { createAuthenticate } from './auth/authenticate.ts'
+import { composeServer } from './compose-server.ts'
 import type { Config } from './config.ts'
-import { createGraphQLHandler } from './execution/graphql-handler.ts'
-import { type PersistedDocuments, readPersistedDocuments } from './execution/persisted-documents.ts'
-import { openBoard } from './http/board.ts'
-import { createGraphiQLPage } from './http/graphiql.ts'
-import { createHttpPlugins } from './http/http-plugins.ts'
-import { createSchemaFiles } from './http/schema-files.ts'
-import { createServer, type Server, type ServerOptions } from './http/server.ts'
 import { type Ledger, openLedger } from './ledger/ledger.ts'
-import { createBackgroundWork, type WaitUntil } from './resolvers/background-work.ts'
-import type { Services } from './resolvers/context.ts'
-import { guardCallersKeys, guardHeldKey, type KeyGuard } from './resolvers/key-refusal.ts'
-import { createReads } from './resolvers/reads.ts'
-import { createTenantLock } from './resolvers/tenant-lock.ts'
+import { createBackgroundWork } from './resolvers/background-work.ts'
+import { guardCallersKeys, guardHeldKey } from './resolvers/key-refusal.ts'
 import type { Sandbox } from './sandbox/server.ts'
-import { possibleTypes } from './schema/possible-types.ts'
-import { printedSchema } from './schema/print.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
 import { logOperations } from './telemetry/operation-log.ts'
 import { createOperations, type Operations } from './telemetry/operation-observer.ts'
-import { logRefusedRequests, type RefusedRequest } from './telemetry/refused-request.ts'
+import { firstPollMsOf } from './tracking/schedule.ts'
 import { startTracker, type Tracker, type TrackerOptions } from './tracking/tracker.ts'
 import { createUpstreamClient } from './upstream/client.ts'
 
@@ -43,8 +31,6 @@ const RETENTION_MS = 24 * 3_600_000
 const MIN_LEASE_MS = 500
 /** Maximum milliseconds that stopping waits until created entities are recorded. */
 const RECORD_TIMEOUT_MS = 30_000
-/** Milliseconds that draining may take longer than the longest operation. */
-const DRAIN_MARGIN_MS = 5_000
 
 /** Functions that close the started parts. They are called in reverse order. */
 type Closers = (() => Promise<void>)[]
@@ -124,7 +110,7 @@ async function startParts(
   })
   const { waitUntil } = background
   const parts = { config, log, ledger, guard, metrics, operations, sandbox, waitUntil, onError }
-  const server = await createServerOf(parts)
+  const server = await composeServer(parts)
   server.http.listen(config.port, config.host)
   await once(server.http, 'listening')
   closers.push(() => server.drain())
@@ -168,7 +154,7 @@ function openLedgerOf(
     onRecorded: (created) => log.info({ created }, 'recorded after a retry'),
     onCall: metrics.onLedgerCall,
     polling: {
-      firstPollMs: firstPollMsOf(config),
+      firstPollMs: firstPollMsOf(config.pace),
       deadlineMs: config.pollDeadlineMs,
     },
   })
@@ -202,92 +188,6 @@ function startTrackerOf({
  */
 function leaseOf({ asset, videoTask }: Config['pace']): number {
   return Math.max(MIN_LEASE_MS, 2 * Math.min(asset.minMs, videoTask.minMs))
-}
-
-/** The parts from which the server is created. */
-interface ServerParts {
-  config: Config
-  log: Logger
-  ledger: Ledger
-  guard: KeyGuard
-  metrics: Metrics
-  operations: Operations
-  sandbox: Sandbox | null
-  waitUntil: WaitUntil
-  onError(error: unknown): void
-}
-
-async function createServerOf(parts: ServerParts): Promise<Server> {
-  const { config, log, metrics, ledger, sandbox } = parts
-  const persisted = config.persistedDocuments
-    ? await readPersistedDocuments(config.persistedDocuments)
-    : null
-  // The pages send documents that a manifest does not contain.
-  const hasPages = config.publicSchema && persisted === null
-  return createServer({
-    ...createGraphQLHandlerOf(parts, persisted),
-    schemaFiles: config.publicSchema
-      ? createSchemaFiles({ sdl: printedSchema, possibleTypes })
-      : null,
-    page: hasPages ? createGraphiQLPage(sandbox?.url ?? null) : null,
-    board: hasPages && config.board ? openBoard(config.identity.mode, sandbox, log) : null,
-    metrics,
-    limits: config.limits,
-    corsOrigins: config.corsOrigins,
-    allowedHosts: config.allowedHosts,
-    isReady: () => ledger.isReachable(),
-    drainTimeoutMs: config.upstreamPostTimeoutMs + DRAIN_MARGIN_MS,
-  })
-}
-
-function createGraphQLHandlerOf(
-  parts: ServerParts,
-  persisted: PersistedDocuments | null,
-): Pick<ServerOptions, 'graphql' | 'isSubscription'> {
-  const { config, log, ledger, metrics, operations, onError } = parts
-  const logRefused = logRefusedRequests(log)
-  const onRefused = (refused: RefusedRequest) => {
-    logRefused(refused)
-    metrics.onRefused(refused)
-  }
-  const { plugins, isSubscription } = createHttpPlugins(operations, onRefused)
-  const graphql = createGraphQLHandler({
-    authenticate: createAuthenticate({
-      config: config.identity,
-      tenantOf: ledger.tenantOf,
-      onError,
-    }),
-    limits: config.limits,
-    publicSchema: config.publicSchema,
-    persisted,
-    services: createServices(parts),
-    log,
-    operations,
-    onRefused,
-    httpPlugins: plugins,
-  })
-  return { graphql, isSubscription }
-}
-
-/** Milliseconds after which a new entity is polled for the first time. */
-function firstPollMsOf({ pace }: Config) {
-  return { asset: pace.asset.minMs, videoTask: pace.videoTask.minMs }
-}
-
-function createServices({ config, ledger, guard, waitUntil, onError }: ServerParts): Services {
-  const { upstream, isRefused } = guard
-  const { limits, terminalTtlMs } = config
-  return {
-    limits,
-    ledger,
-    upstream,
-    isKeyRefused: isRefused,
-    reads: createReads({ upstream, ledger, terminalTtlMs }),
-    withTenantLock: createTenantLock(ledger.tenantLocks),
-    firstPollMs: firstPollMsOf(config),
-    waitUntil,
-    onError,
-  }
 }
 
 /** Loads and starts the sandbox. */

@@ -30,6 +30,10 @@ test.for([
   expect(codeIn(reason)).toBe(code)
 })
 
+function refusal(msg: string) {
+  return { status: 400, body: { code: 400, msg, data: null } }
+}
+
 async function accept(app: TestApp, ...assetIds: string[]): Promise<string> {
   const resources = assetIds.map((assetId) => ({ role: 'REFERENCE', assetId }))
   return (await app.query(ACCEPT, { resources })).data?.createVideoTask.id
@@ -88,14 +92,10 @@ test('a task that waited too long, and its asset, have the code DEADLINE', async
 })
 
 test.for([
-  ['no answer', 'reset', 'OUTCOME_UNKNOWN'],
-  [
-    'a refusal',
-    { status: 400, body: { code: 400, msg: 'InvalidParameter.duration', data: null } },
-    'InvalidParameter.duration',
-  ],
-  ['no balance', { status: 402, body: { detail: 'insufficient balance' } }, null],
-] as const)('a waiting task that was sent and got %s has the code %s', async ([, answer, code]) => {
+  ['no answer', 'OUTCOME_UNKNOWN', 'reset'],
+  ['a refusal', 'InvalidParameter.duration', refusal('InvalidParameter.duration')],
+  ['no balance', null, { status: 402, body: { detail: 'insufficient balance' } }],
+] as const)('a waiting task that was sent and got %s has the code %s', async ([, code, answer]) => {
   const upstream = await scriptUpstream()
   upstream.assets.set('Asset-1', { status: 'Active' })
   upstream.intercept = ({ method }) => (method === 'POST' ? answer : undefined)

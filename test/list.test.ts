@@ -156,6 +156,8 @@ test('a search text that is too long is INVALID_INPUT', async () => {
     })
 
   expect((await search(200)).data?.assets.totalCount).toBe(0)
+  const nul = await app.query('{ assets(search: "a\\u0000%") { totalCount } }')
+  expect(nul.data?.assets.totalCount).toBe(0)
   expect((await search(201)).errors?.[0]).toMatchObject({
     message: 'search: The text must have at most 200 characters.',
     extensions: { code: 'INVALID_INPUT' },

@@ -128,6 +128,12 @@ test.for<[what: string, query: string, cost: number, variables?: Data]>([
     10 + 30 + 10,
   ],
   ['the count of a list costs one query', '{ assets(first: 1) { totalCount } }', 21],
+  ['a summary of the usage costs as much as a create', '{ usage { tasks } }', 101],
+  [
+    'a row that is read with those of other items costs two',
+    '{ assets(first: 30) { nodes { nextCheckAfter } } }',
+    10 + 30 + 60 + 1,
+  ],
   ['pageInfo counts once per page', '{ assets(first: 100) { pageInfo { hasNextPage } } }', 111],
   [
     'the same field in two fragments counts once',

@@ -46,6 +46,7 @@ test('the URL of a video expires as signed, or else 24 hours after the task fini
   const at = (hours: number) => new Date(observedAt.getTime() + hours * HOUR_MS)
 
   expect(videoExpiryOf(task(PLAIN, { finishedAt: at(-5) }))).toEqual(at(19))
+  expect(videoExpiryOf(task(PLAIN, { finishedAt: at(-5) }, at(-2)))).toEqual(at(19))
   expect(videoExpiryOf(task(PLAIN, {}, at(-2)))).toEqual(at(22))
   expect(videoExpiryOf(task(PLAIN))).toEqual(at(24))
   const url = signed('Tos', '20260430T010000Z', '3600')

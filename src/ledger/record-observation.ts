@@ -112,7 +112,7 @@ function withFailureCode(text: string, failureCode: PollingEnd['failureCode']): 
   const snapshot = decodeSnapshot(text)
   const known = 'failureCode' in snapshot ? (snapshot.failureCode ?? undefined) : undefined
   if (known === failureCode) return text
-  return encodeJson({ ...snapshot, failureCode: failureCode ?? null })
+  return encodeJson({ ...snapshot, failureCode })
 }
 
 /** Marks an entity as polled again after its polling ended early. Returns the stored row. */

@@ -1,9 +1,16 @@
+import type { PolledKind } from '../ledger/poll-job.ts'
+
 /** How often an entity is polled. A gap is the time between two polls. */
 export interface Pace {
   /** The first gap in milliseconds. */
   minMs: number
   /** The longest gap between successful polls, in milliseconds. */
   maxMs: number
+}
+
+/** Returns the milliseconds after which a new entity is polled for the first time, by kind. */
+export function firstPollMsOf({ asset, videoTask }: Record<PolledKind, Pace>) {
+  return { asset: asset.minMs, videoTask: videoTask.minMs }
 }
 
 /** The latest valid time of a Date (ECMA-262, Time Values and Time Range). */

@@ -7,11 +7,18 @@ import { openBrowser } from './browser.ts'
 
 declare global {
   interface Window {
-    layoutShift: number
+    layoutShifts: string[]
     /** When the last form was submitted. */
     submittedAt: number
     axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> }
   }
+}
+
+/** Layout Instability API: not in the types of TypeScript. */
+interface LayoutShift extends PerformanceEntry {
+  value: number
+  hadRecentInput: boolean
+  sources: { node: Node | null }[]
 }
 
 /** Milliseconds until something that the service or the sandbox does is on the page. */
@@ -98,9 +105,9 @@ async function accessibilityProblems(page: Page): Promise<string[]> {
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
-/** Returns the sum of all layout shifts so far that no input of the user explains. */
-export function layoutShift(page: Page): Promise<number> {
-  return page.evaluate(() => window.layoutShift)
+/** Returns the layout shifts so far that no input of the user explains: the score and the elements that moved. */
+export function layoutShifts(page: Page): Promise<string[]> {
+  return page.evaluate(() => window.layoutShifts)
 }
 
 /** Returns by how many pixels the page is wider than its window. */
@@ -136,12 +143,12 @@ export function plays(page: Page): Promise<boolean> {
 
 /** Runs in the page, before its scripts. */
 function observePage(): void {
-  window.layoutShift = 0
+  window.layoutShifts = []
   new PerformanceObserver((list) => {
-    for (const entry of list.getEntries()) {
-      if ('value' in entry && 'hadRecentInput' in entry && !entry.hadRecentInput) {
-        window.layoutShift += Number(entry.value)
-      }
+    for (const entry of list.getEntries() as LayoutShift[]) {
+      if (entry.hadRecentInput) continue
+      const moved = entry.sources.map(({ node }) => (node instanceof Element ? node.outerHTML : ''))
+      window.layoutShifts.push([entry.value, ...moved.map((html) => html.slice(0, 80))].join(' '))
     }
   }).observe({ type: 'layout-shift', buffered: true })
   document.addEventListener('submit', () => (window.submittedAt = Date.now()), true)
