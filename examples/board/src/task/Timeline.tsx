@@ -76,7 +76,7 @@ const KINDS: Record<TimelineEventType, 'ok' | 'run' | 'fail' | 'stop'> = {
 }
 
 /** Says in a few words what the `message` of an event says in a sentence. */
-function textOf({ type, message, asset, videoTask }: Event): string {
+function textOf({ type, asset, videoTask }: Event): string {
   switch (type) {
     case 'ACCEPTED':
       return 'Accepted'
@@ -93,8 +93,9 @@ function textOf({ type, message, asset, videoTask }: Event): string {
     case 'CANCELLED':
       return 'Cancelled'
     case 'ASSET_FAILED':
+      return `${asset?.name || 'An asset'} failed`
     case 'FAILED':
-      return message
+      return 'Failed'
   }
 }
 
