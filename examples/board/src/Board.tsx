@@ -35,6 +35,11 @@ export function Board({ onChangeKey }: { onChangeKey(): void }) {
     void library.register(files)
   })
 
+  // In the place of the first videos, so that its end moves nothing.
+  const nothingYet = library.groups?.length === 0 && (
+    <NothingYet library={library} onWrite={() => prompt.current?.focus()} />
+  )
+
   return (
     <div className="board">
       <TopBar onChangeKey={onChangeKey} />
@@ -55,11 +60,7 @@ export function Board({ onChangeKey }: { onChangeKey(): void }) {
             searchRef={search}
             openedId={opened?.id ?? null}
             onOpen={(id) => open(id, true)}
-            nothingYet={
-              library.groups?.length === 0 && (
-                <NothingYet library={library} onWrite={() => prompt.current?.focus()} />
-              )
-            }
+            nothingYet={nothingYet}
           />
         </main>
         <aside className="column column-task" aria-label="Open task">

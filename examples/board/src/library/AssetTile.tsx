@@ -44,14 +44,14 @@ export function AssetTile({ asset: masked, onOpen }: Props) {
       >
         <span className={status === 'PROCESSING' ? 'asset-picture shimmer' : 'asset-picture'}>
           <Thumb asset={asset} />
+          {status === 'FAILED' && reason && (
+            <span className="asset-reason" title={failureReason ?? reason}>
+              {reason}
+            </span>
+          )}
         </span>
         <span className="asset-name">{asset.name || asset.assetId}</span>
         <StatusMark status={status} />
-        {status === 'FAILED' && reason && (
-          <span className="asset-reason" title={failureReason ?? reason}>
-            {reason}
-          </span>
-        )}
       </button>
     </li>
   )

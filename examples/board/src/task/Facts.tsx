@@ -28,13 +28,13 @@ export function Facts({ task: masked }: { task: FragmentType<typeof FactsTask> }
   const start = submittedAt ?? createdAt
   const tookMs = start && finishedAt ? Date.parse(finishedAt) - Date.parse(start) : null
   const facts = {
-    Cost: usage?.totalTokens == null ? null : `${formatNumber(usage.totalTokens)} tokens`,
     Model: task.model,
-    Provider: task.provider,
     Duration: durationOf(task.duration),
     Resolution: task.resolution,
     Ratio: task.ratio,
     Created: createdAt && formatTime(createdAt),
+    Provider: task.provider,
+    Cost: usage?.totalTokens == null ? null : `${formatNumber(usage.totalTokens)} tokens`,
     Took: tookMs === null ? null : formatDuration(tookMs),
   }
 

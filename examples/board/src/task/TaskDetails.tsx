@@ -30,14 +30,16 @@ export function TaskDetails({ task: masked }: { task: FragmentType<typeof TaskDe
   return (
     <>
       <Player task={task} />
-      <p className="task-status" aria-live="polite">
-        <StatusMark status={status} />
-      </p>
+      {isPending(status) && <TaskProgress task={task} />}
+      <div className="task-status">
+        <span aria-live="polite">
+          <StatusMark status={status} />
+        </span>
+        {status === 'WAITING_FOR_ASSETS' && <CancelButton id={id} />}
+      </div>
       <FailureNote task={task} />
       {prompt && <p className="task-prompt">{prompt}</p>}
-      {isPending(status) && <TaskProgress task={task} />}
-      {status === 'WAITING_FOR_ASSETS' && <CancelButton id={id} />}
-      <Timeline id={id} />
+      <Timeline id={id} isPending={isPending(status)} />
       <Resources task={task} />
       <Facts task={task} />
     </>

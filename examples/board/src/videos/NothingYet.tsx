@@ -5,8 +5,8 @@ import { useSession } from '../session/session.ts'
 export function NothingYet({ library, onWrite }: { library: Library; onWrite(): void }) {
   const { sandbox } = useSession().settings
   return (
-    <section className="nothing-yet" aria-labelledby="nothing-title">
-      <h3 id="nothing-title">Nothing made yet</h3>
+    <div className="nothing-yet">
+      <h3>Nothing made yet</h3>
       {sandbox ? (
         <>
           <p className="muted">Begin with pictures: the sandbox has some.</p>
@@ -27,7 +27,7 @@ export function NothingYet({ library, onWrite }: { library: Library; onWrite(): 
           </button>
         </>
       )}
-    </section>
+    </div>
   )
 }
 

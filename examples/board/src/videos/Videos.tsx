@@ -34,7 +34,7 @@ interface Props {
   searchRef: Ref<HTMLInputElement>
   openedId: string | null
   onOpen(taskId: string): void
-  /** What stands in place of the first video; false: a sentence. */
+  /** What to show when neither a group nor a video exists. */
   nothingYet: ReactNode
 }
 
