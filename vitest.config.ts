@@ -41,6 +41,9 @@ const ON_POSTGRES_ALONE = [
   'changes-processes',
 ]
 
+/** Measures how long a newcomer waits, so it runs alone, after all other tests. */
+const QUICK_START = 'test/quick-start.test.ts'
+
 const testFile = (name: string) => `test/${name}.test.ts`
 
 export default defineConfig({
@@ -55,7 +58,7 @@ export default defineConfig({
         test: {
           name: 'sqlite',
           include: ['test/**/*.test.ts'],
-          exclude: ON_POSTGRES_ALONE.map(testFile),
+          exclude: [...ON_POSTGRES_ALONE.map(testFile), QUICK_START],
         },
       },
       {
@@ -66,6 +69,10 @@ export default defineConfig({
           env: { TEST_ENGINE: 'postgres' },
           globalSetup: 'test/support/postgres-server.ts',
         },
+      },
+      {
+        extends: true,
+        test: { name: 'quick-start', include: [QUICK_START], sequence: { groupOrder: 1 } },
       },
     ],
   },
