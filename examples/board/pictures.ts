@@ -63,7 +63,7 @@ async function makeContents(endpoint: string, sandbox: string): Promise<void> {
   const sample = (file: string) => `${sandbox}/samples/${file}`
   const assets = {
     portrait: await makeAsset(endpoint, heroine, 'Front', sample('portrait.png')),
-    product: await makeAsset(endpoint, heroine, 'Her watch', sample('product.webp')),
+    product: await makeAsset(endpoint, heroine, 'Her perfume', sample('product.webp')),
     small: await makeAsset(endpoint, heroine, 'Profile', sample('too-small.png')),
     landscape: await makeAsset(endpoint, streets, 'Hills at dusk', sample('landscape.jpg')),
   }
@@ -72,7 +72,7 @@ async function makeContents(endpoint: string, sandbox: string): Promise<void> {
     return makeVideo(endpoint, prompt, asset, ratio)
   }
   const done = [
-    await make('The watch turns slowly on a table', assets.product, '1:1'),
+    await make('The bottle turns slowly on a table', assets.product, '1:1'),
     await make('Clouds drift over the hills', assets.landscape, '16:9'),
     await make('She looks up from her book', assets.portrait, '3:4'),
     await make('A slow push in on the valley', assets.landscape, '16:9'),
@@ -101,7 +101,8 @@ async function takePicture(browser: Browser, board: string, options: BrowserCont
       while (video.currentTime < 1) await new Promise((resolve) => setTimeout(resolve, 50))
       video.pause()
     })
-    await page.getByLabel('Prompt').hover()
+    // The controls stay while the mouse is over the video.
+    await page.getByLabel('The finished video').hover()
   }
   await page.waitForLoadState('networkidle')
   const picture = await page.screenshot()

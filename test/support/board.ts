@@ -7,7 +7,7 @@ import { openBrowser } from './browser.ts'
 
 declare global {
   interface Window {
-    layoutShifts: string[]
+    layoutShifts: { score: number; moved: string[] }[]
     /** When the last form was submitted. */
     submittedAt: number
     axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> }
@@ -105,9 +105,11 @@ async function accessibilityProblems(page: Page): Promise<string[]> {
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
-/** Returns the layout shifts so far that no input of the user explains: the score and the elements that moved. */
-export function layoutShifts(page: Page): Promise<string[]> {
-  return page.evaluate(() => window.layoutShifts)
+/** Returns the sum of the layout shifts so far that no input of the user explains. Logs which elements moved. */
+export async function layoutShift(page: Page): Promise<number> {
+  const shifts = await page.evaluate(() => window.layoutShifts)
+  for (const { score, moved } of shifts) console.log(`layout shift ${score}: ${moved.join(' ')}`)
+  return shifts.reduce((sum, { score }) => sum + score, 0)
 }
 
 /** Returns by how many pixels the page is wider than its window. */
@@ -147,8 +149,10 @@ function observePage(): void {
   new PerformanceObserver((list) => {
     for (const entry of list.getEntries() as LayoutShift[]) {
       if (entry.hadRecentInput) continue
-      const moved = entry.sources.map(({ node }) => (node instanceof Element ? node.outerHTML : ''))
-      window.layoutShifts.push([entry.value, ...moved.map((html) => html.slice(0, 80))].join(' '))
+      const moved = entry.sources.map(({ node }) =>
+        node instanceof Element ? node.outerHTML.slice(0, 80) : '',
+      )
+      window.layoutShifts.push({ score: entry.value, moved })
     }
   }).observe({ type: 'layout-shift', buffered: true })
   document.addEventListener('submit', () => (window.submittedAt = Date.now()), true)

@@ -22,7 +22,7 @@ export function Groups({ library }: { library: Library }) {
             onSelect={() => select(group.id === selected ? null : group.id)}
           />
         ))}
-        {!groups && !error && [1, 2].map((row) => <li key={row} className="group-wait shimmer" />)}
+        {!groups && !error && <li className="group-wait shimmer" />}
       </ul>
       {groups?.length === 0 && (
         <p className="note groups-note">A group holds the pictures of one character.</p>
