@@ -14,7 +14,8 @@ import {
   shows,
   tile,
 } from './support/board.ts'
-import { countRows } from './support/sandbox.ts'
+import { startIssuer } from './support/jwt.ts'
+import { countRows, startSandbox } from './support/sandbox.ts'
 
 const KEY = 'sk-sandbox'
 const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true }
@@ -291,6 +292,72 @@ test('a video whose URL has expired says so', async () => {
   await shows(page.getByRole('dialog', { name: 'Task' }), /expired/)
   await expectAccessible(page)
 }, 90_000)
+
+test('a task that waits for an asset can be cancelled, and nothing is sent', async () => {
+  const app = await startApp()
+  const { page } = await openBoard(app)
+  await enter(page)
+  await setFaults(app, [{ assetOutcome: 'Processing' }])
+  await page.getByLabel('Name of a new group').fill('Streets')
+  await page.getByRole('button', { name: 'Create' }).click()
+  await shows(page, 'Assets of Streets')
+  await paste(page, `${app.sandboxUrl}/samples/landscape.jpg`)
+  await tile(page, 'landscape').getByText('Processing').waitFor(SOON)
+
+  await tile(page, 'landscape').dragTo(page.getByRole('button', { name: 'Choose: First frame' }))
+  await fillPrompt(page, 'Clouds over the hills')
+  await shows(page.locator('form'), /waits for 1 asset/)
+  await page.getByRole('button', { name: 'Make the video' }).click()
+  const task = page.getByRole('dialog', { name: 'Task' })
+  await task.getByText('Waiting', { exact: true }).waitFor(SOON)
+  await expectAccessible(page)
+  await task.getByRole('button', { name: 'Cancel the task' }).click()
+
+  await task.getByText('Cancelled', { exact: true }).first().waitFor(SOON)
+  expect(countRows(app.dataDir, 'task')).toBe(0)
+}, 60_000)
+
+test('a video is made from the URL of a picture alone, and its id is copied by a click', async () => {
+  const app = await startApp()
+  const { page } = await openBoard(app, { permissions: ['clipboard-read', 'clipboard-write'] })
+  await enter(page)
+
+  await page.getByLabel('Prompt').fill('She turns around')
+  await page.getByRole('button', { name: 'Choose: First frame' }).click()
+  await page.getByLabel('URL for: First frame').fill(`${app.sandboxUrl}/samples/portrait.png`)
+  await page.getByRole('button', { name: 'Use URL' }).click()
+  await page.getByRole('button', { name: 'Make the video' }).click()
+  await page.getByLabel('The finished video').waitFor(AFTER_A_RENDERING)
+  await page.getByRole('button', { name: /^Copy the id of the task Video/ }).click()
+
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toMatch(/^VideoTask:/)
+  expect(countRows(app.dataDir, 'asset_group')).toBe(1)
+  expect(countRows(app.dataDir, 'task')).toBe(1)
+}, 60_000)
+
+test('with JWTs the board asks for a token, and follows changes with it', async () => {
+  const [issuer, sandbox] = await Promise.all([startIssuer(), startSandbox()])
+  const app = await startApp({ ...issuer.environment, UPSTREAM_URL: sandbox.url })
+  const { page } = await openBoard(app)
+  await expectAccessible(page)
+
+  await page.getByLabel('Token').fill(await issuer.token('ada'))
+  await page.getByRole('button', { name: 'Open the board' }).click()
+
+  await shows(page, 'live')
+  await page.getByLabel('Name of a new group').fill('Streets')
+  await page.getByRole('button', { name: 'Create' }).click()
+  await shows(page.getByRole('region', { name: 'Groups' }), 'Streets')
+})
+
+/** Pastes a text on the page, outside of its fields. */
+function paste(page: Page, text: string): Promise<void> {
+  return page.evaluate((text) => {
+    const clipboardData = new DataTransfer()
+    clipboardData.setData('text/plain', text)
+    document.body.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true }))
+  }, text)
+}
 
 /** Resolves with the time at which a text appears in the page. */
 function timeOf(page: Page, text: string): Promise<number> {

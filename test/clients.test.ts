@@ -1,10 +1,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { globSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { expect, onTestFinished, test } from 'vitest'
-import { temporaryFolder } from './support/app.ts'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { TypedDocumentString } from '../examples/clients/fetch/gql/graphql.ts'
+import { possibleTypes } from '../examples/clients/shared/gql/schema.ts'
+import { page, withSnippets } from '../examples/clients/snippets.ts'
+import { KEY, startApp, type TestApp, temporaryFolder } from './support/app.ts'
 import { type Issuer, inSeconds, startIssuer } from './support/jwt.ts'
 import { type ServiceProcess, startProcess } from './support/process.ts'
 import { startSandbox } from './support/sandbox.ts'
@@ -71,7 +74,7 @@ test('each client tells the story when its tokens expire and the service is kill
 }, 45_000)
 
 test('each client tells the story when the service accepts persisted documents only', async () => {
-  const sandbox = await startSandbox()
+  const sandbox = await startSandbox({ taskRunningMs: 1_000 })
   const folder = temporaryFolder()
   const manifest = join(folder, 'manifest.json')
   writeFileSync(manifest, JSON.stringify(allPersistedDocuments()))
@@ -92,6 +95,155 @@ test('each client tells the story when the service accepts persisted documents o
 
   for (const program of programs) expect(await program.lines()).toEqual(STORY)
 }, 30_000)
+
+test.for(['socket', 'event stream'])(
+  'the %s receives what changed during an interruption, once',
+  async (transport) => {
+    const app = await startApp()
+    const environment = { DATA_DIR: app.dataDir, PORT: new URL(app.url).port }
+    const names: string[] = []
+    const settings = { ZEROGRAPH_URL: app.url, ZEROGRAPH_KEY: KEY }
+    if (transport === 'socket') await followOverSocket(settings, names)
+    else await followOverEventStream(settings, names)
+
+    await vi.waitFor(async () => {
+      await createGroup(app, 'before')
+      expect(names).toContain('before')
+    })
+    await app.stop()
+    // Another process, so that the client cannot be connected yet.
+    const elsewhere = await startApp({ ...environment, PORT: '0' })
+    await createGroup(elsewhere, 'meanwhile')
+    await elsewhere.stop()
+    const after = await startApp(environment)
+    await createGroup(after, 'after')
+    await vi.waitUntil(() => names.includes('after'), 10_000)
+
+    expect(names.slice(names.lastIndexOf('before'))).toEqual(['before', 'meanwhile', 'after'])
+  },
+)
+
+test('the socket reads the lists again and follows from now on when its cursor is not kept any more', async () => {
+  const app = await startApp()
+  const onGap = vi.fn()
+  const next = vi.fn()
+  const socket = await createSocket(onGap, { ZEROGRAPH_URL: app.url, ZEROGRAPH_KEY: KEY })
+
+  const unsubscribe = socket.subscribe(
+    {
+      query: 'subscription ($after: String) { changes(after: $after) { kind } }',
+      variables: { after: 'a-cursor-of-last-week' },
+    },
+    { next, error: () => {}, complete: () => {} },
+  )
+  await vi.waitUntil(() => onGap.mock.calls.length > 1, 5_000)
+  await vi.waitFor(async () => {
+    await app.query('mutation { createAssetGroup(input: { name: "A" }) { __typename } }')
+    expect(next).toHaveBeenCalledWith({ data: { changes: { kind: 'ASSET_GROUP' } } })
+  }, 5_000)
+  unsubscribe()
+
+  expect(next).not.toHaveBeenCalledWith(expect.objectContaining({ errors: expect.anything() }))
+})
+
+test('the socket reports a token that is refused again after it was renewed', async () => {
+  const issuer = await startIssuer()
+  const app = await startApp({ ...issuer.environment })
+  let issued = 0
+  const tokenUrl = await serve((_request, response) => {
+    issued += 1
+    response.end('not-a-token')
+  })
+  const socket = await createSocket(() => {}, {
+    ZEROGRAPH_URL: app.url,
+    ZEROGRAPH_TOKEN_URL: tokenUrl,
+  })
+
+  const result = await new Promise((resolve, reject) => {
+    socket.subscribe(
+      { query: 'subscription { changes { kind } }' },
+      { next: resolve, error: reject, complete: () => {} },
+    )
+  })
+
+  expect(result).toMatchObject({ errors: [{ extensions: { code: 'UNAUTHENTICATED' } }] })
+  expect(issued).toBe(2)
+})
+
+test('the generated possible types are those of the service', async () => {
+  const app = await startApp()
+
+  const response = await fetch(`${app.url}/possible-types.json`)
+
+  expect(possibleTypes).toEqual(await response.json())
+})
+
+test('the code in docs/clients.md is that of the examples', () => {
+  const text = readFileSync(page, 'utf8')
+
+  expect(withSnippets(text)).toBe(text)
+  expect(text).toContain('<!-- apollo/client.ts#cache -->')
+})
+
+test.for(globSync('examples/clients/*/{main,client}.ts'))('%s has at most 150 lines', (file) => {
+  expect(readFileSync(file, 'utf8').split('\n').length - 1).toBeLessThanOrEqual(150)
+})
+
+const GROUP_CHANGES = `subscription ($after: String) {
+  changes(after: $after) { cursor node { ... on AssetGroup { name } } }
+}`
+
+interface GroupChange {
+  changes: { cursor: string; node: { name: string } }
+}
+
+async function followOverSocket(environment: Record<string, string>, names: string[]) {
+  const socket = await createSocket(() => {}, environment)
+  const unsubscribe = socket.subscribe<GroupChange>(
+    { query: GROUP_CHANGES },
+    {
+      next: ({ data }) => data && names.push(data.changes.node.name),
+      error: () => {},
+      complete: () => {},
+    },
+  )
+  onTestFinished(unsubscribe)
+}
+
+async function followOverEventStream(environment: Record<string, string>, names: string[]) {
+  const { subscribe } = await load(environment, () => import('../examples/clients/fetch/client.ts'))
+  const document = new TypedDocumentString<GroupChange, Record<string, never>>(GROUP_CHANGES)
+  void (async () => {
+    for await (const { changes } of subscribe(document, {})) names.push(changes.node.name)
+  })().catch(() => {})
+}
+
+function createGroup({ query }: TestApp, name: string) {
+  return query(
+    'mutation ($name: String!) { createAssetGroup(input: { name: $name }) { __typename } }',
+    { name },
+  )
+}
+
+/** Loads a module of the examples, which read these environment variables when they are loaded. */
+async function load<Module>(
+  environment: Record<string, string>,
+  importModule: () => Promise<Module>,
+): Promise<Module> {
+  for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value)
+  vi.resetModules()
+  const module = await importModule()
+  vi.unstubAllEnvs()
+  return module
+}
+
+async function createSocket(onGap: () => void, environment: Record<string, string>) {
+  const module = await load(environment, () => import('../examples/clients/shared/socket.ts'))
+  const socket = module.createSocket(onGap)
+  // Rejects when the client is just connecting again.
+  onTestFinished(async () => Promise.resolve(socket.dispose()).catch(() => {}))
+  return socket
+}
 
 interface Program {
   /** Resolves when the program has printed this line. */

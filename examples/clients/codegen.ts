@@ -1,8 +1,10 @@
 import type { CodegenConfig } from '@graphql-codegen/cli'
 import { addTypenameSelectionDocumentTransform as addTypename } from '@graphql-codegen/client-preset'
 
+// #region codegen
 const client = {
   preset: 'client' as const,
+  // The caches need `__typename`, so the persisted documents must have it too.
   documentTransforms: [addTypename],
   presetConfig: {
     fragmentMasking: false,
@@ -25,5 +27,6 @@ const config: CodegenConfig = {
     'fetch/gql/': { ...client, config: { ...client.config, documentMode: 'string' } },
   },
 }
+// #endregion
 
 export default config

@@ -69,7 +69,10 @@ print('video', video.status)
 
 await Promise.all([watchAssets(assets.map(({ id }) => id)), followTimeline(video.id)])
 
-const cancelled = await client.mutate({ mutation: CancelVideoDocument, variables: video })
+const cancelled = await client.mutate({
+  mutation: CancelVideoDocument,
+  variables: { id: video.id },
+})
 const result = cancelled.data?.cancelVideoTask
 if (result && isError(result)) print('refused', explain(result))
 

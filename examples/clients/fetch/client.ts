@@ -43,8 +43,9 @@ function paramsOf<Data, Variables extends Record<string, unknown>>(
 
 // #region stream
 /**
- * The results of a subscription over an event stream. It connects again after every interruption, each time with a new
- * token, and continues `changes` after the last change. It calls `onGap` when changes may have been missed.
+ * The results of a subscription over an event stream. It connects again after every interruption and when its token has
+ * expired, each time with a new token, and continues `changes` after the last change. It calls `onGap` when changes may
+ * have been missed.
  */
 export async function* subscribe<Data, Variables extends Record<string, unknown>>(
   document: TypedDocumentString<Data, Variables>,
@@ -67,19 +68,19 @@ export async function* subscribe<Data, Variables extends Record<string, unknown>
       },
     },
   })
-  for (;;) {
+  for (let wasRefused = false; ; ) {
     let code: string | null = null
     for await (const { data, errors } of client.iterate<Data>(paramsOf(document, variables))) {
       code = codeOf(errors)
       if (!data || code !== null) break
+      wasRefused = false
       lastCursor = cursorOf(data) ?? lastCursor
       yield data
     }
     if (code === null) return
-    const isTooOld = code === 'INVALID_INPUT' && lastCursor !== null
-    if (isTooOld) lastCursor = null
-    // UNAUTHENTICATED: the token has expired.
-    else if (code !== 'UNAUTHENTICATED') throw new Error(code)
+    if (code === 'UNAUTHENTICATED' && !wasRefused) wasRefused = true
+    else if (code === 'INVALID_INPUT' && lastCursor !== null) lastCursor = null
+    else throw new Error(code)
   }
 }
 // #endregion

@@ -72,6 +72,7 @@ if (isError(result)) print('refused', explain(result))
 for await (const { name, status } of readAssets()) print('listed', name, status)
 await finished
 for (const { prompt, status } of videos.values()) print('kept fresh', prompt, status)
+// Ends the event stream of `changes` too.
 process.exit()
 
 /** Resolves when every asset is ACTIVE or FAILED. */

@@ -36,8 +36,7 @@ export function createEnvironment(socket: Client): Environment {
             { ...nameOrText(operation), variables },
             {
               next: (result) => sink.next(result as GraphQLResponse),
-              error: (error) =>
-                sink.error(error instanceof Error ? error : new Error(String(error))),
+              error: (error) => sink.error(new Error('The subscription failed.', { cause: error })),
               complete: () => sink.complete(),
             },
           ),

@@ -49,7 +49,7 @@ async function send(url: RequestInfo | URL, init: RequestInit | undefined, crede
   }
 }
 
-/** A GraphQL error has its code in the body. The HTTP status is 200. */
+/** The code of a GraphQL error is in the body, and the HTTP status is 200. */
 async function isUnauthenticated(response: Response): Promise<boolean> {
   if (!response.headers.get('content-type')?.includes('json')) return false
   const { errors } = (await response.clone().json()) as { errors?: GraphQLErrors }

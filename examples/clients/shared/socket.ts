@@ -11,7 +11,7 @@ import { codeOf, cursorOf, endpoint, freshToken, retryDelayMs } from './session.
 // #region socket
 /**
  * A WebSocket client for long-lived subscriptions. It connects again after every interruption, each time with a new
- * token. It calls `onGap` when changes may have been missed. The lists must then be read again.
+ * token. It calls `onGap` when changes may have been missed: the lists must then be read. `iterate` does not resume.
  */
 export function createSocket(onGap: () => void): Client {
   let lastCursor: string | null = null

@@ -23,10 +23,10 @@ export function Groups({ library }: { library: Library }) {
           />
         ))}
         {!groups && !error && <li className="group-wait shimmer" />}
+        {groups?.length === 0 && (
+          <li className="note groups-note">A group holds the pictures of one character.</li>
+        )}
       </ul>
-      {groups?.length === 0 && (
-        <p className="note groups-note">A group holds the pictures of one character.</p>
-      )}
       {!groups && error && <p className="note fail">The groups cannot be read now.</p>}
       <NewGroup library={library} />
     </section>

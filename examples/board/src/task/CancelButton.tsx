@@ -50,7 +50,7 @@ export function CancelButton({ id }: { id: string }) {
       <button type="button" className="button" disabled={fetching} onClick={onClick}>
         {fetching ? 'Cancelling…' : 'Cancel the task'}
       </button>
-      <GraphQLLink of="cancelling" document={CancelVideo} variables={{ id }} />
+      <GraphQLLink isShort of="cancelling" document={CancelVideo} variables={{ id }} />
       <p className="note fail" role="status">
         {note}
       </p>

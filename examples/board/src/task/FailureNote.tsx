@@ -28,7 +28,8 @@ export function FailureNote({ task }: { task: FragmentType<typeof FailureNoteTas
   return (
     <div className="failure">
       <p>
-        {failure?.code && <strong>{failure.code}. </strong>}
+        {/* The reasons of 0-0 begin with their code. */}
+        {failure?.code && !message.startsWith(failure.code) && <strong>{failure.code}. </strong>}
         {message}
       </p>
       {asset && (

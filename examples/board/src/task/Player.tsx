@@ -31,10 +31,14 @@ export function Player({ task: masked }: { task: FragmentType<typeof PlayerTask>
         <div className={isPending(status) ? 'player shimmer' : 'player'}>
           <Poster task={task} />
         </div>
-        {isExpired && (
-          <p className="note fail">
-            The URL of this video expired <Age at={video?.expiresAt} />. Make the video again, or
-            use the file that you downloaded.
+        {status === 'SUCCEEDED' && (
+          <p className="note player-note fail">
+            {isExpired && (
+              <>
+                The URL of this video expired <Age at={video?.expiresAt} />. Make the video again,
+                or use the file that you downloaded.
+              </>
+            )}
           </p>
         )}
       </>

@@ -25,7 +25,6 @@ export function TaskProgress({ task }: { task: FragmentType<typeof TaskProgressT
   // Never full before the end, which may be later than the estimate.
   const estimated = Math.min(95, Math.max(0, (100 * (now - start)) / (end - start)))
   const percent = progress || (Number.isNaN(estimated) ? null : estimated)
-  const leftMs = end - now
 
   return (
     <div className="task-progress">
@@ -35,19 +34,16 @@ export function TaskProgress({ task }: { task: FragmentType<typeof TaskProgressT
         <progress max={100} value={percent} aria-label="Progress" />
       )}
       <p className="note">
-        {progress ? `${Math.round(progress)} %. ` : ''}
-        {Number.isNaN(end)
-          ? textOf(status)
-          : leftMs > 500
-            ? `About ${formatDuration(leftMs)} left.`
-            : 'It takes longer than the last ones.'}
+        {`${progress ? `${Math.round(progress)} %. ` : ''}${leftOf(status, end - now)}`}
       </p>
     </div>
   )
 }
 
-function textOf(status: string): string {
+/** Says how long it takes. `leftMs` is NaN without an estimate, which needs three finished videos of the same kind. */
+function leftOf(status: string, leftMs: number): string {
+  if (leftMs > 500) return `About ${formatDuration(leftMs)} left.`
+  if (!Number.isNaN(leftMs)) return 'It takes longer than the last ones.'
   if (status === 'WAITING_FOR_ASSETS') return 'It is sent when all its assets are active.'
-  // The estimate is the median of at least three finished videos of the same kind.
   return 'No estimate yet.'
 }

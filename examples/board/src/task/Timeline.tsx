@@ -1,3 +1,4 @@
+import { useState } from 'react'
 import { useSubscription } from 'urql'
 import type { TimelineEventType, VideoTaskTimelineSubscription } from '../gql/graphql.ts'
 import { graphql } from '../gql/index.ts'
@@ -29,6 +30,8 @@ type Event = VideoTaskTimelineSubscription['videoTaskTimeline']
 
 /** How a video was made, event by event: the past ones first, then each when it happens. */
 export function Timeline({ id, isPending }: { id: string; isPending: boolean }) {
+  // Keeps the room for events while the task is open, also after its end.
+  const [wasPending] = useState(isPending)
   const [{ data: events = [], error }] = useSubscription<
     VideoTaskTimelineSubscription,
     Event[],
@@ -43,7 +46,7 @@ export function Timeline({ id, isPending }: { id: string; isPending: boolean }) 
         <h3 id="timeline-title">Timeline</h3>
         <GraphQLLink isShort of="timeline" document={VideoTaskTimeline} variables={{ id }} />
       </header>
-      <ol className={isPending ? 'timeline timeline-pending' : 'timeline'} aria-live="polite">
+      <ol className={wasPending ? 'timeline timeline-pending' : 'timeline'} aria-live="polite">
         {events.map((event) => (
           <li key={keyOf(event)} className={`event event-${KINDS[event.type]}`}>
             <span className="event-text" title={event.message}>
@@ -73,7 +76,7 @@ const KINDS: Record<TimelineEventType, 'ok' | 'run' | 'fail' | 'stop'> = {
 }
 
 /** Says in a few words what the `message` of an event says in a sentence. */
-function textOf({ type, message, asset, videoTask }: Event): string {
+function textOf({ type, asset, videoTask }: Event): string {
   switch (type) {
     case 'ACCEPTED':
       return 'Accepted'
@@ -90,8 +93,9 @@ function textOf({ type, message, asset, videoTask }: Event): string {
     case 'CANCELLED':
       return 'Cancelled'
     case 'ASSET_FAILED':
+      return `${asset?.name || 'An asset'} failed`
     case 'FAILED':
-      return message
+      return 'Failed'
   }
 }
 
