@@ -74,12 +74,12 @@ test('a repeated cancel returns the cancelled task', async () => {
 
 test('a task that was sent is not cancellable, with the id of this service and that of 0-0', async () => {
   const { upstream, app, id } = await startWaiting()
-  upstream.assets.set('Asset-1', { status: 'Active' })
   const subscriber = app.subscribe(
     'subscription ($id: ID!) { videoTaskStatusChanged(ids: [$id]) { current videoTask { taskId } } }',
     { id },
   )
   await subscriber.next()
+  upstream.assets.set('Asset-1', { status: 'Active' })
   const { videoTask } = (await subscriber.next()).data?.videoTaskStatusChanged ?? {}
 
   const results = [await cancel(app, id), await cancel(app, videoTask.taskId)]

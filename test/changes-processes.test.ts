@@ -53,7 +53,7 @@ test('a create at one process reaches a subscriber of another within 300 ms', as
   expect(Math.max(...delays)).toBeLessThan(300)
 })
 
-test('subscribers that connect again and again during concurrent creates get each create once', async () => {
+test('subscribers that reconnect during concurrent creates get each create once', async () => {
   const { a, b } = await startTwo()
   const first = subscribe(a.url, CHANGES)
   const firstEvent = first.next()

@@ -141,6 +141,15 @@ test('an asset whose polling ended early counts as failed', () => {
   expect(entries.at(-1)).toMatchObject({ type: 'ASSET_FAILED', at: at(50) })
 })
 
+test.for([null, ''])('an asset with the name %j is called by its id', (name) => {
+  const { snapshot, ...ready } = asset('A', 'ACTIVE', at(5))
+  const unnamed = { ...ready, snapshot: { ...snapshot, name } }
+
+  const entries = timelineOf(task('WAITING_FOR_ASSETS'), [unnamed], [])
+
+  expect(entries.at(-1)?.message).toBe('The asset A is ready.')
+})
+
 test('a task that was registered after 0-0 accepted it begins with its acceptance', () => {
   const elsewhere = task('RUNNING', { submittedAt: at(-60), startedAt: at(0) })
 

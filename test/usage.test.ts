@@ -112,3 +112,14 @@ test('a period that ends before it begins is INVALID_INPUT, and a caller without
   expect(forwards.data).toEqual({ usage: { tasks: 0 } })
   expect(anonymous.errors?.[0]?.extensions).toMatchObject({ code: 'UNAUTHENTICATED' })
 })
+
+test('a task whose model has characters that a database cannot store is counted', async () => {
+  const ledger = await openTestLedger()
+  const model = 'm\0\ud800\\u0000😀'
+  await addTask(ledger, 'a', 'SUCCEEDED', { model, video: 4.5 })
+
+  const { tenant } = taskEntityRef(ledger)
+  const usage = await ledger.summarizeUsage(tenant, { from: null, to: null })
+
+  expect(usage).toMatchObject([{ tasks: 1, seconds: 4.5 }])
+})

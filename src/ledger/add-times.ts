@@ -1,7 +1,7 @@
 import { type ColumnDataType, type Kysely, sql } from 'kysely'
 
-/** The columns that the migration adds to `entity`, and their types. */
-const COLUMNS: Record<string, ColumnDataType> = {
+/** The columns without a default that the migration adds to `entity`, and their types. */
+const COLUMNS = {
   submitted_at: 'bigint',
   started_at: 'bigint',
   finished_at: 'bigint',
@@ -9,7 +9,11 @@ const COLUMNS: Record<string, ColumnDataType> = {
   resolution: 'text',
   duration: 'integer',
   total_tokens: 'double precision',
-}
+} as const satisfies Record<string, ColumnDataType>
+
+/** All columns that the migration fills, and their types. */
+const FILLED = { registered_at: 'bigint', search_text: 'text', ...COLUMNS } as const
+const NAMES = Object.keys(FILLED) as (keyof typeof FILLED)[]
 
 /** Rows that are read and written at a time. */
 const BATCH = 500
@@ -42,7 +46,7 @@ export async function addTimes(database: Kysely<unknown>): Promise<void> {
   for (const [name, type] of Object.entries(COLUMNS)) {
     await schema.alterTable('entity').addColumn(name, type).execute()
   }
-  await fillRows(database as Kysely<{ entity: OldRow & Record<string, unknown> }>)
+  await fillRows(database as Kysely<{ entity: OldRow }>)
   const indexes = {
     entity_registered: ['tenant', 'kind', 'registered_at'],
     entity_observed: ['tenant', 'kind', 'observed_at'],
@@ -53,9 +57,7 @@ export async function addTimes(database: Kysely<unknown>): Promise<void> {
   }
 }
 
-async function fillRows(
-  database: Kysely<{ entity: OldRow & Record<string, unknown> }>,
-): Promise<void> {
+async function fillRows(database: Kysely<{ entity: OldRow }>): Promise<void> {
   for (let last = 0, isDone = false; !isDone; ) {
     const rows = await database
       .selectFrom('entity')
@@ -64,16 +66,29 @@ async function fillRows(
       .orderBy('position')
       .limit(BATCH)
       .execute()
-    for (const row of rows) {
-      await database
-        .updateTable('entity')
-        .set(valuesOf(row))
-        .where('position', '=', row.position)
-        .execute()
-    }
+    if (rows.length > 0) await writeRows(database, rows)
     last = rows.at(-1)?.position ?? last
     isDone = rows.length < BATCH
   }
+}
+
+/** Quoted, because it is also the name of a function of SQL. */
+const POSITION = sql.ref('position')
+
+/** One statement for all rows: a large ledger is migrated while the start of the service waits. */
+async function writeRows(database: Kysely<{ entity: OldRow }>, rows: OldRow[]): Promise<void> {
+  const values = rows.map((row) => {
+    const filled = valuesOf(row)
+    // PostgreSQL needs the types of the values.
+    const columns = NAMES.map((name) => sql`cast(${filled[name]} as ${sql.raw(FILLED[name])})`)
+    return sql`(cast(${row.position} as bigint), ${sql.join(columns)})`
+  })
+  const assignments = NAMES.map((name) => sql`${sql.ref(name)} = ${sql.ref(`filled.${name}`)}`)
+  await sql`
+    with filled (${POSITION}, ${sql.join(NAMES.map((name) => sql.ref(name)))})
+    as (values ${sql.join(values)})
+    update entity set ${sql.join(assignments)}
+    from filled where entity.${POSITION} = filled.${POSITION}`.execute(database)
 }
 
 const ENDED: Record<string, readonly string[]> = {

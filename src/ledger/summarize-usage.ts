@@ -31,7 +31,7 @@ export async function summarizeUsage(
 ): Promise<TaskUsage[]> {
   // Only a task that has succeeded has a video, so the snapshots of other tasks are not parsed.
   const videoSeconds = isPostgres(database)
-    ? sql`(snapshot::json -> 'video' ->> 'duration')::double precision`
+    ? sql`(${readableSnapshot}::json -> 'video' ->> 'duration')::double precision`
     : sql`json_extract(snapshot, '$.video.duration')`
   const requestedSeconds = sql`case when duration > 0 then duration else 0 end`
   const seconds = sql<number>`sum(case when status = 'SUCCEEDED'
@@ -61,3 +61,6 @@ export async function summarizeUsage(
     seconds: Number(seconds ?? 0),
   }))
 }
+
+/** PostgreSQL cannot parse the escapes of NUL and of surrogates without a pair. Replaced by U+FFFD. */
+const readableSnapshot = sql`regexp_replace(snapshot, '\\\\u(0000|d[89a-f]..)', '\\\\ufffd', 'g')`

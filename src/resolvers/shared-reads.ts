@@ -4,8 +4,8 @@ import { type EntityRef, type Kind, nameOf, type Transition } from '../ledger/en
 import type { Ledger } from '../ledger/ledger.ts'
 
 /**
- * Reads of the ledger for subscriptions. What was read since the last notification is kept. Its subscribers get the same
- * objects, and share their execution.
+ * Reads of the ledger for subscriptions. What was read since the last notification is kept, changes for at most one second.
+ * Its subscribers get the same objects, and share their execution.
  */
 export interface SharedReads {
   /** Returns the transitions of the entity after `seq`, in order. */
@@ -16,13 +16,18 @@ export interface SharedReads {
 
 const MAX_TRANSITIONS = 1_000
 const MAX_BATCHES = 20
+/** Milliseconds. The entities in a batch can change without a notification: a URL gets a new signature. */
+const BATCH_TTL_MS = 1_000
 /** Changes that are read at a time. */
 const BATCH_SIZE = 100
 
 /** Creates the shared reads of one process. */
 export function createSharedReads({ notifier, transitionsAfter, changes }: Ledger): SharedReads {
   const transitions = new LRUCache<string, Promise<Transition[]>>({ max: MAX_TRANSITIONS })
-  const batches = new LRUCache<string, Promise<ChangeBatch>>({ max: MAX_BATCHES })
+  const batches = new LRUCache<string, Promise<ChangeBatch>>({
+    max: MAX_BATCHES,
+    ttl: BATCH_TTL_MS,
+  })
 
   return {
     transitionsAfter<K extends Kind>(ref: EntityRef<K>, seq: number) {

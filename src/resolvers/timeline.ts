@@ -64,7 +64,8 @@ function assetEntries(
 ): TimelineEntry[] {
   const { status, name, assetId } = asset.snapshot
   const { failureReason } = assetOf(asset)
-  const label = name === null ? assetId : `"${name}" (${assetId})`
+  // 0-0 reports an empty name for an asset without one.
+  const label = name ? `"${name}" (${assetId})` : assetId
   const endedAt = laterOf(asset.finishedAt ?? asset.observedAt, acceptedAt)
   if (status === 'ACTIVE') {
     const at = submittedAt !== null && submittedAt < endedAt ? submittedAt : endedAt
