@@ -75,9 +75,11 @@ test('GraphiQL keeps the active tab after a reload', async () => {
 })
 
 test.for([
-  ['the first visit', false],
-  ['a later visit', true],
-] as const)('a query and variables in the URL open as a tab at %s', async ([, visited]) => {
+  ['the search of the URL open as a tab at the first visit', '?', false],
+  ['the search of the URL open as a tab at a later visit', '?', true],
+  ['the fragment of the URL open as a tab at the first visit', '#', false],
+  ['the fragment of the URL open as a tab at a later visit', '#', true],
+] as const)('a query and variables in %s', async ([, separator, visited]) => {
   const app = await startApp()
   const { context } = await openBrowser()
   const page = await context.newPage()
@@ -85,7 +87,8 @@ test.for([
   const search = new URLSearchParams({ query, variables: '{ "id": "group-1" }' })
   if (visited) await openGraphiQL(page, app.url)
 
-  await page.goto(`${app.url}/graphql?${search}`, { waitUntil: 'networkidle' })
+  await page.goto('about:blank')
+  await page.goto(`${app.url}/graphql${separator}${search}`, { waitUntil: 'networkidle' })
 
   await expect.poll(() => activeTab(page).textContent(), SOON).toBe('Shared')
   await expect.poll(() => textIn(page, 'variables'), SOON).toBe('{ "id": "group-1" }')
@@ -93,9 +96,10 @@ test.for([
   await expect.poll(() => textIn(page, 'response'), SOON).toContain('"assetGroup": null')
   expect(await page.locator('.graphiql-tab-button').allTextContents()).toHaveLength(7)
   expect(new URL(page.url()).searchParams.has('variables')).toBe(false)
+  expect(new URL(page.url()).hash).toBe('')
 })
 
-test('the GraphiQL page is compressed, and a matching ETag gives 304', async () => {
+test('the GraphiQL page is compressed and in no frame, and a matching ETag gives 304', async () => {
   const { url } = await startApp()
   const get = (headers: Record<string, string>) =>
     fetch(`${url}/graphql`, { headers: { accept: 'text/html', ...headers } })
@@ -109,6 +113,7 @@ test('the GraphiQL page is compressed, and a matching ETag gives 304', async () 
   expect(first.headers.get('content-encoding')).toBe('gzip')
   expect(Number(first.headers.get('content-length'))).toBeLessThan(page.length / 3)
   expect(page).toContain('<title>ZeroGraph</title>')
+  expect(first.headers.get('content-security-policy')).toBe("frame-ancestors 'none'")
   expect(second.status).toBe(304)
   expect(await second.text()).toBe('')
 })

@@ -4,11 +4,14 @@ import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
 /** Opens the tab of the page URL, then renders the page. */
 const OPEN_TAB_OF_URL = `(root, options) => {
   const url = new URL(location.href)
-  const query = url.searchParams.get('query')
-  const variables = url.searchParams.get('variables')
+  const given = new URLSearchParams(url.hash.slice(1) || url.search)
+  const query = given.get('query')
+  const variables = given.get('variables')
   if (query !== null) {
     options.defaultTabs.unshift({ query, variables, headers: options.headers })
     if (variables !== null) options.variables = variables
+    url.hash = ''
+    url.searchParams.set('query', query)
     url.searchParams.delete('variables')
     history.replaceState({}, '', url)
   }
@@ -41,7 +44,8 @@ function fixTabs(page: string): string {
 }
 
 /**
- * Opens a tab with `query` and `variables` of the page URL, such as the links of the board have. The page itself reads
+ * Opens a tab with `query` and `variables` of the page URL, in its search or its fragment. The links of the board have
+ * them in the fragment, which is not sent, because servers limit the length of a URL. The page itself reads
  * only the query, and ignores it at the first visit. The variables leave the URL, because the page updates only the
  * query there.
  */

@@ -57,6 +57,10 @@ export function createGraphiQLPage(sandboxUrl: string | null): GraphiQLPage {
         throw error
       })
       const { body, etag } = await page
+      // In a frame of another page, a click there could run an operation here.
+      response.setHeader('content-security-policy', "frame-ancestors 'none'")
+      response.setHeader('x-content-type-options', 'nosniff')
+      response.setHeader('referrer-policy', 'no-referrer')
       response.setHeader('etag', etag)
       response.setHeader('cache-control', 'no-cache')
       response.appendHeader('vary', 'accept, accept-encoding')

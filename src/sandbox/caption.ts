@@ -23,6 +23,8 @@ export async function createCaption(prompt: string, frame: Size): Promise<Overla
       font: `sans ${fontSize}`,
       dpi: 72,
       width: frame.width - 2 * margin,
+      // A word can be longer than a line.
+      wrap: 'word-char',
       align: 'centre',
       rgba: true,
     },

@@ -48,7 +48,9 @@ export function AssetPicker({ title, isImageOnly, onPick, onClose }: Props) {
               <span className="picker-picture">
                 <Thumb asset={asset} />
               </span>
-              <span className="picker-name">{asset.name || asset.assetId}</span>
+              <span className="picker-name" dir="auto">
+                {asset.name || asset.assetId}
+              </span>
               <StatusMark status={asset.assetStatus} isSmall />
             </button>
           </li>

@@ -1,3 +1,4 @@
+import { type FocusEvent, useEffect, useRef } from 'react'
 import type { ResourceRole } from '../gql/graphql.ts'
 import type { Issue } from '../graphql/problem.ts'
 import { EmptySlot } from './EmptySlot.tsx'
@@ -26,6 +27,21 @@ export function Slots({ form, issues, onPick }: Props) {
   const fileIssues = issues.filter(({ path }) => path[0] === 'resources' || path[0] === 'files')
   const invalid = fileIssues.map(({ path }) => sources[Number(path[1])]?.source)
 
+  const list = useRef<HTMLDivElement>(null)
+  const usedSlot = useRef(-1)
+
+  function rememberSlot({ target }: FocusEvent) {
+    usedSlot.current = [...(list.current?.children ?? [])].findIndex((slot) =>
+      slot.contains(target),
+    )
+  }
+  // A slot that is filled or cleared is replaced, and so the focus in it is lost.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only these change the slots
+  useEffect(() => {
+    if (document.activeElement !== document.body) return
+    list.current?.children[usedSlot.current]?.querySelector('button')?.focus()
+  }, [firstFrame, lastFrame, references])
+
   function frame(name: string, role: ResourceRole, source: Source | null, clear: () => void) {
     return source ? (
       <FilledSlot
@@ -44,9 +60,9 @@ export function Slots({ form, issues, onPick }: Props) {
   }
 
   return (
-    <fieldset className="slots">
+    <fieldset className="slots" onFocus={rememberSlot}>
       <legend className="visually-hidden">Files of the video</legend>
-      <div className="slot-list">
+      <div ref={list} className="slot-list">
         {frame('First frame', 'FIRST_FRAME', firstFrame, () => change({ firstFrame: null }))}
         {frame('Last frame', 'LAST_FRAME', lastFrame, () => change({ lastFrame: null }))}
         <span className="slot-divider" />

@@ -49,6 +49,7 @@ export function VideoForm({ form, groupId, promptRef, onMade }: Props) {
           ref={promptRef}
           className="input"
           aria-label="Prompt"
+          dir="auto"
           aria-describedby="prompt-note"
           aria-invalid={promptIssue !== undefined}
           placeholder="What does the video show? For example: she turns to the camera and smiles."

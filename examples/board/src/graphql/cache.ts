@@ -32,16 +32,17 @@ export function createCache(): Exchange {
           update(cache, createVideoFromUrls),
       },
       Subscription: {
-        changes: ({ changes }, _args, cache) => isEntity(changes) && update(cache, changes.node),
+        changes: ({ changes }, _args, cache) =>
+          isEntity(changes) && update(cache, changes.node, changes.isNew === true),
       },
     },
   })
 }
 
 /** Puts the result of a field, or each of its results, into the lists. */
-function update(cache: Cache, result: DataField | undefined): void {
-  if (Array.isArray(result)) for (const one of result) update(cache, one)
-  else if (isEntity(result)) placeInLists(cache, result)
+function update(cache: Cache, result: DataField | undefined, isNew = true): void {
+  if (Array.isArray(result)) for (const one of result) update(cache, one, isNew)
+  else if (isEntity(result)) placeInLists(cache, result, isNew)
 }
 
 function isEntity(value: DataField | undefined): value is Data {

@@ -6,8 +6,8 @@ import { CopyId } from '../ui/CopyId.tsx'
 import { Dialog } from '../ui/Dialog.tsx'
 import { GraphQLLink } from '../ui/GraphQLLink.tsx'
 import { StatusMark } from '../ui/StatusMark.tsx'
+import { AssetPreview } from './AssetPreview.tsx'
 import { AssetTileAsset } from './AssetTile.tsx'
-import { Thumb } from './Thumb.tsx'
 import './AssetDialog.css'
 
 export const OneAsset = graphql(`
@@ -45,7 +45,7 @@ export function AssetDialog({ id, onUse, onClose }: Props) {
   return (
     <Dialog title={asset.name || asset.assetId} onClose={onClose}>
       <div className="asset-large">
-        <Thumb asset={asset} />
+        <AssetPreview asset={asset} />
       </div>
       <p>
         <StatusMark status={status} />

@@ -37,9 +37,7 @@ export function AssetTile({ asset: masked, onOpen }: Props) {
         type="button"
         className="plain asset-tile"
         draggable={status !== 'FAILED'}
-        onDragStart={(event) =>
-          writeDraggedAsset(event.dataTransfer, { kind: 'asset', id, type: type ?? 'IMAGE' })
-        }
+        onDragStart={(event) => writeDraggedAsset(event.dataTransfer, id, type ?? 'IMAGE')}
         onClick={onOpen}
       >
         <span className={status === 'PROCESSING' ? 'asset-picture shimmer' : 'asset-picture'}>
@@ -50,7 +48,9 @@ export function AssetTile({ asset: masked, onOpen }: Props) {
             </span>
           )}
         </span>
-        <span className="asset-name">{asset.name || asset.assetId}</span>
+        <span className="asset-name" dir="auto">
+          {asset.name || asset.assetId}
+        </span>
         <StatusMark status={status} />
       </button>
     </li>

@@ -1,4 +1,4 @@
-import { useState } from 'react'
+import { useRef, useState } from 'react'
 import { graphql } from '../gql/index.ts'
 import { useLiveQuery } from '../graphql/useLiveQuery.ts'
 import { GraphQLLink } from '../ui/GraphQLLink.tsx'
@@ -41,6 +41,7 @@ export const GroupAssets = graphql(`
 /** The assets of the selected group, or all of them, and the form that registers more. */
 export function Assets({ library, onUse }: { library: Library; onUse: UseAsset }) {
   const [isAdding, setAdding] = useState(false)
+  const addButton = useRef<HTMLButtonElement>(null)
   const [opened, setOpened] = useState<string | null>(null)
   const id = library.selected ?? ''
   const all = useLiveQuery({ query: AllAssets, variables: {}, pause: id !== '' })
@@ -49,6 +50,11 @@ export function Assets({ library, onUse }: { library: Library; onUse: UseAsset }
   const isLoaded = id === '' || group?.id === id
   const assets = id === '' ? all.data?.assets.nodes : isLoaded ? group?.assets.nodes : undefined
   const title = id === '' ? 'Assets' : `Assets of ${(isLoaded && group?.name) || '…'}`
+
+  function closeForm() {
+    setAdding(false)
+    addButton.current?.focus()
+  }
 
   return (
     <section className="panel" aria-labelledby="assets-title">
@@ -60,6 +66,7 @@ export function Assets({ library, onUse }: { library: Library; onUse: UseAsset }
           <GraphQLLink isShort of="assets" document={GroupAssets} variables={{ id }} />
         )}
         <button
+          ref={addButton}
           type="button"
           className="icon-button"
           aria-label="Add an asset"
@@ -69,7 +76,7 @@ export function Assets({ library, onUse }: { library: Library; onUse: UseAsset }
           <Icon name={isAdding ? 'close' : 'plus'} />
         </button>
       </header>
-      {isAdding && <AddAsset library={library} onDone={() => setAdding(false)} />}
+      {isAdding && <AddAsset library={library} onDone={closeForm} />}
       <ProblemNotice problem={library.problem} onClose={() => library.setProblem(null)} />
       <ul className="asset-grid">
         {assets?.map((asset) => (

@@ -41,7 +41,9 @@ export function GroupRow({ group, isSelected, onSelect }: Props) {
         aria-pressed={isSelected}
         onClick={onSelect}
       >
-        <span className="group-name">{name || id}</span>
+        <span className="group-name" dir="auto">
+          {name || id}
+        </span>
         <span className="muted">
           {count}
           <span className="visually-hidden"> assets</span>

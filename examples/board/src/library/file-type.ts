@@ -16,7 +16,16 @@ export function fileNameOf(url: string): string | undefined {
     ?.pathname.split('/')
     .at(-1)
     ?.replace(/\.\w+$/, '')
-  return last ? decodeURIComponent(last).slice(0, 64) : undefined
+  return last ? decoded(last).slice(0, 64) : undefined
+}
+
+/** Decodes a part of a URL. A part with a `%` that encodes nothing stays as it is. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part
+  }
 }
 
 /** Returns the http and https URLs of a text, one per line. */

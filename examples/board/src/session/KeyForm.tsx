@@ -27,6 +27,9 @@ export function KeyForm({ settings, refusal, onAccept }: Props) {
     event.preventDefault()
     const credential = value.trim()
     if (credential === '') return setProblem(`Enter a ${isToken ? 'token' : 'key'}.`)
+    // The browser sends no header with other characters.
+    if (!/^[\x21-\x7e]+$/.test(credential))
+      return setProblem(`This is not a ${isToken ? 'token' : 'key'}.`)
     setChecking(true)
     const reason = await checkKey(credential)
     setChecking(false)

@@ -5,6 +5,7 @@ import { CancelButton } from './CancelButton.tsx'
 import { Facts } from './Facts.tsx'
 import { FailureNote } from './FailureNote.tsx'
 import { Player } from './Player.tsx'
+import { Prompt } from './Prompt.tsx'
 import { Resources } from './Resources.tsx'
 import { TaskProgress } from './TaskProgress.tsx'
 import { Timeline } from './Timeline.tsx'
@@ -38,7 +39,7 @@ export function TaskDetails({ task: masked }: { task: FragmentType<typeof TaskDe
         {status === 'WAITING_FOR_ASSETS' && <CancelButton id={id} />}
       </div>
       <FailureNote task={task} />
-      {prompt && <p className="task-prompt">{prompt}</p>}
+      {prompt && <Prompt text={prompt} />}
       <Timeline id={id} isPending={isPending(status)} />
       <Resources task={task} />
       <Facts task={task} />

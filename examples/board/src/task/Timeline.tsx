@@ -46,7 +46,7 @@ export function Timeline({ id, isPending }: { id: string; isPending: boolean }) 
         <h3 id="timeline-title">Timeline</h3>
         <GraphQLLink isShort of="timeline" document={VideoTaskTimeline} variables={{ id }} />
       </header>
-      <ol className={wasPending ? 'timeline timeline-pending' : 'timeline'} aria-live="polite">
+      <ol className={wasPending ? 'timeline timeline-pending' : 'timeline'}>
         {events.map((event) => (
           <li key={keyOf(event)} className={`event event-${KINDS[event.type]}`}>
             <span className="event-text" title={event.message}>
@@ -99,12 +99,17 @@ function textOf({ type, asset, videoTask }: Event): string {
   }
 }
 
+const ENDS: TimelineEventType[] = ['SUCCEEDED', 'FAILED', 'CANCELLED']
+
 /** After a reconnect the past events come again. Progress is shown until something follows it. */
 function addEvent(past: Event[], event: Event): Event[] {
   const others = past.filter((other) => keyOf(other) !== keyOf(event))
-  return [...others, event]
-    .sort((left, right) => left.at.localeCompare(right.at))
-    .filter(({ type }, index, { length }) => type !== 'PROGRESSED' || index === length - 1)
+  const events = [...others, event].sort((left, right) => left.at.localeCompare(right.at))
+  // The end can have the same time as the last progress, and is then not the last event.
+  const hasEnded = events.some(({ type }) => ENDS.includes(type))
+  return events.filter(
+    ({ type }, index) => type !== 'PROGRESSED' || (!hasEnded && index === events.length - 1),
+  )
 }
 
 function keyOf({ type, at, asset }: Event): string {

@@ -28,7 +28,7 @@ export function TopBar({ onChangeKey }: { onChangeKey(): void }) {
       </h1>
       {settings.sandbox && <span className="tag">sandbox</span>}
       <ConnectionMark />
-      <p className="usage" aria-live="polite">
+      <p className="usage">
         {usage && (
           <>
             <span>

@@ -32,7 +32,7 @@ export function Dialog({ title, children, onClose }: Props) {
     >
       <div className="dialog-body">
         <header className="panel-head">
-          <h2>{title}</h2>
+          <h2 dir="auto">{title}</h2>
           <button type="button" className="icon-button" aria-label="Close" onClick={onClose}>
             <Icon name="close" />
           </button>

@@ -28,7 +28,7 @@ export function GraphQLLink<Variables extends AnyVariables>({
   return (
     <a
       className="graphql-link"
-      href={`/graphql?${query}`}
+      href={`/graphql#${query}`}
       target="_blank"
       rel="noreferrer"
       aria-label={`Show as GraphQL: ${of}`}

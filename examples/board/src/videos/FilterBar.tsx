@@ -34,6 +34,7 @@ export function FilterBar({ searchRef, filter, onFilter, search, onSearch }: Pro
         type="search"
         aria-label="Search videos"
         placeholder="Search prompts"
+        maxLength={200}
         value={search}
         onChange={(event) => onSearch(event.target.value)}
       />

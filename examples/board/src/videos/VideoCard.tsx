@@ -41,10 +41,12 @@ export function VideoCard({ task: masked, isOpened, onOpen }: Props) {
         <span className={isPending(status) ? 'card-picture shimmer' : 'card-picture'}>
           <Poster task={task} />
         </span>
-        <span className="card-prompt">{prompt ?? 'A video without a prompt'}</span>
+        <span className="card-prompt" dir="auto">
+          {prompt ?? 'A video without a prompt'}
+        </span>
         <span className="card-foot">
           <StatusMark status={status} />
-          {status === 'RUNNING' && progress && <span>{Math.round(progress)} %</span>}
+          {status === 'RUNNING' && progress ? <span>{Math.round(progress)} %</span> : null}
           {failure ? (
             <span className="card-reason">{failure.message}</span>
           ) : (
