@@ -1,5 +1,6 @@
 import { sql, type Transaction } from 'kysely'
 import { encodeNotification, NOTIFICATION_CHANNEL } from './change-notifier.ts'
+import { runCompiled } from './compiled-query.ts'
 import { isPostgres } from './database.ts'
 import { decodeSnapshot } from './entity.ts'
 import type { EntityRow } from './entity-row.ts'
@@ -21,13 +22,13 @@ export async function appendChange(
   const { tenant, kind, key } = row
   if (isPostgres(trx)) {
     const lock = `zerograph change ${tenant}`
-    await sql`select pg_advisory_xact_lock(hashtextextended(${lock}, 0))`.execute(trx)
-    await sql`select pg_notify(${NOTIFICATION_CHANNEL}, ${encodeNotification(row)})`.execute(trx)
+    await sql`
+      select pg_advisory_xact_lock(hashtextextended(${lock}, 0)),
+        pg_notify(${NOTIFICATION_CHANNEL}, ${encodeNotification(row)})`.execute(trx)
   }
-  await trx
-    .insertInto('change')
-    .values({ tenant, kind, key, is_new: isNew ? 1 : 0, changed_at: Date.now() })
-    .execute()
+  const values = { tenant, kind, key, is_new: isNew ? 1 : 0, changed_at: Date.now() }
+  const insert = () => trx.insertInto('change').values(values)
+  await runCompiled(trx, 'insert change', insert, Object.values(values))
 }
 
 /**
