@@ -47,11 +47,11 @@ export function videoOptionFields(t: InputFields) {
     prompt: t.string({
       required: true,
       description:
-        'What the video shows. Refer to resources by type and position, for example `"image 1"`.',
+        'What the video shows, for example `"The woman of image 1 smiles"`. Refer to files by type and position.',
     }),
     duration: t.int({
       description:
-        'The duration in seconds: 4 to 15, or -1 to let the model choose. 5 when omitted.',
+        'The duration in seconds: 4 to 15, for example `8`, or -1 to let the model choose. 5 when omitted.',
     }),
     resolution: t.string({
       description:
@@ -71,7 +71,7 @@ export function videoOptionFields(t: InputFields) {
     }),
     seed: t.int({
       description:
-        'The seed: the same seed makes the result repeatable. -1 for a random seed. Some providers ignore this.',
+        'The seed, for example `42`: the same seed makes the result repeatable. -1 for a random seed. Some providers ignore this.',
     }),
   }
 }
