@@ -42,7 +42,7 @@ export function videoOptionFields(t: InputFields) {
       required: true,
       defaultValue: 'seedance-2-0',
       description:
-        'The model that generates the video, for example `seedance-2-0` or `seedance-2-0-fast`.',
+        'The model that generates the video, for example `seedance-2-0` or `seedance-2-0-fast`. The query `models` lists those that 0-0 offers to your key. 0-0 refuses any other when the task is sent.',
     }),
     prompt: t.string({
       required: true,
