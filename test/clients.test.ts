@@ -12,6 +12,7 @@ import { type Issuer, inSeconds, startIssuer } from './support/jwt.ts'
 import { type ServiceProcess, startProcess } from './support/process.ts'
 import { startSandbox } from './support/sandbox.ts'
 import { serve } from './support/serve.ts'
+import { type ScriptedUpstream, scriptUpstream } from './support/upstream.ts'
 
 const CLIENTS = ['apollo', 'urql', 'relay', 'fetch']
 
@@ -74,12 +75,13 @@ test('each client tells the story when its tokens expire and the service is kill
 }, 45_000)
 
 test('each client tells the story when the service accepts persisted documents only', async () => {
-  const sandbox = await startSandbox({ taskRunningMs: 1_000 })
+  const upstream = await scriptUpstream()
+  upstream.intercept = storyOf(upstream)
   const folder = temporaryFolder()
   const manifest = join(folder, 'manifest.json')
   writeFileSync(manifest, JSON.stringify(allPersistedDocuments()))
   const service = await startProcess({
-    UPSTREAM_URL: sandbox.url,
+    UPSTREAM_URL: upstream.url,
     DATA_DIR: folder,
     PERSISTED_DOCUMENTS: manifest,
     ...POLLS,
@@ -89,11 +91,11 @@ test('each client tells the story when the service accepts persisted documents o
     runClient(client, service, {
       ZEROGRAPH_KEY: `sk-${client}`,
       ZEROGRAPH_PERSISTED: '1',
-      ZEROGRAPH_SAMPLES: `${sandbox.url}/samples`,
     }),
   )
 
   for (const program of programs) expect(await program.lines()).toEqual(STORY)
+  expect(upstream.callsTo('POST /v1/video/tasks')).toHaveLength(CLIENTS.length)
 }, 30_000)
 
 test.for(['socket', 'event stream'])(
@@ -294,6 +296,26 @@ async function serveTokens(issuer: Issuer) {
     response.end(await issuer.token(tenant, { claims: { exp } }))
   })
   return { url, issued: (client: string) => issued.get(`/${client}`) ?? 0 }
+}
+
+/**
+ * What the sandbox does in the story, without rendering a video: each read of an asset or a task shows it one step
+ * further.
+ */
+function storyOf({ assets, tasks, callsTo }: ScriptedUpstream): ScriptedUpstream['intercept'] {
+  return ({ method, path }) => {
+    if (method !== 'GET') return undefined
+    const id = path.split('/').at(-1) ?? ''
+    const asset = assets.get(id)
+    if (asset) asset.status = String(asset.name) === 'Too small' ? 'Failed' : 'Active'
+    const task = tasks.get(id)
+    if (task) {
+      const isDone = callsTo(`GET ${path}`).length > 1
+      task.status = isDone ? 'succeeded' : 'running'
+      if (isDone) task.video = { url: 'https://cdn.example.com/a.mp4' }
+    }
+    return undefined
+  }
 }
 
 function allPersistedDocuments(): Record<string, string> {

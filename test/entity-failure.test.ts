@@ -94,6 +94,12 @@ test('a task that waited too long, and its asset, have the code DEADLINE', async
 test.for([
   ['no answer', 'OUTCOME_UNKNOWN', 'reset'],
   ['a refusal', 'InvalidParameter.duration', refusal('InvalidParameter.duration')],
+  // The text of 0-0 for a model that it does not offer has no code.
+  [
+    'an unknown model',
+    null,
+    { status: 404, body: { message: 'No available providers at the moment: seedance-2-0-x' } },
+  ],
   ['no balance', null, { status: 402, body: { detail: 'insufficient balance' } }],
 ] as const)('a waiting task that was sent and got %s has the code %s', async ([, code, answer]) => {
   const upstream = await scriptUpstream()

@@ -89,7 +89,7 @@ test('a cursor is valid only for its own list, and only if it is unchanged', asy
   const cursor = (await ledger.list(tenant, 'asset', {}, {}, 10)).items[0]?.cursor ?? ''
   const page = (cursor: string, owner = tenant, kind: 'asset' | 'videoTask' = 'asset') =>
     ledger.list(owner, kind, {}, { after: cursor }, 10)
-  const refused = { name: 'PageError', argument: 'after', message: /^after is not a cursor/ }
+  const refused = { name: 'PageError', argument: 'after', message: /^This is not a cursor/ }
 
   expect((await page(cursor)).items).toEqual([])
   await expect(page(cursor, ledger.tenantOf('sk-other'))).rejects.toMatchObject(refused)

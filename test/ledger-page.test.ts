@@ -24,14 +24,14 @@ test.for<[PageRequest, number, Partial<PageBounds>]>([
 })
 
 test.for<[PageRequest, string, string]>([
-  [{ first: 1, last: 1 }, 'last', 'Give either first or last, not both.'],
-  [{ first: 0, last: 0 }, 'last', 'Give either first or last, not both.'],
-  [{ first: -1 }, 'first', 'first must be between 0 and 100.'],
-  [{ first: 101 }, 'first', 'first must be between 0 and 100.'],
-  [{ last: -1 }, 'last', 'last must be between 0 and 100.'],
-  [{ last: 101 }, 'last', 'last must be between 0 and 100.'],
-  [{ after: 'x' }, 'after', 'after is not a cursor of this list.'],
-  [{ before: 'x' }, 'before', 'before is not a cursor of this list.'],
+  [{ first: 1, last: 1 }, 'last', 'Give either `first` or `last`, not both.'],
+  [{ first: 0, last: 0 }, 'last', 'Give either `first` or `last`, not both.'],
+  [{ first: -1 }, 'first', 'Give a number between 0 and 100.'],
+  [{ first: 101 }, 'first', 'Give a number between 0 and 100.'],
+  [{ last: -1 }, 'last', 'Give a number between 0 and 100.'],
+  [{ last: 101 }, 'last', 'Give a number between 0 and 100.'],
+  [{ after: 'x' }, 'after', 'This is not a cursor of this list.'],
+  [{ before: 'x' }, 'before', 'This is not a cursor of this list.'],
 ])('the page request %j is refused for its argument %s: %s', ([request, argument, message]) => {
   const bounds = () => pageBounds(request, 100, cursors)
 

@@ -102,7 +102,7 @@ test('a cursor of another list is INVALID_INPUT, and the error names the argumen
     [old, 'after'],
   ] as const) {
     expect(result.errors?.[0]).toMatchObject({
-      message: expect.stringContaining(`${argument} is not a cursor of this list.`),
+      message: expect.stringContaining(`${argument}: This is not a cursor of this list.`),
       extensions: { code: 'INVALID_INPUT' },
     })
   }

@@ -12,7 +12,7 @@ const pace = {
   videoTask: { minMs: 5_000, maxMs: 20_000 },
 }
 const options = { heldKey: null, pace, random: () => 0 }
-const REFUSED = new UpstreamError('NOT_FOUND')
+const REFUSED = new UpstreamError('NOT_FOUND', { entity: 'the asset Asset-1' })
 
 type More = Partial<Omit<ClaimedJob<'asset'>, 'kind'>> & { kind?: PolledKind }
 
@@ -176,7 +176,7 @@ describe('after NOT_FOUND or FORBIDDEN', () => {
     const next = createNextPoll(options).afterFailure(pollJob({ refusedPolls: 2 }), REFUSED)
 
     expect(next).toEqual({
-      pollingEndedReason: '3 polls in a row failed: 0-0 does not know this resource.',
+      pollingEndedReason: '3 polls in a row failed: 0-0 does not know the asset Asset-1.',
     })
   })
 
@@ -242,7 +242,7 @@ test('a reason is one sentence and says whose key was rejected', () => {
 
   expect(reasonOf(refused, null)).toBe('0-0 does not accept this API key.')
   expect(reasonOf(refused, 'sk-held')).toBe('0-0 does not accept the API key of this service.')
-  expect(reasonOf(REFUSED, 'sk-held')).toBe('0-0 does not know this resource.')
+  expect(reasonOf(REFUSED, 'sk-held')).toBe('0-0 does not know the asset Asset-1.')
   expect(reasonOf(new UpstreamError('UPSTREAM_REJECTED', { reason: 'too long' }), null)).toBe(
     '0-0 refused the request: too long.',
   )

@@ -27,6 +27,41 @@ const assetBody = (id: string) => ({
   data: { asset_id: id, status: 'Active' },
 })
 
+test.for<[string, (client: UpstreamClient) => Promise<unknown>, string]>([
+  ['group', (client) => client.getAssetGroup(assetRef, call), 'the group Asset-1'],
+  ['asset', (client) => client.getAsset(assetRef, call), 'the asset Asset-1'],
+  [
+    'video task',
+    (client) => client.getVideoTask({ taskId: 'cgt-1', model: 'seedance-2-0' }, call),
+    'the video task cgt-1',
+  ],
+  [
+    'group of a new asset',
+    (client) =>
+      client.createAsset(
+        { platform: 'JIMENG', groupId: 'group-1', url: 'https://example.com/a', type: 'IMAGE' },
+        call,
+      ),
+    'the group group-1',
+  ],
+  [
+    'asset of a new video task',
+    (client) => client.createVideoTask(taskRequest, call),
+    'the model or an asset of this video task',
+  ],
+])('the message of NOT_FOUND names the unknown %s', async ([, send, entity]) => {
+  const url = await serve((_request, response) =>
+    answer(response, { code: 404, msg: 'NotFound.id' }, 404),
+  )
+
+  const failure = await failureOf(send(startClient(url)))
+
+  expect(failure).toMatchObject({
+    code: 'NOT_FOUND',
+    message: `0-0 does not know ${entity}.`,
+  })
+})
+
 describe('each method sends the documented request', () => {
   test.each<[string, (client: UpstreamClient) => Promise<unknown>, string, object | null]>([
     [

@@ -19,7 +19,7 @@ test.each<[UpstreamErrorCode, string]>([
   ['UNAUTHENTICATED', '0-0 does not accept this API key'],
   ['FORBIDDEN', '0-0 does not allow this with this API key'],
   ['PAYMENT_REQUIRED', 'The balance at 0-0 does not suffice'],
-  ['NOT_FOUND', '0-0 does not know this resource'],
+  ['NOT_FOUND', '0-0 does not know this entity'],
   ['UPSTREAM_REJECTED', '0-0 refused the request'],
   ['RATE_LIMITED', '0-0 asks for fewer requests'],
   ['UPSTREAM_UNAVAILABLE', '0-0 cannot be reached or cannot answer now'],

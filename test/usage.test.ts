@@ -106,7 +106,7 @@ test('a period that ends before it begins is INVALID_INPUT, and a caller without
   const anonymous = await usage('2026-01-01T00:00:00Z', '2026-02-01T00:00:00Z', null)
 
   expect(backwards.errors?.[0]).toMatchObject({
-    message: 'from: `from` must not be after `to`.',
+    message: 'from: The beginning of the period must not be after its end.',
     extensions: { code: 'INVALID_INPUT' },
   })
   expect(forwards.data).toEqual({ usage: { tasks: 0 } })

@@ -32,12 +32,12 @@ export function pageBounds(request: PageRequest, maxSize: number, cursors: Curso
   const first = request.first ?? null
   const last = request.last ?? null
   if (first !== null && last !== null) {
-    throw new PageError('last', 'Give either first or last, not both.')
+    throw new PageError('last', 'Give either `first` or `last`, not both.')
   }
   const limit = first ?? last ?? Math.min(DEFAULT_PAGE_SIZE, maxSize)
   if (limit < 0 || limit > maxSize) {
     const argument = first === null ? 'last' : 'first'
-    throw new PageError(argument, `${argument} must be between 0 and ${maxSize}.`)
+    throw new PageError(argument, `Give a number between 0 and ${maxSize}.`)
   }
   return {
     limit,
@@ -55,6 +55,6 @@ function placeOf(
 ): Place | null {
   if (cursor === null || cursor === undefined) return null
   const place = cursors.decode(cursor)
-  if (place === null) throw new PageError(argument, `${argument} is not a cursor of this list.`)
+  if (place === null) throw new PageError(argument, 'This is not a cursor of this list.')
   return place
 }

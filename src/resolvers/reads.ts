@@ -14,6 +14,7 @@ import { keyOf, type PlatformRef } from '../model/entities.ts'
 import { type RequestContext, requireIdentity } from '../model/identity.ts'
 import type { UpstreamCall } from '../upstream/call.ts'
 import type { UpstreamClient } from '../upstream/client.ts'
+import { unknownEntity } from '../upstream/unknown-entity.ts'
 import { UpstreamError } from '../upstream/upstream-error.ts'
 import { nullIfUnavailable } from './null-if-not-found.ts'
 import { createOfferedModels, type OfferedModels } from './offered-models.ts'
@@ -81,7 +82,7 @@ export function createReads({ upstream, ledger, terminalTtlMs }: ReadsOptions): 
 
   async function read<K extends Kind>(
     kind: K,
-    { key, model = null }: { key: string; model?: string | null },
+    { key, id, model = null }: { key: string; id: string; model?: string | null },
     request: ReadContext,
     fetch: (call: UpstreamCall) => Promise<Snapshot<K>>,
   ): Promise<Entity<K>> {
@@ -91,7 +92,7 @@ export function createReads({ upstream, ledger, terminalTtlMs }: ReadsOptions): 
     const cached = cache.get(name)
     if (cached) return cached as Entity<K>
     request.admitRead?.()
-    if (isShared && !(await ledger.find(ref))) throw new UpstreamError('NOT_FOUND')
+    if (isShared && !(await ledger.find(ref))) throw notFound(kind, id)
     return inFlight.share(`read ${name}`, request.signal, async (signal) => {
       const snapshot = await fetch({ credential, requestId: request.requestId, signal })
       const recorded = await ledger.recordObservation(ref, snapshot).catch(nullIfUnavailable)
@@ -108,11 +109,15 @@ export function createReads({ upstream, ledger, terminalTtlMs }: ReadsOptions): 
       return (cache.get(name) as Entity<'asset'> | undefined) ?? null
     },
     assetGroup: (ref, request) =>
-      read('assetGroup', { key: keyOf(ref) }, request, (call) => upstream.getAssetGroup(ref, call)),
+      read('assetGroup', { ...ref, key: keyOf(ref) }, request, (call) =>
+        upstream.getAssetGroup(ref, call),
+      ),
     asset: (ref, request) =>
-      read('asset', { key: keyOf(ref) }, request, (call) => upstream.getAsset(ref, call)),
+      read('asset', { ...ref, key: keyOf(ref) }, request, (call) => upstream.getAsset(ref, call)),
     videoTask: (ref, request) =>
-      read('videoTask', ref, request, (call) => upstream.getVideoTask(ref, call)),
+      read('videoTask', { ...ref, id: ref.taskId }, request, (call) =>
+        upstream.getVideoTask(ref, call),
+      ),
     offeredModels: createOfferedModels(upstream),
 
     ensureRegistered(ref, request, read) {
@@ -128,6 +133,11 @@ export function createReads({ upstream, ledger, terminalTtlMs }: ReadsOptions): 
 
     ...createSharedReads(ledger),
   }
+}
+
+/** Equal to the error for an entity that 0-0 does not know, so that it does not reveal whether the entity exists. */
+function notFound(kind: Kind, id: string): UpstreamError {
+  return new UpstreamError('NOT_FOUND', { entity: unknownEntity(kind, id) })
 }
 
 function cacheNameOf(ref: EntityRef, model: string | null): string {

@@ -34,7 +34,9 @@ export async function summarizeUsage(
 ): Promise<UsageSummary> {
   const tenant = listedTenant(context)
   if (from !== null && to !== null && from > to) {
-    throw invalidInput([{ path: ['from'], message: '`from` must not be after `to`.' }])
+    throw invalidInput([
+      { path: ['from'], message: 'The beginning of the period must not be after its end.' },
+    ])
   }
   const usages = await context.ledger.summarizeUsage(tenant, { from, to })
   const sum = (name: 'tasks' | 'totalTokens' | 'seconds', of = usages) =>

@@ -16,9 +16,12 @@ const ChangeRef = builder.objectRef<EntityChange>('Change').implement({
   fields: (t) => ({
     cursor: t.exposeString('cursor', {
       description:
-        'The position of the change. Give it as `after` to receive what happened since. Valid for a day, for your tenant only.',
+        'The position of the change: a text without a meaning for clients. Give it as `after` to receive what happened since. Valid for a day, for your tenant only.',
     }),
-    kind: t.expose('kind', { type: EntityKindRef, description: 'The type of `node`.' }),
+    kind: t.expose('kind', {
+      type: EntityKindRef,
+      description: 'The type of `node`, for example `ASSET`.',
+    }),
     isNew: t.exposeBoolean('isNew', {
       description:
         'True for the registration of an entity, so that a list can add it. False for a later change.',
@@ -30,7 +33,8 @@ const ChangeRef = builder.objectRef<EntityChange>('Change').implement({
     }),
     observedAt: t.expose('observedAt', {
       type: 'DateTime',
-      description: 'The time at which this service recorded the change.',
+      description:
+        'The time at which this service recorded the change, for example `"2026-04-30T02:40:00.000Z"`.',
     }),
   }),
 })

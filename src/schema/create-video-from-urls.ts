@@ -15,18 +15,18 @@ const VideoFileInputRef = builder.inputType('VideoFileInput', {
       type: 'URL',
       required: true,
       description:
-        'A public http or https URL of the file. It must be reachable until the asset is `ACTIVE`.',
+        'A public http or https URL of the file, for example `"https://example.com/first.png"`. It must be reachable until the asset is `ACTIVE`.',
     }),
     type: t.field({
       type: ResourceTypeRef,
       required: true,
       defaultValue: 'IMAGE',
-      description: 'The media type of the file.',
+      description: 'The media type of the file, for example `VIDEO`.',
     }),
     role: t.field({
       type: ResourceRoleRef,
       required: true,
-      description: 'The role of the file in the video.',
+      description: 'The role of the file in the video, for example `FIRST_FRAME`.',
     }),
     name: t.string({
       description: 'A name of the asset, of at most 64 characters, for example `"Heroine, front"`.',
@@ -43,25 +43,26 @@ const CreateVideoFromUrlsInputRef = builder.inputType('CreateVideoFromUrlsInput'
       type: PlatformRef,
       required: true,
       defaultValue: 'JIMENG',
-      description: 'The platform of the group. Ignored when `groupId` is a global id.',
+      description:
+        'The platform of the group, for example `BYTEPLUS`. Ignored when `groupId` is a global id.',
     }),
     groupId: t.id({
       description:
-        'The group in which the files are registered: a global id, or the id of the group at 0-0. When omitted, a group is created.',
+        'The group in which the files are registered: a global id, for example `"AssetGroup:JIMENG:group-ab12"`, or the id of the group at 0-0. When omitted, a group is created.',
     }),
     groupName: t.string({
       description:
-        'The name of the group that is created: 1 to 64 characters. The beginning of the prompt when omitted. Ignored when `groupId` is given.',
+        'The name of the group that is created: 1 to 64 characters, for example `"Heroine"`. The beginning of the prompt when omitted. Ignored when `groupId` is given.',
     }),
     files: t.field({
       type: [VideoFileInputRef],
       required: true,
       description:
-        'The files: one first frame, or a first and a last frame, or references. At most 9 images, 3 videos and 3 sounds, and at most 12 references in total. Without files, no group is created.',
+        'The files, for example `[{ url: "https://example.com/first.png", role: FIRST_FRAME }]`: one first frame, or a first and a last frame, or references. At most 9 images, 3 videos and 3 sounds, and at most 12 references in total. Without files, no group is created.',
     }),
     idempotencyKey: t.string({
       description:
-        'A name for the group, all assets and the task together, of at most 255 characters. For 24 hours a repeat with the same key and the same input continues at the first step that has no outcome, and creates nothing twice. A step that has certainly done nothing for a temporary reason, such as a rate limit, is made again.',
+        'A name for the group, all assets and the task together, of at most 255 characters, for example `"order-4711"`. For 24 hours a repeat with the same key and the same input continues at the first step that has no outcome, and creates nothing twice. A step that has certainly done nothing for a temporary reason, such as a rate limit, is made again.',
     }),
   }),
 })

@@ -42,16 +42,16 @@ export function videoOptionFields(t: InputFields) {
       required: true,
       defaultValue: 'seedance-2-0',
       description:
-        'The model that generates the video, for example `seedance-2-0` or `seedance-2-0-fast`.',
+        'The model that generates the video, for example `seedance-2-0` or `seedance-2-0-fast`. The query `models` lists those that 0-0 offers to your key. 0-0 refuses any other when the task is sent.',
     }),
     prompt: t.string({
       required: true,
       description:
-        'What the video shows. Refer to resources by type and position, for example `"image 1"`.',
+        'What the video shows, for example `"The woman of image 1 smiles"`. Refer to files by type and position.',
     }),
     duration: t.int({
       description:
-        'The duration in seconds: 4 to 15, or -1 to let the model choose. 5 when omitted.',
+        'The duration in seconds: 4 to 15, for example `8`, or -1 to let the model choose. 5 when omitted.',
     }),
     resolution: t.string({
       description:
@@ -71,7 +71,7 @@ export function videoOptionFields(t: InputFields) {
     }),
     seed: t.int({
       description:
-        'The seed: the same seed makes the result repeatable. -1 for a random seed. Some providers ignore this.',
+        'The seed, for example `42`: the same seed makes the result repeatable. -1 for a random seed. Some providers ignore this.',
     }),
   }
 }

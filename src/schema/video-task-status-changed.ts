@@ -51,7 +51,7 @@ builder.subscriptionField('videoTaskStatusChanged', (t) =>
         required: true,
         defaultValue: false,
         description:
-          'Also send events in which only `videoTask.progress` changed. `previous` and `current` are then equal, for example both `RUNNING`.',
+          'Also send events in which only `videoTask.progress` changed. `previous` and `current` are then equal, for example both `RUNNING`. Example: `videoTaskStatusChanged(ids: ["VideoTask:cgt-1"], includeProgress: true) { videoTask { progress } }`.',
       }),
     },
     subscribe: (_root, { ids, model, includeProgress }, context) =>

@@ -33,9 +33,13 @@ const TimelineEventRef = builder.objectRef<TimelineEvent>('TimelineEvent').imple
   fields: (t) => ({
     at: t.expose('at', {
       type: 'DateTime',
-      description: 'The time of the event, as this service observed it.',
+      description:
+        'The time of the event, as this service observed it, for example `"2026-04-30T02:40:00.000Z"`.',
     }),
-    type: t.expose('type', { type: TimelineEventTypeRef, description: 'What happened.' }),
+    type: t.expose('type', {
+      type: TimelineEventTypeRef,
+      description: 'What happened, for example `ASSET_READY`.',
+    }),
     message: t.exposeString('message', {
       description:
         'The event as a sentence for people, for example `The asset "Front view" (Asset-1) is ready.`',

@@ -31,7 +31,7 @@ interface Attempt<T> {
  */
 export async function runAttempt<T>(attempt: Attempt<T>): Promise<T> {
   const { call, request, deadline, breaker } = attempt
-  const { method, route, read } = request
+  const { method, route, entity, read } = request
   const startedMs = performance.now()
   const report = (status: number | null, errorCode: string | null) =>
     attempt.onCall?.({
@@ -55,7 +55,7 @@ export async function runAttempt<T>(attempt: Attempt<T>): Promise<T> {
   try {
     const response = await attempt.sendHttp()
     status = response.status
-    return read(parseResponse(method, route, withoutKey(response, call.credential)))
+    return read(parseResponse(method, route, withoutKey(response, call.credential), entity))
   } catch (error) {
     const failure = toUpstreamError(method, error)
     errorCode = isQueueTimeout(failure) ? 'QUEUE_TIMEOUT' : failure.code

@@ -15,6 +15,7 @@ import type { UpstreamCall, UpstreamOptions } from './call.ts'
 import { readModelList } from './model-list.ts'
 import type { Route } from './route.ts'
 import { createSender } from './sender.ts'
+import { unknownEntity } from './unknown-entity.ts'
 import { checkedId } from './upstream-request.ts'
 import * as wire from './wire.ts'
 
@@ -57,13 +58,13 @@ const ASSET_MODEL = 'seedance-2-0'
 
 /** Creates a client with its own connections, circuit breakers and retry budget. */
 export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
-  const sender = createSender(options)
-  const { send } = sender
+  const { send, breakers, close } = createSender(options)
   return {
     getAssetGroup: ({ platform, id }, call) =>
       send(call, {
         method: 'GET',
         route: '/v1/asset-groups',
+        entity: unknownEntity('assetGroup', id),
         id,
         query: { platform, model: ASSET_MODEL },
         read: (json) => ({ ...wire.readAssetGroup(json, platform), groupId: id }),
@@ -82,6 +83,7 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
       send(call, {
         method: 'GET',
         route: '/v1/assets',
+        entity: unknownEntity('asset', id),
         id,
         query: { platform, model: ASSET_MODEL },
         read: (json) => ({ ...wire.readAsset(json, platform), assetId: id }),
@@ -92,6 +94,7 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
       return send(call, {
         method: 'POST',
         route: '/v1/assets',
+        entity: unknownEntity('assetGroup', request.groupId),
         query: { model: ASSET_MODEL },
         body: wire.writeAsset(request),
         read: (json) => wire.readAsset(json, request.platform),
@@ -102,6 +105,7 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
       send(call, {
         method: 'GET',
         route: '/v1/video/tasks',
+        entity: unknownEntity('videoTask', taskId),
         id: taskId,
         query: model === null ? {} : { model },
         read: (json) => ({ ...wire.readVideoTask(json), taskId }),
@@ -111,14 +115,14 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
       send(call, {
         method: 'POST',
         route: '/v1/video/tasks',
+        entity: 'the model or an asset of this video task',
         body: wire.writeVideoTask(request),
         read: wire.readCreatedVideoTask,
       }),
 
     listModels: (call) => send(call, { method: 'GET', route: '/v1/models', read: readModelList }),
 
-    breakers: sender.breakers,
-
-    close: sender.close,
+    breakers,
+    close,
   }
 }

@@ -11,26 +11,33 @@ import { UpstreamError, type UpstreamErrorCode } from './upstream-error.ts'
  * Returns the JSON of a successful response: `data` of the envelope (upstream-api 2), or the whole
  * body for a video task (upstream-api 3) or for the list of models. Throws an UpstreamError for any other response.
  *
+ * `entity` is what a response NOT_FOUND means, for its message.
+ *
  * Checks the HTTP status before the body. When a poll fails, the gateway can rewrite the error of
  * the provider into a body with status `running`; then only the HTTP status shows the failure
  * (upstream-api 3.5).
  */
-export function parseResponse(method: Method, route: Route, response: HttpResponse): unknown {
+export function parseResponse(
+  method: Method,
+  route: Route,
+  response: HttpResponse,
+  entity?: string,
+): unknown {
   const json = parseJson(response.body)
-  if (!isSuccess(response.status)) throw httpError(method, route, response, json)
+  if (!isSuccess(response.status)) throw httpError(method, route, response, json, entity)
   if (!isRecord(json)) throw invalidResponseError(method, 'the answer is not a JSON object')
 
   const { code } = json
   if (route === '/v1/video/tasks' || route === '/v1/models') {
     // These bodies have no envelope. But when the provider returns no task id, the gateway passes on the
     // envelope of the provider (upstream-api 3.3).
-    if (typeof code === 'number' && code !== 200) throw envelopeError(method, route, json)
+    if (typeof code === 'number' && code !== 200) throw envelopeError(method, route, json, entity)
     return json
   }
   if (!/^\d+$/.test(String(code))) {
     throw invalidResponseError(method, 'the answer is not an envelope')
   }
-  if (Number(code) !== 200) throw envelopeError(method, route, json)
+  if (Number(code) !== 200) throw envelopeError(method, route, json, entity)
   return json.data
 }
 
@@ -60,6 +67,7 @@ function httpError(
   route: Route,
   response: HttpResponse,
   json: unknown,
+  entity: string | undefined,
 ): UpstreamError {
   const { status, headers } = response
   const body = readErrorBody(json)
@@ -68,6 +76,7 @@ function httpError(
   const headerMs = parseRetryAfter(headers['retry-after'], Date.now())
   return new UpstreamError(code, {
     ...upstreamText(code, body),
+    entity,
     ...(code === 'OUTCOME_UNKNOWN' && { reason: describeResponse(status, origin, body) }),
     upstreamCode: body.code,
     // A create with an unknown outcome must not be sent again, so it has no retry time.
@@ -78,10 +87,19 @@ function httpError(
 }
 
 /** The error for a 2xx response whose envelope has another `code` than 200 (upstream-api 5.5). */
-function envelopeError(method: Method, route: Route, json: Record<string, unknown>): UpstreamError {
+function envelopeError(
+  method: Method,
+  route: Route,
+  json: Record<string, unknown>,
+  entity: string | undefined,
+): UpstreamError {
   const body = readErrorBody(json)
   const code = classifyEnvelope(method, route, Number(json.code), body.text)
-  return new UpstreamError(code, { ...upstreamText(code, body), upstreamCode: body.code })
+  return new UpstreamError(code, {
+    ...upstreamText(code, body),
+    entity,
+    upstreamCode: body.code,
+  })
 }
 
 /**

@@ -27,7 +27,7 @@ const MESSAGES: Record<UpstreamErrorCode, string> = {
   UNAUTHENTICATED: '0-0 does not accept this API key',
   FORBIDDEN: '0-0 does not allow this with this API key',
   PAYMENT_REQUIRED: 'The balance at 0-0 does not suffice',
-  NOT_FOUND: '0-0 does not know this resource',
+  NOT_FOUND: '0-0 does not know this entity',
   UPSTREAM_REJECTED: '0-0 refused the request',
   RATE_LIMITED: '0-0 asks for fewer requests',
   UPSTREAM_UNAVAILABLE: '0-0 cannot be reached or cannot answer now',
@@ -36,6 +36,8 @@ const MESSAGES: Record<UpstreamErrorCode, string> = {
 }
 
 interface Details {
+  /** For NOT_FOUND: the unknown entity, such as `the asset Asset-1`. */
+  entity?: string | undefined
   /** The reason, usually the text of 0-0. It becomes part of the message, after `plainText`. */
   reason?: string | null
   /** The text of 0-0, when it is not in `reason`. `plainText` is applied to it. */
@@ -72,7 +74,8 @@ export class UpstreamError extends RequestError {
   constructor(code: UpstreamErrorCode, details: Details = {}) {
     const { upstreamCode = null, retryAfterMs = null, cause } = details
     const reason = plainText(details.reason ?? '')
-    const message = reason === null ? `${MESSAGES[code]}.` : `${MESSAGES[code]}: ${reason}`
+    const summary = summaryOf(code, details.entity)
+    const message = reason === null ? `${summary}.` : `${summary}: ${reason}`
     const upstreamMessage = plainText(details.upstreamMessage ?? '')
     super(failureFor(code, message, { upstreamCode, retryAfterMs, upstreamMessage }), { cause })
     this.code = code
@@ -81,6 +84,12 @@ export class UpstreamError extends RequestError {
     this.upstreamMessage = upstreamMessage
     this.mayBeDone = details.mayBeDone ?? code === 'OUTCOME_UNKNOWN'
   }
+}
+
+function summaryOf(code: UpstreamErrorCode, entity: string | undefined): string {
+  return code === 'NOT_FOUND' && entity !== undefined
+    ? `0-0 does not know ${entity}`
+    : MESSAGES[code]
 }
 
 function failureFor(

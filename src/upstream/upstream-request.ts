@@ -7,6 +7,8 @@ import { UpstreamError } from './upstream-error.ts'
 export interface UpstreamRequest<T> {
   method: Method
   route: Route
+  /** The entity that 0-0 does not know when it answers NOT_FOUND, e.g. `the asset Asset-1`. Absent when unclear. */
+  entity?: string
   /** The id of the entity to read. Absent for a create. */
   id?: string
   query?: Record<string, string>

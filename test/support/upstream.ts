@@ -95,6 +95,7 @@ function defaultAnswer(upstream: ScriptedUpstream, { method, path, body }: Call)
       upstream.assets.set(`Asset-${created}`, {
         status: 'Processing',
         group: String(sent.group_id),
+        ...(typeof sent.name === 'string' && { name: sent.name }),
       })
       return envelope(assetBody(upstream, `Asset-${created}`))
     }
