@@ -1,5 +1,7 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
+import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import { parse, validate } from 'graphql'
 import { expect, test } from 'vitest'
@@ -65,6 +67,18 @@ test('the examples run against a sandbox on another port, and print one line per
     expect.arrayContaining(['ACCEPTED', 'ASSET_READY', 'SENT', 'SUCCEEDED']),
   )
 }, 60_000)
+
+test('an example whose reader has gone ends quietly', async () => {
+  const app = await startApp()
+  const child = spawn(process.execPath, ['examples/run.ts', '10'], {
+    env: { PATH: process.env.PATH, ZEROGRAPH_URL: app.url, ZEROGRAPH_KEY: EXAMPLE_KEY },
+  })
+  child.stdout.destroy()
+
+  const [errors, [status]] = await Promise.all([text(child.stderr), once(child, 'exit')])
+
+  expect([errors, status]).toEqual(['', 0])
+})
 
 const EXAMPLE_KEY = 'sk-sandbox'
 
