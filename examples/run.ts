@@ -19,6 +19,12 @@ if (file === undefined) {
   process.exit(2)
 }
 
+// The reader, such as `head`, has what it wants.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
+})
+
 const variables = Object.fromEntries(args.map((arg) => arg.split(/=(.*)/s).slice(0, 2)))
 const response = await fetch(`${ZEROGRAPH_URL}/graphql`, {
   method: 'POST',

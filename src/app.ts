@@ -6,7 +6,7 @@ import type { Config } from './config.ts'
 import { type Ledger, openLedger } from './ledger/ledger.ts'
 import { createBackgroundWork } from './resolvers/background-work.ts'
 import { guardCallersKeys, guardHeldKey } from './resolvers/key-refusal.ts'
-import type { Sandbox } from './sandbox/server.ts'
+import type { Sandbox, SandboxOptions } from './sandbox/server.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
 import { logOperations } from './telemetry/operation-log.ts'
 import { createOperations, type Operations } from './telemetry/operation-observer.ts'
@@ -35,21 +35,26 @@ const RECORD_TIMEOUT_MS = 30_000
 /** Functions that close the started parts. They are called in reverse order. */
 type Closers = (() => Promise<void>)[]
 
-/**
- * Starts the service. When a part cannot start, closes the started parts and throws. Stopping waits at most
- * `recordTimeoutMs` milliseconds for a storage that fails.
- */
+/** Both have defaults; tests replace them. */
+interface StartOptions {
+  /** Milliseconds that stopping waits at most for a storage that fails. */
+  recordTimeoutMs?: number
+  /** How long assets and tasks of the sandbox stay in each status. */
+  sandboxPace?: SandboxOptions['pace']
+}
+
+/** Starts the service. When a part cannot start, closes the started parts and throws. */
 export async function startApp(
   config: Config,
   log: Logger,
-  { recordTimeoutMs = RECORD_TIMEOUT_MS } = {},
+  options: StartOptions = {},
 ): Promise<App> {
   const closers: Closers = []
   const stop = async () => {
     for (const close of closers.splice(0).reverse()) await close()
   }
   try {
-    return { ...(await startParts(config, log, closers, recordTimeoutMs)), stop }
+    return { ...(await startParts(config, log, closers, options)), stop }
   } catch (error) {
     await stop()
     throw error
@@ -60,9 +65,9 @@ async function startParts(
   config: Config,
   log: Logger,
   closers: Closers,
-  recordTimeoutMs: number,
+  { recordTimeoutMs = RECORD_TIMEOUT_MS, sandboxPace }: StartOptions,
 ): Promise<Omit<App, 'stop'>> {
-  const sandbox = config.upstreamUrl ? null : await startSandbox(config, closers)
+  const sandbox = config.upstreamUrl ? null : await startSandbox(config, closers, sandboxPace)
   const onError = (err: unknown) => log.error({ err }, 'internal error')
   const metrics = createMetrics({
     pollJobs: () => ledger.countPollJobs(),
@@ -191,13 +196,18 @@ function leaseOf({ asset, videoTask }: Config['pace']): number {
 }
 
 /** Loads and starts the sandbox. */
-async function startSandbox(config: Config, closers: Closers): Promise<Sandbox> {
+async function startSandbox(
+  config: Config,
+  closers: Closers,
+  pace: StartOptions['sandboxPace'],
+): Promise<Sandbox> {
   const { createSandbox } = await import('./sandbox/server.ts')
   const sandbox = await createSandbox({
     port: config.sandboxPort,
     host: config.host,
     dataDir: config.dataDir,
     reportsProgress: true,
+    ...(pace && { pace }),
   })
   closers.push(() => sandbox.close())
   return sandbox

@@ -1,7 +1,20 @@
 import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
 import { startApp, type TestApp } from './support/app.ts'
-import { enter, openBoard, SOON, shows, tile } from './support/board.ts'
+import {
+  AFTER_A_RENDERING,
+  enter,
+  expectAccessible,
+  fillPrompt,
+  makeVideo,
+  openBoard,
+  overflowOf,
+  QUICK_SANDBOX,
+  SOON,
+  shows,
+  tile,
+} from './support/board.ts'
+import { openBrowser } from './support/browser.ts'
 
 test('the focus stays in the slot that is filled and cleared, and returns from the form of an asset', async () => {
   const app = await startApp()
@@ -57,13 +70,107 @@ test('a changed task of an older page stays out of the first page, and a new one
   expect(await prompts.last().textContent()).toBe('The oldest')
 }, 60_000)
 
+test.for([900, 1199])('at %i px the panel of a task covers nothing of the form', async (width) => {
+  const { page } = await openBoard(await startApp(), { viewport: { width, height: 800 } })
+  await enter(page)
+  await fillPrompt(page, 'A lighthouse at night')
+  await page.getByRole('button', { name: 'Make the video' }).click()
+  await page.getByRole('dialog', { name: 'Task' }).waitFor(SOON)
+
+  for (const part of [
+    page.getByRole('button', { name: 'Make the video' }),
+    page.locator('.make-note'),
+    page.getByLabel('Prompt'),
+  ]) {
+    await part.scrollIntoViewIfNeeded()
+    expect(await part.evaluate(isUncovered)).toBe(true)
+  }
+  await shows(page.locator('.make-note'), 'Accepted')
+  expect(await overflowOf(page)).toBeLessThanOrEqual(0)
+  await expectAccessible(page)
+})
+
+test('an error of the page becomes a message, and "Reload" starts the page again', async () => {
+  const app = await startApp()
+  const { context } = await openBrowser()
+  const page = await context.newPage()
+  // React cannot render an object.
+  const settings = { credential: 'key', sandbox: null, graphiql: true, version: {} }
+  await context.route('**/board.json', (route) => route.fulfill({ json: settings }), { times: 1 })
+  await page.goto(app.url)
+
+  await shows(page, 'The board cannot go on')
+  await expectAccessible(page)
+  await page.getByRole('button', { name: 'Reload' }).click()
+
+  await enter(page)
+})
+
+test('while tasks change, the sums are read at most every 2 s, and also after the last change', async () => {
+  const app = await startApp({}, QUICK_SANDBOX)
+  const { page } = await openBoard(app)
+  await enter(page)
+  await shows(page, 'live')
+  await page.waitForLoadState('networkidle')
+  const reads: number[] = []
+  page.on('request', (request) => {
+    if (request.postData()?.includes('query Usage')) reads.push(Date.now())
+  })
+
+  for (const prompt of ['First', 'Second', 'Third']) await makeVideo(app, prompt)
+  await page.locator('.card-foot').getByText('Done').nth(2).waitFor(AFTER_A_RENDERING)
+  await shows(page.locator('.usage'), '0 tasks running')
+
+  const gaps = reads.slice(1).map((time, index) => time - (reads[index] ?? 0))
+  expect(reads.length).toBeGreaterThanOrEqual(2)
+  expect(Math.min(...gaps)).toBeGreaterThan(1_800)
+}, 60_000)
+
+test('the estimate of a task that waits begins when its assets are ready', async () => {
+  const app = await startApp({}, QUICK_SANDBOX)
+  const { page } = await openBoard(app)
+  await enter(page)
+  // As many as an estimate needs.
+  for (const prompt of ['First', 'Second', 'Third']) await makeVideo(app, prompt)
+  await page.locator('.card-foot').getByText('Done').nth(2).waitFor(AFTER_A_RENDERING)
+
+  await putFault(app, { assetOutcome: 'Processing' })
+  const url = `${app.sandboxUrl}/samples/portrait.png`
+  await app.query(CREATE_WAITING, { url }, SANDBOX_KEY)
+  await page.locator('.video-card', { hasText: 'The oldest' }).click()
+  await shows(page.getByRole('dialog'), /^About .+ after its assets are ready\.$/)
+}, 60_000)
+
+test('a list that cannot be read after a change of the filter says so, and is read again', async () => {
+  const app = await startApp()
+  await makeVideo(app, 'A lighthouse')
+  const { page } = await openBoard(app)
+  await enter(page)
+  await shows(page, 'A lighthouse')
+  const videos = page.getByRole('region', { name: 'Videos' })
+  const isList = (body: string | null) => body?.includes('query VideoTasks') ?? false
+  await page.route('**/graphql', (route, request) =>
+    isList(request.postData()) ? route.fulfill({ status: 503 }) : route.fallback(),
+  )
+
+  await videos.getByRole('button', { name: 'Failed' }).click()
+  await shows(videos, 'The videos cannot be read now.')
+  await shows(videos, /The list below is the one from before/)
+  await expectAccessible(page)
+  await page.unroute('**/graphql')
+  await videos.getByRole('button', { name: 'Try again' }).click()
+
+  await shows(videos, 'No video matches.')
+  expect(await videos.getByText('cannot be read').count()).toBe(0)
+})
+
 const SANDBOX_KEY = 'sk-sandbox'
 const CREATE = `mutation ($prompt: String!) {
   createVideoTask(input: { prompt: $prompt }) { __typename }
 }`
 const CREATE_WAITING = `mutation ($url: URL!) {
   createVideoFromUrls(input: {
-    prompt: "The oldest", platform: JIMENG, files: [{ role: FIRST_FRAME, url: $url }]
+    prompt: "The oldest", platform: JIMENG, duration: 4, resolution: "480p", files: [{ role: FIRST_FRAME, url: $url }]
   }) { ... on VideoTask { id } }
 }`
 const CANCEL = `mutation ($id: ID!) {
@@ -73,6 +180,13 @@ const CANCEL = `mutation ($id: ID!) {
 async function putFault({ sandboxUrl }: TestApp, fault: object): Promise<void> {
   const body = JSON.stringify(fault)
   await fetch(`${sandboxUrl}/admin/faults`, { method: 'PUT', body })
+}
+
+/** Whether the middle of an element is in the window, and nothing lies over it. Runs in the page. */
+function isUncovered(element: Element): boolean {
+  const { x, y, width, height } = element.getBoundingClientRect()
+  const top = document.elementFromPoint(x + width / 2, y + height / 2)
+  return top !== null && element.contains(top)
 }
 
 function focusedLabel(page: Page) {

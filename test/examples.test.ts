@@ -1,11 +1,13 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
+import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import { parse, validate } from 'graphql'
 import { expect, test } from 'vitest'
 import { tabs } from '../src/http/graphiql-tabs.ts'
 import { schema } from '../src/schema/index.ts'
-import { type Data, startApp, type TestApp } from './support/app.ts'
+import { type Data, startApp, type TestApp, until } from './support/app.ts'
 
 const folder = new URL('../examples/', import.meta.url)
 const files = readdirSync(folder).filter((name) => name.endsWith('.graphql'))
@@ -65,6 +67,25 @@ test('the examples run against a sandbox on another port, and print one line per
     expect.arrayContaining(['ACCEPTED', 'ASSET_READY', 'SENT', 'SUCCEEDED']),
   )
 }, 60_000)
+
+test('an example whose reader has gone ends quietly', async () => {
+  const app = await startApp()
+  const child = spawn(process.execPath, ['examples/run.ts', '14'], {
+    env: { PATH: process.env.PATH, ZEROGRAPH_URL: app.url, ZEROGRAPH_KEY: EXAMPLE_KEY },
+  })
+  const errors = text(child.stderr)
+  const ended = once(child, 'exit')
+  child.stdout.destroy()
+
+  await until(() => app.listeners() > 0)
+  await app.query(
+    'mutation { createVideoTask(input: { prompt: "A lighthouse" }) { __typename } }',
+    {},
+    EXAMPLE_KEY,
+  )
+
+  expect([await errors, (await ended)[0]]).toEqual(['', 0])
+}, 20_000)
 
 const EXAMPLE_KEY = 'sk-sandbox'
 

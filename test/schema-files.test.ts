@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
-import { request } from 'node:http'
+import { type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { gunzipSync } from 'node:zlib'
 import { buildSchema, isAbstractType } from 'graphql'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
+import { createSchemaFiles } from '../src/http/schema-files.ts'
 import { startApp, type TestApp } from './support/app.ts'
 
 const SETTINGS = { UPSTREAM_URL: 'http://127.0.0.1:1' }
@@ -65,6 +66,35 @@ test('/schema.graphql is compressed for a client that accepts it, with the same 
   expect(String(gunzipSync(compressed.body))).toBe(String(plain.body))
   expect(compressed.headers.etag).toBe(plain.headers.etag)
   expect(compressed.headers.vary?.toLowerCase()).toContain('accept-encoding')
+})
+
+test.for(PATHS)('%s is made and compressed once, at its first request', (path) => {
+  const created: string[] = []
+  const text = (name: string) => {
+    created.push(name)
+    return name.repeat(1_000)
+  }
+  const files = createSchemaFiles({
+    sdl: () => text('sdl'),
+    possibleTypes: () => ({ Node: [text('types')] }),
+  })
+  const bodyOf = () => {
+    const request = { method: 'GET', headers: { 'accept-encoding': 'br' } }
+    const response = {
+      setHeader: vi.fn(),
+      appendHeader: vi.fn(),
+      writeHead: vi.fn().mockReturnThis(),
+      end: vi.fn<(body: Buffer) => void>(),
+    }
+    files.serve(path, request as unknown as IncomingMessage, response as unknown as ServerResponse)
+    return response.end.mock.lastCall?.[0]
+  }
+
+  const first = bodyOf()
+
+  expect(bodyOf()).toBe(first)
+  expect(created).toHaveLength(1)
+  expect(first?.length).toBeLessThan(1_000)
 })
 
 test.for(PATHS)('a client that has %s gets 304', async (path) => {

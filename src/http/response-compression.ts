@@ -15,13 +15,6 @@ export function compressJson(request: IncomingMessage, response: ServerResponse)
   compress(request, response, () => {})
 }
 
-const compressAny = compression({ threshold: THRESHOLD_BYTES, filter: () => true })
-
-/** As `compressJson`, for text of any type. */
-export function compressText(request: IncomingMessage, response: ServerResponse): void {
-  compressAny(request, response, () => {})
-}
-
 /** As `compressJson`, for a body that is known already. A short body costs nothing. */
 export function compressLongJson(
   request: IncomingMessage,

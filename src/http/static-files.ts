@@ -49,7 +49,7 @@ export function sendStaticFile(
   response.setHeader('etag', file.etag)
   response.setHeader('cache-control', file.isImmutable ? IMMUTABLE : 'no-cache')
   response.appendHeader('vary', 'accept-encoding')
-  if (request.headers['if-none-match'] === file.etag) {
+  if (hasEtag(request, file.etag)) {
     response.writeHead(304).end()
     return
   }
@@ -61,16 +61,27 @@ export function sendStaticFile(
 
 const IMMUTABLE = 'public, max-age=31536000, immutable'
 
+/** Compares as RFC 9110, 13.1.2 requires: with any of several tags, and without regard to weakness. */
+function hasEtag({ headers }: IncomingMessage, etag: string): boolean {
+  const sent = headers['if-none-match']?.split(',').map((tag) => tag.trim().replace(/^W\//, ''))
+  return sent?.some((tag) => tag === '*' || `W/${tag}` === etag) ?? false
+}
+
+/** Creates a file from its contents. The ETag depends on these alone. */
+export function createStaticFile(file: Omit<StaticFile, 'etag'>): StaticFile {
+  const hash = createHash('sha256').update(file.bodies.identity).digest('base64url')
+  return { ...file, etag: `W/"${hash}"` }
+}
+
 function readStaticFile(folder: string, name: string): StaticFile {
   const identity = readFileSync(join(folder, name))
   const compressed = Object.entries(SUFFIXES).flatMap(([encoding, suffix]) => {
     const path = join(folder, `${name}${suffix}`)
     return existsSync(path) ? [[encoding, readFileSync(path)] as const] : []
   })
-  return {
+  return createStaticFile({
     type: getMimeType(name) ?? 'application/octet-stream',
-    etag: `W/"${createHash('sha256').update(identity).digest('base64url')}"`,
     isImmutable: name.startsWith(HASHED),
     bodies: { ...Object.fromEntries(compressed), identity },
-  }
+  })
 }

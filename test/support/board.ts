@@ -21,6 +21,16 @@ interface LayoutShift extends PerformanceEntry {
   sources: { node: Node | null }[]
 }
 
+/**
+ * For `startApp`: videos as soon as they are rendered. Assets keep the pace of `npm start`, so that tests see them
+ * while they are processed.
+ */
+export const QUICK_VIDEOS = { sandboxPace: { taskQueuedMs: 300, taskRunningMs: 700 } }
+/** As `QUICK_VIDEOS`, and assets are soon ready too. */
+export const QUICK_SANDBOX = {
+  sandboxPace: { ...QUICK_VIDEOS.sandboxPace, assetMinMs: 300, assetMaxMs: 400 },
+}
+
 /** Milliseconds until something that the service or the sandbox does is on the page. */
 export const SOON = { timeout: 10_000 }
 /** The same for the rendering of a video. */
@@ -131,6 +141,22 @@ export function tile(page: Page, name: string) {
 export async function fillPrompt(page: Page, prompt: string): Promise<void> {
   await page.getByLabel('Prompt').fill(prompt)
   await shows(page.locator('form'), /[\d,]+ tokens/)
+}
+
+/** Chooses the options with which a video is rendered soonest. */
+export async function chooseSmallest(page: Page): Promise<void> {
+  await page.getByLabel('Resolution').selectOption('480p')
+  await page.getByLabel('Duration').selectOption('4 s')
+}
+
+/** Makes a video that is rendered soon, with the key of the sandbox. */
+export async function makeVideo(app: TestApp, prompt: string): Promise<void> {
+  const { data } = await app.query(
+    'mutation ($input: CreateVideoTaskInput!) { createVideoTask(input: $input) { __typename } }',
+    { input: { prompt, duration: 4, resolution: '480p' } },
+    'sk-sandbox',
+  )
+  expect(data).toEqual({ createVideoTask: { __typename: 'VideoTask' } })
 }
 
 /** Plays the open video. Returns whether it advances. */

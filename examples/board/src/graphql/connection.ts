@@ -15,6 +15,8 @@ export interface Connection {
   state: Store<ConnectionState>
   /** Grows when changes may have been missed, so that the lists must be read again. */
   missed: Store<number>
+  /** Grows with each change of a task. */
+  taskChanges: Store<number>
   subscribe(operation: SubscriptionOperation): Subscribable
   /** Forgets the cursor of the last change, which the service does not keep any more. */
   startOver(): void
@@ -33,6 +35,12 @@ interface Sink {
   complete(): void
 }
 
+/** What the connection reads of an event of `changes`. */
+interface Change {
+  cursor: string
+  node?: { __typename?: string } | null
+}
+
 const FIRST_WAIT_MS = 500
 const LONGEST_WAIT_MS = 15_000
 /** Close codes of a service that stops: Going Away, Service Restart. */
@@ -42,6 +50,7 @@ const RESTARTING = [1001, 1012]
 export function createConnection(credential: string | null): Connection {
   const state = createStore<ConnectionState>({ status: 'connecting' })
   const missed = createStore(0)
+  const taskChanges = createStore(0)
   /** The cursor of the last change that was received. */
   let cursor: string | null = null
   let endWait = () => {}
@@ -84,9 +93,10 @@ export function createConnection(credential: string | null): Connection {
   return {
     state,
     missed,
+    taskChanges,
     subscribe: ({ query = '', variables = {} }) => ({
       subscribe: (sink) => ({
-        unsubscribe: socket.subscribe<{ changes?: { cursor: string } }>(
+        unsubscribe: socket.subscribe<{ changes?: Change }>(
           {
             query,
             // Read at each connection: the subscription to `changes` goes on after the last cursor.
@@ -97,8 +107,10 @@ export function createConnection(credential: string | null): Connection {
           {
             ...sink,
             next(result) {
-              cursor = result.data?.changes?.cursor ?? cursor
+              const change = result.data?.changes
+              cursor = change?.cursor ?? cursor
               sink.next(result)
+              if (change?.node?.__typename === 'VideoTask') taskChanges.set(taskChanges.get() + 1)
             },
           },
         ),

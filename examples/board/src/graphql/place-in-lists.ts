@@ -19,8 +19,6 @@ export function placeInLists(cache: Cache, entity: Data, isNew: boolean): void {
     }
     case 'VideoTask':
       place(cache, { key, isNew }, 'Query', 'videoTasks', (args) => isTaskListed(cache, key, args))
-      // The sums of `usage` change with a task. The top bar reads them again.
-      cache.invalidate('Query', 'usage')
   }
 }
 

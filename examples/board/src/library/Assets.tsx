@@ -3,6 +3,7 @@ import { graphql } from '../gql/index.ts'
 import { useLiveQuery } from '../graphql/useLiveQuery.ts'
 import { GraphQLLink } from '../ui/GraphQLLink.tsx'
 import { Icon } from '../ui/Icon.tsx'
+import { ListError } from '../ui/ListError.tsx'
 import { ProblemNotice } from '../ui/ProblemNotice.tsx'
 import { AddAsset } from './AddAsset.tsx'
 import { AssetDialog, type UseAsset } from './AssetDialog.tsx'
@@ -46,6 +47,7 @@ export function Assets({ library, onUse }: { library: Library; onUse: UseAsset }
   const id = library.selected ?? ''
   const all = useLiveQuery({ query: AllAssets, variables: {}, pause: id !== '' })
   const ofGroup = useLiveQuery({ query: GroupAssets, variables: { id }, pause: id === '' })
+  const shown = id === '' ? all : ofGroup
   const group = ofGroup.data?.assetGroup
   const isLoaded = id === '' || group?.id === id
   const assets = id === '' ? all.data?.assets.nodes : isLoaded ? group?.assets.nodes : undefined
@@ -78,6 +80,12 @@ export function Assets({ library, onUse }: { library: Library; onUse: UseAsset }
       </header>
       {isAdding && <AddAsset library={library} onDone={closeForm} />}
       <ProblemNotice problem={library.problem} onClose={() => library.setProblem(null)} />
+      <ListError
+        of="assets"
+        error={shown.error}
+        isOld={assets !== undefined}
+        onRetry={() => shown.execute({ requestPolicy: 'network-only' })}
+      />
       <ul className="asset-grid">
         {assets?.map((asset) => (
           <AssetTile key={asset.id} asset={asset} onOpen={() => setOpened(asset.id)} />

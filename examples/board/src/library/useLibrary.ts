@@ -63,7 +63,7 @@ export interface NewFile {
 export type Library = ReturnType<typeof useLibrary>
 
 export function useLibrary() {
-  const { data, error } = useLiveQuery({ query: AssetGroups, variables: {} })
+  const { data, error, execute } = useLiveQuery({ query: AssetGroups, variables: {} })
   const [selected, select] = useState<string | null>(null)
   const [problem, setProblem] = useState<Problem | null>(null)
   const [isBusy, setBusy] = useState(false)
@@ -107,6 +107,7 @@ export function useLibrary() {
   return {
     groups,
     error,
+    readGroups: () => execute({ requestPolicy: 'network-only' }),
     selected,
     target,
     select,

@@ -16,7 +16,12 @@ export const OneVideoTask = graphql(`
 
 /** Reads one task. What `changes` sends about it arrives through the cache. */
 export function TaskView({ id }: { id: string }) {
-  const { data, error } = useLiveQuery({ query: OneVideoTask, variables: { id } })
+  const { data, error } = useLiveQuery({
+    query: OneVideoTask,
+    variables: { id },
+    // An estimate in the cache may be old.
+    requestPolicy: 'cache-and-network',
+  })
   if (data?.videoTask) {
     return (
       <>

@@ -1,26 +1,15 @@
-import { graphql } from '../gql/index.ts'
-import { useLiveQuery } from '../graphql/useLiveQuery.ts'
 import { useSession } from '../session/session.ts'
 import { formatNumber } from '../ui/format.ts'
 import { Icon } from '../ui/Icon.tsx'
 import { Mark } from '../ui/Mark.tsx'
 import { ConnectionMark } from './ConnectionMark.tsx'
+import { useUsage } from './useUsage.ts'
 import './TopBar.css'
-
-export const Usage = graphql(`
-  query Usage {
-    usage {
-      pending
-      totalTokens
-    }
-  }
-`)
 
 /** The name, the state of the connection, the tasks that run, the tokens used, and the key. */
 export function TopBar({ onChangeKey }: { onChangeKey(): void }) {
   const { settings } = useSession()
-  const { data } = useLiveQuery({ query: Usage, variables: {} })
-  const usage = data?.usage
+  const usage = useUsage()
   return (
     <header className="top-bar">
       <h1>

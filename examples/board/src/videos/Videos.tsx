@@ -3,6 +3,7 @@ import { useClient } from 'urql'
 import { graphql } from '../gql/index.ts'
 import { useLiveQuery } from '../graphql/useLiveQuery.ts'
 import { GraphQLLink } from '../ui/GraphQLLink.tsx'
+import { ListError } from '../ui/ListError.tsx'
 import { moveFocus } from '../ui/move-focus.ts'
 import { useDebounced } from '../ui/useDebounced.ts'
 import { FilterBar } from './FilterBar.tsx'
@@ -46,7 +47,7 @@ export function Videos({ searchRef, openedId, onOpen, nothingYet }: Props) {
   const [isLoadingMore, setLoadingMore] = useState(false)
   const search = useDebounced(text.trim(), SEARCH_AFTER_MS)
   const variables = { statuses: FILTERS[filter] ?? null, search: search === '' ? null : search }
-  const { data, error } = useLiveQuery({ query: VideoTasks, variables })
+  const { data, error, execute } = useLiveQuery({ query: VideoTasks, variables })
   const isFiltered = filter !== 'All' || search !== ''
   const tasks = data?.videoTasks.nodes
   const page = data?.videoTasks.pageInfo
@@ -71,6 +72,12 @@ export function Videos({ searchRef, openedId, onOpen, nothingYet }: Props) {
         search={text}
         onSearch={setText}
       />
+      <ListError
+        of="videos"
+        error={error}
+        isOld={tasks !== undefined}
+        onRetry={() => execute({ requestPolicy: 'network-only' })}
+      />
       <ul className="video-grid" onKeyDown={(event) => moveFocus(event, 'button')}>
         {tasks?.map((task) => (
           <VideoCard
@@ -85,12 +92,12 @@ export function Videos({ searchRef, openedId, onOpen, nothingYet }: Props) {
           [1, 2, 3].map((card) => <li key={card} className="card-wait shimmer" />)}
       </ul>
       {tasks?.length === 0 &&
+        !error &&
         (isFiltered ? (
           <p className="muted">No video matches.</p>
         ) : (
           nothingYet || <p className="muted">No video yet.</p>
         ))}
-      {!tasks && error && <p className="fail">The videos cannot be read now.</p>}
       {page?.hasNextPage && (
         <button type="button" className="button more" disabled={isLoadingMore} onClick={loadMore}>
           {isLoadingMore ? 'Loading…' : 'Show older videos'}
