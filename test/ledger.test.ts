@@ -418,7 +418,7 @@ test('every ledger call is reported with its name, even if it fails', async () =
   await ledger.pollJobs.extend([], 1_000)
   ledger.pollJobs.added()
   const wrong = ledger.list(ref.tenant, 'asset', {}, { first: -1 }, 10)
-  await expect(wrong).rejects.toThrow('first')
+  await expect(wrong).rejects.toMatchObject({ argument: 'first' })
 
   expect(reported.map(({ name }) => name)).toEqual([
     'register',
