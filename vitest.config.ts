@@ -49,8 +49,8 @@ const testFile = (name: string) => `test/${name}.test.ts`
 export default defineConfig({
   test: {
     testTimeout: 20_000,
-    // Most tests wait for sockets and timers, so two files at once are faster, also on two cores.
-    maxWorkers: 2,
+    // Most tests wait for sockets and timers, so three files at once are faster, also on two cores.
+    maxWorkers: 3,
     coverage: { include: ['src/**'], reporter: ['text-summary'] },
     projects: [
       {
