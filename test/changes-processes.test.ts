@@ -1,24 +1,11 @@
 import { expect, test } from 'vitest'
-import { ask, type Data, subscribe, temporaryFolder, until } from './support/app.ts'
-import { databaseFor, SECRET_KEY } from './support/engine.ts'
-import { startProcess } from './support/process.ts'
+import { ask, type Data, subscribe, until } from './support/app.ts'
+import { sharedDatabase, startTwo } from './support/two-processes.ts'
 import { scriptUpstream } from './support/upstream.ts'
 
 const CREATE = 'mutation { createAssetGroup(input: { name: "A" }) { ... on AssetGroup { id } } }'
 const CHANGES =
   'subscription ($after: String) { changes(after: $after) { cursor isNew node { id } } }'
-
-async function startTwo() {
-  const upstream = await scriptUpstream()
-  const settings = {
-    UPSTREAM_URL: upstream.url,
-    DATABASE_URL: await databaseFor(temporaryFolder()),
-    SECRET_KEY,
-    DATA_DIR: temporaryFolder(),
-  }
-  const [a, b] = await Promise.all([startProcess(settings), startProcess(settings)])
-  return { a, b }
-}
 
 /** Creates a group and returns its id. */
 async function create({ url }: { url: string }): Promise<string> {
@@ -29,7 +16,7 @@ async function create({ url }: { url: string }): Promise<string> {
 }
 
 test('a create at one process reaches a subscriber of another within 300 ms', async () => {
-  const { a, b } = await startTwo()
+  const { a, b } = await startTwo(await sharedDatabase(await scriptUpstream()))
   const events = subscribe(b.url, CHANGES)
   const received: Data[] = []
   const following = (async () => {
@@ -54,7 +41,7 @@ test('a create at one process reaches a subscriber of another within 300 ms', as
 })
 
 test('subscribers that reconnect during concurrent creates get each create once', async () => {
-  const { a, b } = await startTwo()
+  const { a, b } = await startTwo(await sharedDatabase(await scriptUpstream()))
   const first = subscribe(a.url, CHANGES)
   const firstEvent = first.next()
   let start: Data | undefined

@@ -4,10 +4,11 @@ import { expect, onTestFinished, test } from 'vitest'
 import WebSocket from 'ws'
 import { openLedger } from '../src/ledger/ledger.ts'
 import { ask, type Data, KEY, subscribe, temporaryFolder, until } from './support/app.ts'
-import { databaseFor, SECRET_KEY } from './support/engine.ts'
+import { databaseFor } from './support/engine.ts'
 import { startPostgres } from './support/postgres.ts'
 import { type ServiceProcess, startProcess } from './support/process.ts'
 import { startRelay } from './support/relay.ts'
+import { sharedDatabase, startTwo } from './support/two-processes.ts'
 import { type ScriptedUpstream, scriptUpstream } from './support/upstream.ts'
 
 const GAP_MS = 500
@@ -22,10 +23,7 @@ const CREATE = `mutation ($key: String) { createVideoTask(
 /** Settings for processes that share a database. */
 async function sharedSettings(upstream: ScriptedUpstream): Promise<Record<string, string>> {
   return {
-    UPSTREAM_URL: upstream.url,
-    DATABASE_URL: await databaseFor(temporaryFolder()),
-    SECRET_KEY,
-    DATA_DIR: temporaryFolder(),
+    ...(await sharedDatabase(upstream)),
     ASSET_POLL_MIN_MS: String(GAP_MS),
     ASSET_POLL_MAX_MS: String(GAP_MS),
     TASK_POLL_MIN_MS: String(GAP_MS),
@@ -33,11 +31,6 @@ async function sharedSettings(upstream: ScriptedUpstream): Promise<Record<string
     MAX_SOCKET_OPERATIONS: '500',
     MAX_TENANT_SOCKETS: '1000',
   }
-}
-
-async function startTwo(settings: Record<string, string>) {
-  const [a, b] = await Promise.all([startProcess(settings), startProcess(settings)])
-  return { a, b }
 }
 
 test('ten processes that start together migrate an empty database once', async () => {

@@ -1,8 +1,8 @@
 import { Client } from 'pg'
 import { expect, onTestFinished, test } from 'vitest'
-import { ask, type Data, temporaryFolder, until } from './support/app.ts'
-import { databaseFor, SECRET_KEY } from './support/engine.ts'
-import { type ServiceProcess, startProcess } from './support/process.ts'
+import { ask, type Data, until } from './support/app.ts'
+import type { ServiceProcess } from './support/process.ts'
+import { sharedDatabase, startTwo } from './support/two-processes.ts'
 import { type ScriptedUpstream, scriptUpstream } from './support/upstream.ts'
 
 const CREATE = `mutation { createVideoFromUrls(input: {
@@ -14,17 +14,14 @@ const CREATE = `mutation { createVideoFromUrls(input: {
 const TASKS = 'POST /v1/video/tasks'
 
 /** Two processes that share a database. */
-async function startTwo() {
+async function startBoth() {
   const upstream = await scriptUpstream()
   const settings = {
-    UPSTREAM_URL: upstream.url,
-    DATABASE_URL: await databaseFor(temporaryFolder()),
-    SECRET_KEY,
-    DATA_DIR: temporaryFolder(),
+    ...(await sharedDatabase(upstream)),
     ASSET_POLL_MIN_MS: '100',
     ASSET_POLL_MAX_MS: '100',
   }
-  const [a, b] = await Promise.all([startProcess(settings), startProcess(settings)])
+  const { a, b } = await startTwo(settings)
   const database = new Client({ connectionString: settings.DATABASE_URL })
   await database.connect()
   onTestFinished(() => database.end())
@@ -72,7 +69,7 @@ test.for<[next: string, key: string, before: number[]]>([
   { timeout: 60_000 },
   async (row) => {
     const [, key, before] = row
-    const { upstream, a, b, database } = await startTwo()
+    const { upstream, a, b, database } = await startBoth()
     const kill = await killAtRecord(database, a, key)
     create(a).catch(() => {})
 
@@ -113,7 +110,7 @@ test.for<[what: string, number: number, sent: number[]]>([
   { timeout: 60_000 },
   async (row) => {
     const [, number, sent] = row
-    const { upstream, a, b } = await startTwo()
+    const { upstream, a, b } = await startBoth()
     const arrived = Promise.withResolvers<void>()
     upstream.intercept = ({ method }) => {
       if (method !== 'POST' || upstream.callsTo('POST').length < number) return undefined
@@ -135,7 +132,7 @@ test.for<[what: string, number: number, sent: number[]]>([
 )
 
 test('two processes that get the same key at once create everything once', async () => {
-  const { upstream, a, b } = await startTwo()
+  const { upstream, a, b } = await startBoth()
 
   const results = await Promise.all([a, b, a, b].map(create))
 
