@@ -1,5 +1,4 @@
-/** The longest delay a timer of Node.js accepts: about 24.8 days. */
-const MAX_TIMER_MS = 2 ** 31 - 1
+import { timerDelayTo } from './timer.ts'
 
 /**
  * Returns whether a credential has expired. `expiresAt` is in milliseconds since the epoch; null: it does not expire.
@@ -14,7 +13,7 @@ export function hasExpired(expiresAt: number | null): boolean {
  */
 export function onExpiry(expiresAt: number | null, listener: () => void): () => void {
   if (expiresAt === null) return () => {}
-  const wait = () => setTimeout(check, Math.min(MAX_TIMER_MS, Math.max(0, expiresAt - Date.now())))
+  const wait = () => setTimeout(check, timerDelayTo(expiresAt))
   let timer = wait()
   // A timer can fire one millisecond early, and the longest timer can be shorter than the remaining lifetime.
   function check() {

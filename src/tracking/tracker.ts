@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Snapshot } from '../ledger/entity.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { AfterPoll, ClaimedPollJob, PolledKind } from '../ledger/poll-job.ts'
+import { timerDelayTo } from '../model/timer.ts'
 import type { UpstreamClient } from '../upstream/client.ts'
 import { UpstreamError } from '../upstream/upstream-error.ts'
 import { createNextPoll, type NextPollDecisions, type RefusedPolls } from './next-poll.ts'
@@ -51,8 +52,6 @@ export interface Tracker {
 
 const PAUSE_AFTER_ERROR_MS = 1_000
 const PRUNE_EVERY_MS = 3_600_000
-/** The longest delay of a timer of Node.js. */
-const MAX_TIMER_MS = 2 ** 31 - 1
 /** Claims in one statement what becomes due meanwhile. */
 const MIN_CLAIM_INTERVAL_MS = 5
 
@@ -128,8 +127,7 @@ class PollingTracker {
     if (timeMs >= this.#wakeAtMs) return
     this.#wakeAtMs = timeMs
     clearTimeout(this.#timer)
-    const delayMs = Math.min(MAX_TIMER_MS, Math.max(0, timeMs - Date.now()))
-    this.#timer = setTimeout(() => this.#wake(), delayMs)
+    this.#timer = setTimeout(() => this.#wake(), timerDelayTo(timeMs))
   }
 
   /** Starts due polls up to `maxInFlight`. Returns the milliseconds to wait before the next call. */
