@@ -5,7 +5,12 @@ import type {
   CreateAssetRequest,
   CreateVideoTaskRequest,
 } from '../model/requests.ts'
-import { checkAsset, checkAssetGroup, checkVideoTask } from '../upstream/input-limits.ts'
+import {
+  checkAsset,
+  checkAssetGroup,
+  checkVideoTask,
+  MAX_NAME_LENGTH,
+} from '../upstream/input-limits.ts'
 import { checkIdempotencyKey } from './check-idempotency-key.ts'
 import { notAnId, parsePlatformId } from './ids.ts'
 
@@ -57,9 +62,6 @@ export function checkVideoFromUrls(input: CreateVideoFromUrlsInput): {
 }
 
 const NOT_A_GROUP: InputIssue = { path: ['groupId'], message: notAnId('AssetGroup') }
-
-/** The longest name of a group, in Unicode code points (upstream-api 2.1). */
-const MAX_NAME_LENGTH = 64
 
 /** The beginning of the prompt. A prompt that is blank is an issue of its own. */
 function defaultGroupName(prompt: string): string {

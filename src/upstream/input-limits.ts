@@ -13,6 +13,9 @@ import { limitsOfVideoModel, type VideoModelOptions } from '../model/video-model
  * length of media are checked by 0-0 only, because we do not download the files.
  */
 
+/** The longest name of a group or an asset, in Unicode code points (upstream-api 2.1 and 2.2). */
+export const MAX_NAME_LENGTH = 64
+
 /** Checks the name and the description of a group (upstream-api 2.1). */
 export function checkAssetGroup(request: CreateAssetGroupRequest): InputIssue[] {
   return [...groupIssues(request)]
@@ -47,7 +50,9 @@ function* assetIssues({ name, url }: CreateAssetRequest): Issues {
 
 function* nameIssues(name: string): Issues {
   if (isBlank(name)) yield issue('The name is blank.', 'name')
-  if (lengthOf(name) > 64) yield issue('The name is longer than 64 characters.', 'name')
+  if (lengthOf(name) > MAX_NAME_LENGTH) {
+    yield issue(`The name is longer than ${MAX_NAME_LENGTH} characters.`, 'name')
+  }
 }
 
 function* videoTaskIssues(request: CreateVideoTaskRequest): Issues {
