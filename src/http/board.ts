@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import packageJson from '../../package.json' with { type: 'json' }
 import { SANDBOX_KEY } from './graphiql-tabs.ts'
+import { setPageHeaders } from './page-headers.ts'
 import { readStaticFiles, type StaticFile, sendStaticFile } from './static-files.ts'
 
 /** Serves the board: its page at `/`, its scripts and styles, and `/board.json`. */
@@ -55,7 +56,7 @@ function createBoard(files: Map<string, StaticFile>, settings: object): Board {
   return {
     has: (path) => path === SETTINGS_PATH || files.has(path),
     serve(path, request, response) {
-      for (const [name, value] of SECURITY_HEADERS) response.setHeader(name, value)
+      setPageHeaders(response, CONTENT_SECURITY_POLICY)
       if (request.method !== 'GET' && request.method !== 'HEAD') {
         response.writeHead(405, { allow: 'GET, HEAD' }).end()
         return
@@ -84,9 +85,3 @@ const CONTENT_SECURITY_POLICY = [
   "form-action 'none'",
   "frame-ancestors 'none'",
 ].join('; ')
-
-const SECURITY_HEADERS = Object.entries({
-  'content-security-policy': CONTENT_SECURITY_POLICY,
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
-})

@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -7,7 +6,9 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { createGunzip } from 'node:zlib'
 import type { GraphiQLOptions } from 'graphql-yoga'
+import { hasEtag, weakEtagOf } from './etag.ts'
 import { exampleHeaders, tabs } from './graphiql-tabs.ts'
+import { setPageHeaders } from './page-headers.ts'
 import { acceptsGzip } from './response-compression.ts'
 
 /** Serves the GraphiQL page. The page loads no resource from another server. */
@@ -43,8 +44,7 @@ export function createGraphiQLPage(sandboxUrl: string | null): GraphiQLPage {
       [RENDERER, JSON.stringify(options)],
       { encoding: 'buffer', maxBuffer: MAX_PAGE_BYTES },
     )
-    // Weak, because the compressed and the uncompressed page have the same ETag (RFC 9110, 8.8.3).
-    return { body, etag: `W/"${createHash('sha256').update(body).digest('base64url')}"` }
+    return { body, etag: weakEtagOf(body) }
   }
 
   return {
@@ -58,13 +58,11 @@ export function createGraphiQLPage(sandboxUrl: string | null): GraphiQLPage {
       })
       const { body, etag } = await page
       // In a frame of another page, a click there could run an operation here.
-      response.setHeader('content-security-policy', "frame-ancestors 'none'")
-      response.setHeader('x-content-type-options', 'nosniff')
-      response.setHeader('referrer-policy', 'no-referrer')
+      setPageHeaders(response, "frame-ancestors 'none'")
       response.setHeader('etag', etag)
       response.setHeader('cache-control', 'no-cache')
       response.appendHeader('vary', 'accept, accept-encoding')
-      if (request.headers['if-none-match'] === etag) {
+      if (hasEtag(request, etag)) {
         response.writeHead(304).end()
         return
       }

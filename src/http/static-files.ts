@@ -1,14 +1,14 @@
-import { createHash } from 'node:crypto'
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { getMimeType } from 'hono/utils/mime'
+import { hasEtag, weakEtagOf } from './etag.ts'
 import { preferredEncoding } from './response-compression.ts'
 
 /** A file that is served from memory. */
 export interface StaticFile {
   type: string
-  /** Weak, because all encodings have the same ETag (RFC 9110, 8.8.3). */
+  /** Made by `weakEtagOf`. */
   etag: string
   /** Whether the name contains a hash of the contents, so that the contents never change. */
   isImmutable: boolean
@@ -61,16 +61,9 @@ export function sendStaticFile(
 
 const IMMUTABLE = 'public, max-age=31536000, immutable'
 
-/** Compares as RFC 9110, 13.1.2 requires: with any of several tags, and without regard to weakness. */
-function hasEtag({ headers }: IncomingMessage, etag: string): boolean {
-  const sent = headers['if-none-match']?.split(',').map((tag) => tag.trim().replace(/^W\//, ''))
-  return sent?.some((tag) => tag === '*' || `W/${tag}` === etag) ?? false
-}
-
 /** Creates a file from its contents. The ETag depends on these alone. */
 export function createStaticFile(file: Omit<StaticFile, 'etag'>): StaticFile {
-  const hash = createHash('sha256').update(file.bodies.identity).digest('base64url')
-  return { ...file, etag: `W/"${hash}"` }
+  return { ...file, etag: weakEtagOf(file.bodies.identity) }
 }
 
 function readStaticFile(folder: string, name: string): StaticFile {
