@@ -1,6 +1,7 @@
 import { useState } from 'react'
 import { type FragmentType, getFragmentData, graphql } from '../gql/index.ts'
 import { Icon } from '../ui/Icon.tsx'
+import { FirstFrame } from './FirstFrame.tsx'
 import './Thumb.css'
 
 export const ThumbAsset = graphql(`
@@ -36,16 +37,7 @@ export function MediaThumb({ type, url }: { type: string; url: string | null }) 
   if (isShown && type === 'VIDEO') {
     return (
       <span className="thumb thumb-video">
-        <video
-          className="thumb"
-          src={url}
-          preload="metadata"
-          muted
-          playsInline
-          tabIndex={-1}
-          aria-hidden="true"
-          onError={() => setFailedUrl(url)}
-        />
+        <FirstFrame url={url} onError={() => setFailedUrl(url)} />
         <Icon name="film" />
       </span>
     )

@@ -1,5 +1,6 @@
 import { useRef, useState } from 'react'
 import { type FragmentType, getFragmentData, graphql } from '../gql/index.ts'
+import { FirstFrame } from '../library/FirstFrame.tsx'
 import { MediaThumb, Thumb } from '../library/Thumb.tsx'
 import { useNow } from '../ui/useNow.ts'
 import { useWasSeen } from '../ui/useWasSeen.ts'
@@ -34,18 +35,7 @@ export function Poster({ task }: { task: FragmentType<typeof PosterTask> }) {
   if (video && !hasExpired(video.expiresAt, now) && !hasFailed) {
     return (
       <span ref={place} className="thumb">
-        {wasSeen && (
-          <video
-            className="thumb"
-            src={video.url}
-            preload="metadata"
-            muted
-            playsInline
-            tabIndex={-1}
-            aria-hidden="true"
-            onError={() => setFailed(true)}
-          />
-        )}
+        {wasSeen && <FirstFrame url={video.url} onError={() => setFailed(true)} />}
       </span>
     )
   }
